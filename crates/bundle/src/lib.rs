@@ -1,0 +1,1 @@
+//! Kubernetes artefacts as one content-addressed folder.

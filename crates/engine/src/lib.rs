@@ -1,0 +1,1 @@
+//! Observe, plan, run: journal, events, facts and locks.

@@ -1,0 +1,1 @@
+//! SSH to many machines: pools, jump hosts, agent, known hosts.

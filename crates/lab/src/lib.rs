@@ -1,0 +1,1 @@
+//! Real Debian machines on this computer, by systemd-nspawn.
