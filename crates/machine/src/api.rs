@@ -1,0 +1,57 @@
+//! What should live in the Kubernetes API, as plain data.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A taint of a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NodeTaint {
+    /// Key with optional prefix.
+    pub key: String,
+    /// May be empty.
+    pub value: String,
+    /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
+    pub effect: String,
+}
+
+/// One thing in the API.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ApiResource {
+    /// A node that must exist and be ready, with labels, annotations and taints. Only keys that
+    /// Bramble set before, or that are named here, are touched.
+    Node {
+        /// Node name.
+        name: String,
+        /// Labels to hold.
+        labels: BTreeMap<String, String>,
+        /// Annotations to hold.
+        annotations: BTreeMap<String, String>,
+        /// Taints to hold; `None` = leave as they are.
+        taints: Option<Vec<NodeTaint>>,
+        /// `spec.podCIDR` to set where it is empty.
+        pod_cidr: Option<String>,
+    },
+    /// An object to apply (server-side) as given.
+    Object {
+        /// The manifest.
+        manifest: serde_json::Value,
+        /// Wait until it is rolled out (Deployment, DaemonSet, StatefulSet, Job).
+        wait: bool,
+    },
+}
+
+impl ApiResource {
+    /// `node:two`, `apps/v1/Deployment:default/web`.
+    pub fn id(&self) -> String {
+        match self {
+            ApiResource::Node { name, .. } => format!("node:{name}"),
+            ApiResource::Object { manifest, .. } => {
+                let get = |p: &str| manifest.pointer(p).and_then(|v| v.as_str()).unwrap_or("");
+                let (ns, name) = (get("/metadata/namespace"), get("/metadata/name"));
+                let place = if ns.is_empty() { name.into() } else { format!("{ns}/{name}") };
+                format!("{}/{}:{place}", get("/apiVersion"), get("/kind"))
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a machine is, read with every look at it.
+
+use std::collections::BTreeMap;
+
+/// Properties of a machine that decide what it should be.
+///
+/// [`Facts::default`] is the guess that the first look is made with: if it turns out wrong in a way
+/// that asks for more, a second look follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// `ID` of os-release, such as `debian`.
+    pub os: String,
+    /// `VERSION_CODENAME` of os-release, such as `bookworm`.
+    pub codename: String,
+    /// Debian's name of the processor architecture: `amd64`, `arm64`.
+    pub arch: String,
+    /// Release of the kernel.
+    pub kernel: String,
+    /// Whether control groups are version 2.
+    pub cgroup2: bool,
+    /// Whether cgroups of version 1 or 2 include memory.
+    pub cgroup_memory: bool,
+    /// Whether the machine is a container.
+    pub container: bool,
+    /// Whether modules can be loaded (a modules folder for the running kernel exists).
+    pub modules: bool,
+    /// Whether root may lower the OOM score (CAP_SYS_RESOURCE).
+    pub oom_adjustable: bool,
+    /// Whether root may set the clock (CAP_SYS_TIME, and no container that shares its kernel's).
+    pub clock_settable: bool,
+    /// Whether the connection tracker's limits can be written.
+    pub conntrack_writable: bool,
+    /// Memory in MiB.
+    pub memory: u64,
+    /// Processors.
+    pub cpus: u32,
+    /// Whether swap is in use.
+    pub swap: bool,
+    /// Name of the running kernel's host name.
+    pub hostname: String,
+    /// Whether a battery-backed clock exists.
+    pub rtc: bool,
+    /// Seconds since 1970 on the machine.
+    pub clock: u64,
+    /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
+    pub kernel_config: bool,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            os: "debian".into(),
+            codename: "bookworm".into(),
+            arch: "amd64".into(),
+            kernel: String::new(),
+            cgroup2: true,
+            cgroup_memory: true,
+            container: false,
+            modules: true,
+            oom_adjustable: true,
+            clock_settable: true,
+            conntrack_writable: true,
+            memory: 0,
+            cpus: 0,
+            swap: false,
+            hostname: String::new(),
+            rtc: true,
+            clock: 0,
+            kernel_config: true,
+        }
+    }
+}
+
+/// Bit of CAP_SYS_RESOURCE (linux/capability.h).
+const CAP_SYS_RESOURCE: u32 = 24;
+/// Bit of CAP_SYS_TIME.
+const CAP_SYS_TIME: u32 = 25;
+
+impl Facts {
+    /// The shell that prints `key=value` lines; reads by the shell's own means as far as it goes.
+    pub fn program() -> &'static str {
+        include_str!("facts.sh")
+    }
+
+    /// Reads the lines that [`Facts::program`] prints; what is missing keeps its default.
+    pub fn parse(text: &str) -> Self {
+        let map: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once('=')).collect();
+        let get = |key: &str| map.get(key).copied().unwrap_or_default();
+        let yes = |key: &str| get(key) == "1";
+        let caps = u64::from_str_radix(get("caps"), 16).unwrap_or(u64::MAX);
+        let cap = |bit: u32| caps & (1 << bit) != 0;
+        let container = yes("container");
+        Self {
+            os: get("os").to_owned(),
+            codename: get("codename").to_owned(),
+            arch: match get("machine") {
+                "x86_64" => "amd64",
+                "aarch64" => "arm64",
+                other => other,
+            }
+            .to_owned(),
+            kernel: get("kernel").to_owned(),
+            cgroup2: yes("cgroup2"),
+            cgroup_memory: yes("cgroup_memory"),
+            container,
+            modules: yes("modules"),
+            oom_adjustable: cap(CAP_SYS_RESOURCE),
+            clock_settable: cap(CAP_SYS_TIME) && !container,
+            conntrack_writable: yes("conntrack"),
+            memory: get("memory").parse::<u64>().unwrap_or(0) / 1024,
+            cpus: get("cpus").parse().unwrap_or(0),
+            swap: yes("swap"),
+            hostname: get("hostname").to_owned(),
+            rtc: yes("rtc"),
+            clock: get("clock").parse().unwrap_or(0),
+            kernel_config: yes("kernel_config"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+ID= VERSION_CODENAME=
+[ -r /etc/os-release ] && . /etc/os-release
+printf 'os=%s\ncodename=%s\n' "$ID" "$VERSION_CODENAME"
+set -- $(uname -rm); printf 'kernel=%s\nmachine=%s\n' "$1" "$2"
+[ -d "/lib/modules/$1" ] && echo modules=1
+[ -e /proc/config.gz ] || [ -e "/boot/config-$1" ] && echo kernel_config=1
+read -r host < /proc/sys/kernel/hostname; printf 'hostname=%s\n' "$host"
+[ -e /sys/fs/cgroup/cgroup.controllers ] && echo cgroup2=1
+while read -r name _ _ on; do [ "$name" = memory ] && echo "cgroup_memory=$on"; done < /proc/cgroups
+[ -e /run/systemd/container ] || [ -e /run/.containerenv ] || [ -e /.dockerenv ] && echo container=1
+while read -r key value _; do case $key in CapEff:) printf 'caps=%s\n' "$value"; break;; esac; done < /proc/self/status
+while read -r key value _; do case $key in MemTotal:) printf 'memory=%s\n' "$value"; break;; esac; done < /proc/meminfo
+cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done; echo "cpus=$cpus"
+{ read -r _; read -r _ && echo swap=1; } < /proc/swaps
+[ -e /dev/rtc0 ] || [ -e /sys/class/rtc/rtc0 ] && echo rtc=1
+[ ! -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -w /proc/sys/net/netfilter/nf_conntrack_max ] && echo conntrack=1
+printf 'clock='; date +%s
