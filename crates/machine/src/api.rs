@@ -49,7 +49,11 @@ impl ApiResource {
             ApiResource::Object { manifest, .. } => {
                 let get = |p: &str| manifest.pointer(p).and_then(|v| v.as_str()).unwrap_or("");
                 let (ns, name) = (get("/metadata/namespace"), get("/metadata/name"));
-                let place = if ns.is_empty() { name.into() } else { format!("{ns}/{name}") };
+                let place = if ns.is_empty() {
+                    name.into()
+                } else {
+                    format!("{ns}/{name}")
+                };
                 format!("{}/{}:{place}", get("/apiVersion"), get("/kind"))
             }
         }

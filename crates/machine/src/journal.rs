@@ -78,7 +78,10 @@ pub struct Journal {
 impl Journal {
     /// Reads the file's text.
     pub fn parse(text: &str) -> Self {
-        let mut journal = Journal { size: text.len() as u64, ..Journal::default() };
+        let mut journal = Journal {
+            size: text.len() as u64,
+            ..Journal::default()
+        };
         for line in text.lines().filter(|l| !l.trim().is_empty()) {
             match serde_json::from_str(line) {
                 Ok(line) => journal.apply(line),
@@ -97,14 +100,23 @@ impl Journal {
                     record.step = step;
                     record.undo = record.undo.clone().or_later(undo);
                 }
-                None => self.records.push(Record { id, step, undo, pending: true }),
+                None => self.records.push(Record {
+                    id,
+                    step,
+                    undo,
+                    pending: true,
+                }),
             },
             Line::Done { id } => {
                 if let Some(record) = self.find_mut(&id) {
                     record.pending = false;
                 }
             }
-            Line::Stamp { path, sha256, stamp } => {
+            Line::Stamp {
+                path,
+                sha256,
+                stamp,
+            } => {
                 self.stamps.retain(|(p, _, _)| *p != path);
                 self.stamps.push((path, sha256, stamp));
             }

@@ -22,45 +22,125 @@ pub enum ProbeError {
 
 /// Makes the program for a set of queries. `first` also reads facts and journal.
 pub fn program(queries: &BTreeSet<Query>, nonce: &str, first: bool) -> String {
-    let mut out = String::from("main() {\nexport LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
+    let mut out = String::from(
+        "main() {\nexport LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+    );
     let _ = writeln!(out, "f() {{ printf '\\n%s %s\\n' {nonce} \"$1\"; }}");
     if first {
         let _ = writeln!(out, "f facts; (\n{}\n)", Facts::program());
-        let _ = writeln!(out, "f journal; [ ! -e {HOME}/journal ] || cat {HOME}/journal");
+        let _ = writeln!(
+            out,
+            "f journal; [ ! -e {HOME}/journal ] || cat {HOME}/journal"
+        );
     }
     let of = |pick: fn(&Query) -> Option<&String>| -> Vec<&String> {
         queries.iter().filter_map(pick).collect()
     };
-    batch(&mut out, "stat", of(|q| if let Query::Stat(v) = q { Some(v) } else { None }), |w| {
-        format!("find {w} -maxdepth 0 -printf '%y\\t%m\\t%u\\t%g\\t%s\\t%T@\\t%C@\\t%i\\t%l\\t%p\\n' 2>/dev/null")
-    });
-    batch(&mut out, "sha256", of(|q| if let Query::Sha256(v) = q { Some(v) } else { None }), |w| {
-        format!("sha256sum -- {w} 2>/dev/null")
-    });
-    batch(&mut out, "package", of(|q| if let Query::Package(v) = q { Some(v) } else { None }), |w| {
-        format!("dpkg-query -W -f '${{Package}}\\t${{Version}}\\t${{db:Status-Status}}\\n' -- {w} 2>/dev/null")
-    });
-    batch(&mut out, "unit", of(|q| if let Query::Unit(v) = q { Some(v) } else { None }), |w| {
-        format!("systemctl show -p Id,Names,LoadState,ActiveState,UnitFileState -- {w} 2>/dev/null")
-    });
-    batch(&mut out, "user", of(|q| if let Query::User(v) = q { Some(v) } else { None }), |w| {
-        format!("getent passwd {w}")
-    });
-    batch(&mut out, "group", of(|q| if let Query::Group(v) = q { Some(v) } else { None }), |w| {
-        format!("getent group {w}")
-    });
+    batch(
+        &mut out,
+        "stat",
+        of(|q| {
+            if let Query::Stat(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| {
+            format!(
+                "find {w} -maxdepth 0 -printf '%y\\t%m\\t%u\\t%g\\t%s\\t%T@\\t%C@\\t%i\\t%l\\t%p\\n' 2>/dev/null"
+            )
+        },
+    );
+    batch(
+        &mut out,
+        "sha256",
+        of(|q| {
+            if let Query::Sha256(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| format!("sha256sum -- {w} 2>/dev/null"),
+    );
+    batch(
+        &mut out,
+        "package",
+        of(|q| {
+            if let Query::Package(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| {
+            format!(
+                "dpkg-query -W -f '${{Package}}\\t${{Version}}\\t${{db:Status-Status}}\\n' -- {w} 2>/dev/null"
+            )
+        },
+    );
+    batch(
+        &mut out,
+        "unit",
+        of(|q| {
+            if let Query::Unit(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| {
+            format!(
+                "systemctl show -p Id,Names,LoadState,ActiveState,UnitFileState -- {w} 2>/dev/null"
+            )
+        },
+    );
+    batch(
+        &mut out,
+        "user",
+        of(|q| {
+            if let Query::User(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| format!("getent passwd {w}"),
+    );
+    batch(
+        &mut out,
+        "group",
+        of(|q| {
+            if let Query::Group(v) = q {
+                Some(v)
+            } else {
+                None
+            }
+        }),
+        |w| format!("getent group {w}"),
+    );
     for (index, query) in queries.iter().enumerate() {
         match query {
             Query::Sysctl(name) => {
                 let path = word(format!("/proc/sys/{}", name.replace('.', "/")));
-                let _ = writeln!(out, "f sysctl:{index}; [ ! -r {path} ] || while IFS= read -r v; do printf '%s\\n' \"$v\"; done < {path} 2>/dev/null");
+                let _ = writeln!(
+                    out,
+                    "f sysctl:{index}; [ ! -r {path} ] || while IFS= read -r v; do printf '%s\\n' \"$v\"; done < {path} 2>/dev/null"
+                );
             }
             Query::Content(path) => {
                 let path = word(path);
-                let _ = writeln!(out, "if [ -f {path} ]; then f content:{index}; head -c 1048576 {path}; else f none:{index}; fi");
+                let _ = writeln!(
+                    out,
+                    "if [ -f {path} ]; then f content:{index}; head -c 1048576 {path}; else f none:{index}; fi"
+                );
             }
             Query::Command(text) => {
-                let _ = writeln!(out, "f command:{index}; (\n{text}\n) 2>/dev/null; r=$?; f exit:{index}:$r");
+                let _ = writeln!(
+                    out,
+                    "f command:{index}; (\n{text}\n) 2>/dev/null; r=$?; f exit:{index}:$r"
+                );
             }
             _ => {}
         }
@@ -87,11 +167,19 @@ pub fn read(
 ) -> Result<(), ProbeError> {
     let frames = split(output, nonce);
     if !frames.iter().any(|(tag, _)| *tag == "end") {
-        return Err(ProbeError::Incomplete { lines: output.lines().count() });
+        return Err(ProbeError::Incomplete {
+            lines: output.lines().count(),
+        });
     }
     let all: Vec<&Query> = queries.iter().collect();
     let mut found: BTreeMap<&Query, Answer> = BTreeMap::new();
-    let at = |index: &str| index.parse::<usize>().ok().and_then(|i| all.get(i)).copied();
+    let at = |index: &str| {
+        index
+            .parse::<usize>()
+            .ok()
+            .and_then(|i| all.get(i))
+            .copied()
+    };
     let mut last = "";
     for (tag, body) in &frames {
         let mut parts = tag.split(':');
@@ -99,11 +187,29 @@ pub fn read(
             ("facts", ..) => into.facts = Facts::parse(body),
             ("journal", ..) => into.journal = Journal::parse(body),
             ("stat", ..) => stats(body, &all, &mut found),
-            ("sha256", ..) => pairs(body, |line| line.split_once("  ").map(|(h, p)| (Query::Sha256(p.into()), h)), &all, &mut found),
+            ("sha256", ..) => pairs(
+                body,
+                |line| {
+                    line.split_once("  ")
+                        .map(|(h, p)| (Query::Sha256(p.into()), h))
+                },
+                &all,
+                &mut found,
+            ),
             ("package", ..) => packages(body, &all, &mut found),
             ("unit", ..) => units(body, &all, &mut found),
-            ("user", ..) => pairs(body, |l| Some((Query::User(l.split(':').next()?.into()), l)), &all, &mut found),
-            ("group", ..) => pairs(body, |l| Some((Query::Group(l.split(':').next()?.into()), l)), &all, &mut found),
+            ("user", ..) => pairs(
+                body,
+                |l| Some((Query::User(l.split(':').next()?.into()), l)),
+                &all,
+                &mut found,
+            ),
+            ("group", ..) => pairs(
+                body,
+                |l| Some((Query::Group(l.split(':').next()?.into()), l)),
+                &all,
+                &mut found,
+            ),
             ("sysctl", Some(i), _) => {
                 let value = body.split_whitespace().collect::<Vec<_>>().join(" ");
                 if let (Some(q), false) = (at(i), value.is_empty()) {
@@ -132,7 +238,10 @@ pub fn read(
         let answer = found.remove(*query).unwrap_or(match query {
             Query::Stat(_) => Answer::Stat(None),
             Query::Unit(_) => Answer::Unit(Unit::default()),
-            Query::Command(_) => Answer::Printed(Printed { text: String::new(), exit: -1 }),
+            Query::Command(_) => Answer::Printed(Printed {
+                text: String::new(),
+                exit: -1,
+            }),
             _ => Answer::Text(None),
         });
         into.answers.insert((*query).clone(), answer);
@@ -155,15 +264,6 @@ fn split<'a>(output: &'a str, nonce: &str) -> Vec<(&'a str, &'a str)> {
         let end = rest.find('\n').unwrap_or(rest.len());
         tag = Some(&rest[..end]);
         rest = rest.get(end + 1..).unwrap_or_default();
-        // An empty body leaves the next mark's line break consumed here: give it back.
-        if let Some(next) = rest.strip_prefix(&mark[1..])
-            && let Some(current) = tag
-        {
-            frames.push((current, ""));
-            let end = next.find('\n').unwrap_or(next.len());
-            tag = Some(&next[..end]);
-            rest = next.get(end + 1..).unwrap_or_default();
-        }
     }
     if let Some(tag) = tag {
         frames.push((tag, rest));
@@ -189,7 +289,19 @@ fn pairs<'q, 'b>(
 fn stats<'q>(body: &str, all: &[&'q Query], found: &mut BTreeMap<&'q Query, Answer>) {
     for line in body.lines() {
         let fields: Vec<&str> = line.splitn(10, '\t').collect();
-        let [kind, mode, owner, group, size, mtime, ctime, inode, target, path] = fields[..] else {
+        let [
+            kind,
+            mode,
+            owner,
+            group,
+            size,
+            mtime,
+            ctime,
+            inode,
+            target,
+            path,
+        ] = fields[..]
+        else {
             continue;
         };
         let stat = Stat {
@@ -227,8 +339,11 @@ fn units<'q>(body: &str, all: &[&'q Query], found: &mut BTreeMap<&'q Query, Answ
     for block in body.split("\n\n") {
         let map: BTreeMap<&str, &str> = block.lines().filter_map(|l| l.split_once('=')).collect();
         let get = |k: &str| map.get(k).copied().unwrap_or_default().to_owned();
-        let unit =
-            Unit { load: get("LoadState"), active: get("ActiveState"), file: get("UnitFileState") };
+        let unit = Unit {
+            load: get("LoadState"),
+            active: get("ActiveState"),
+            file: get("UnitFileState"),
+        };
         // A unit may be asked for by an alias, such as `ssh` and `sshd`.
         for name in get("Names").split(' ').chain([get("Id").as_str()]) {
             let query = Query::Unit(name.to_owned());

@@ -140,5 +140,9 @@ pub fn text_diff(old: &str, new: &str) -> String {
     if lines.len() <= 200 {
         return text;
     }
-    format!("{}\n... {} more lines", lines[..200].join("\n"), lines.len() - 200)
+    format!(
+        "{}\n... {} more lines",
+        lines[..200].join("\n"),
+        lines.len() - 200
+    )
 }

@@ -24,7 +24,11 @@ impl fmt::Display for Word {
 
 /// Several values as words with blanks between them.
 pub fn words<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> String {
-    values.into_iter().map(|v| word(v).0).collect::<Vec<_>>().join(" ")
+    values
+        .into_iter()
+        .map(|v| word(v).0)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A piece of a shell program. Runs under `set -e`; may hold secrets, so it is never shown.

@@ -1,0 +1,220 @@
+//! A whole file.
+
+use crate::program::{original_name, original_path};
+use crate::resource::text_diff;
+use crate::shell::word;
+use crate::{Change, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
+use bramble_secret::Secret;
+use serde::{Deserialize, Serialize};
+
+/// What a file should hold.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Text that plans may show.
+    Text(String),
+    /// Bytes; plans show their size.
+    Bytes(Vec<u8>),
+    /// A secret; plans show that it differs. Give the file a mode that fits.
+    Secret(Secret),
+}
+
+impl Content {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Content::Text(text) => text.as_bytes(),
+            Content::Bytes(bytes) => bytes,
+            Content::Secret(secret) => secret.expose().as_bytes(),
+        }
+    }
+}
+
+/// A regular file with content, mode and owner. Its folder must exist (see
+/// [`crate::kinds`] for folders).
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Absolute path.
+    pub path: String,
+    /// What it holds.
+    pub content: Content,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Program that must accept the new file before it takes the place of the old one; its path
+    /// is `$new`. Such as `visudo -cf "$new"`.
+    pub check: Option<String>,
+    /// A wrong content can lock the operator out.
+    pub disruptive: bool,
+}
+
+impl File {
+    /// A text file of root's with mode 0644.
+    pub fn text(path: impl Into<String>, content: impl Into<String>) -> Self {
+        Self::new(path, Content::Text(content.into()), 0o644)
+    }
+
+    /// A file of root's.
+    pub fn new(path: impl Into<String>, content: Content, mode: u32) -> Self {
+        Self {
+            path: path.into(),
+            content,
+            mode,
+            owner: "root".into(),
+            group: "root".into(),
+            check: None,
+            disruptive: false,
+        }
+    }
+
+    /// With a program that checks the new content.
+    #[must_use]
+    pub fn checked(mut self, program: impl Into<String>) -> Self {
+        self.check = Some(program.into());
+        self
+    }
+
+    fn differences(&self, seen: &Observation) -> Vec<String> {
+        use sha2::Digest;
+        let Some(stat) = seen.stat(&self.path) else {
+            return vec!["new file".into()];
+        };
+        let mut out = Vec::new();
+        if stat.kind != 'f' {
+            out.push("is not a regular file".into());
+        }
+        let wanted = hex::encode(sha2::Sha256::digest(self.content.bytes()));
+        if seen.sha256(&self.path) != Some(wanted.as_str()) {
+            out.push("content differs".into());
+        }
+        if stat.mode != self.mode {
+            out.push(format!("mode {:04o} → {:04o}", stat.mode, self.mode));
+        }
+        if stat.owner != self.owner || stat.group != self.group {
+            out.push(format!(
+                "owner {}:{} → {}:{}",
+                stat.owner, stat.group, self.owner, self.group
+            ));
+        }
+        out
+    }
+
+    fn diff(&self, seen: &Observation) -> Option<String> {
+        match &self.content {
+            Content::Text(text) => Some(text_diff(
+                seen.content(&self.path).unwrap_or_default(),
+                text,
+            )),
+            Content::Bytes(bytes) => Some(format!("({} bytes)\n", bytes.len())),
+            Content::Secret(_) => Some("(secret content)\n".into()),
+        }
+        .filter(|d| !d.is_empty())
+    }
+}
+
+impl Resource for File {
+    fn id(&self) -> ResourceId {
+        format!("file:{}", self.path)
+    }
+
+    fn wants(&self, seen: &Observation) -> Vec<Query> {
+        let path = &self.path;
+        let mut wants = vec![Query::Stat(path.clone()), Query::Sha256(path.clone())];
+        // The old text is only needed to show a difference: a machine that is as it should be
+        // never sends it.
+        if seen.knows(&wants[0])
+            && matches!(self.content, Content::Text(_))
+            && seen.stat(path).is_some_and(|s| s.kind == 'f')
+            && self
+                .differences(seen)
+                .iter()
+                .any(|d| d == "content differs")
+        {
+            wants.push(Query::Content(path.clone()));
+        }
+        wants
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        if seen.stat(&self.path).is_some_and(|s| s.kind == 'd') {
+            return Err(PlanError::Unfit {
+                id: self.id(),
+                what: "a folder is in the place of the file".into(),
+                hint: format!("move it away: mv {0} {0}.old", self.path),
+            });
+        }
+        let differences = self.differences(seen);
+        if differences.is_empty() && !seen.journal.pending(&self.id()) {
+            return Ok(None);
+        }
+        let exists = seen.stat(&self.path).is_some();
+        let absent = match seen.journal.find(&self.id()).map(|r| &r.undo) {
+            Some(super::Undo::File(undo)) => undo.absent,
+            _ => !exists,
+        };
+        let path = word(&self.path);
+        let new = word(format!("{}.bramble-new", self.path));
+        let mut apply = Script::new();
+        if !absent {
+            apply.line(format!("keep {path} {}", original_name(&self.path)));
+        }
+        // Secrets must not be readable for a moment: the file is made closed and opened last.
+        apply.line(format!("(umask 077; : > {new})"));
+        apply.print_bytes(self.content.bytes(), &format!("> {new}"));
+        if let Some(check) = &self.check {
+            apply.line(format!("new={new}\n{check}"));
+        }
+        apply.line(format!(
+            "place {new} {path} {:04o} {}",
+            self.mode,
+            word(format!("{}:{}", self.owner, self.group))
+        ));
+        let verb = if exists { Verb::Update } else { Verb::Create };
+        let undo = super::Undo::File(Undo {
+            path: self.path.clone(),
+            absent,
+        });
+        let mut change = Change::new(verb, differences.join(", "), apply, undo);
+        if change.summary.is_empty() {
+            change.summary = "finish an interrupted change".into();
+        }
+        change.diff = self.diff(seen);
+        change.disruptive = self.disruptive;
+        Ok(Some(change))
+    }
+}
+
+/// How a file is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// Absolute path.
+    pub path: String,
+    /// There was nothing before.
+    pub absent: bool,
+}
+
+impl Undo {
+    pub(super) fn script(&self) -> Script {
+        let path = word(&self.path);
+        if self.absent {
+            return Script::of(format!(
+                "rm -f -- {path} {}",
+                word(format!("{}.bramble-new", self.path))
+            ));
+        }
+        Script::of(format!(
+            "rm -f -- {}\nrestore {path} {}",
+            word(format!("{}.bramble-new", self.path)),
+            original_name(&self.path)
+        ))
+    }
+
+    pub(super) fn summary(&self) -> String {
+        if self.absent {
+            format!("remove {}", self.path)
+        } else {
+            format!("restore {} from {}", self.path, original_path(&self.path))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A container image of the bundle, in containerd's store.
+
+use crate::shell::word;
+use crate::{
+    Change, HOME, Observation, PlanError, Query, Resource, ResourceId, Script, Upload, Verb,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Lists image names; the same text for all images, so that it runs once.
+const LIST: &str = "[ ! -S /run/containerd/containerd.sock ] || ctr -n k8s.io images ls -q";
+
+/// An image by its full name, such as `k8s.gcr.io/pause:3.2`.
+#[derive(Debug, Clone)]
+pub struct ContainerImage {
+    /// Full reference.
+    pub reference: String,
+    /// Hash of the archive in the bundle.
+    pub sha256: String,
+    /// Bytes of the archive.
+    pub size: u64,
+}
+
+impl Resource for ContainerImage {
+    fn id(&self) -> ResourceId {
+        format!("image:{}", self.reference)
+    }
+
+    fn wants(&self, _seen: &Observation) -> Vec<Query> {
+        vec![Query::Command(LIST.into())]
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        let there = seen
+            .printed(LIST)
+            .is_some_and(|p| p.text.lines().any(|line| line.trim() == self.reference));
+        if there && !seen.journal.pending(&self.id()) {
+            return Ok(None);
+        }
+        let staged = format!("{HOME}/blobs/{}", self.sha256);
+        let mut apply = Script::of(format!("ctr -n k8s.io images import {staged}"));
+        apply.line(format!(
+            "ctr -n k8s.io images ls -q | grep -qxF -- {0} || {{ echo 'the archive holds no image of the name' {0}; exit 1; }}",
+            word(&self.reference)
+        ));
+        apply.line(format!("rm -f {staged}"));
+        let summary = format!("import ({} MB)", self.size.div_ceil(1_000_000));
+        let undo = super::Undo::Image(Undo {
+            reference: self.reference.clone(),
+        });
+        let mut change = Change::new(Verb::Create, summary, apply, undo);
+        change.uploads.push(Upload {
+            sha256: self.sha256.clone(),
+            size: self.size,
+            to: staged,
+        });
+        change.limit = Duration::from_secs(900);
+        Ok(Some(change))
+    }
+}
+
+/// How an image is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// Full reference.
+    pub reference: String,
+}
+
+impl Undo {
+    pub(super) fn script(&self) -> Script {
+        Script::of(format!(
+            "if [ -S /run/containerd/containerd.sock ]; then ctr -n k8s.io images rm {0} || :; fi",
+            word(&self.reference)
+        ))
+    }
+
+    pub(super) fn summary(&self) -> String {
+        format!("remove image {}", self.reference)
+    }
+}

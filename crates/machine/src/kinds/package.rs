@@ -1,0 +1,116 @@
+//! Debian packages.
+
+use crate::shell::{word, words};
+use crate::{Change, HOME, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Packages that are installed together, so that apt runs once.
+#[derive(Debug, Clone, Default)]
+pub struct Packages {
+    /// Name of the group, unique on a machine.
+    pub group: String,
+    /// Package name and, if pinned, its exact version.
+    pub packages: Vec<(String, Option<String>)>,
+    /// Paths that the packages' programs make at run time and that purging leaves: removed with
+    /// the packages if they were not there before.
+    pub leftovers: Vec<String>,
+}
+
+impl Packages {
+    /// Packages in whatever version the archive has.
+    pub fn new<S: Into<String>>(
+        group: impl Into<String>,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            group: group.into(),
+            packages: names.into_iter().map(|n| (n.into(), None)).collect(),
+            leftovers: Vec::new(),
+        }
+    }
+
+    /// With paths to remove when the packages go.
+    #[must_use]
+    pub fn leaving<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.leftovers = paths.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl Resource for Packages {
+    fn id(&self) -> ResourceId {
+        format!("packages:{}", self.group)
+    }
+
+    fn wants(&self, _seen: &Observation) -> Vec<Query> {
+        self.packages
+            .iter()
+            .map(|(name, _)| Query::Package(name.clone()))
+            .collect()
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        let mut said = Vec::new();
+        let mut install = Vec::new();
+        for (name, version) in &self.packages {
+            match (seen.package(name), version) {
+                (Some(_), None) => {}
+                (Some(have), Some(want)) if have == want => {}
+                (Some(have), Some(want)) => {
+                    said.push(format!("{name} {have} → {want}"));
+                    install.push(format!("{name}={want}"));
+                }
+                (None, Some(want)) => {
+                    said.push(format!("{name} {want}"));
+                    install.push(format!("{name}={want}"));
+                }
+                (None, None) => {
+                    said.push(name.clone());
+                    install.push(name.clone());
+                }
+            }
+        }
+        if install.is_empty() && !seen.journal.pending(&self.id()) {
+            return Ok(None);
+        }
+        let undo = Undo {
+            group: self.group.clone(),
+        };
+        let mut apply = Script::of(format!("P={}", word(undo.base())));
+        apply.line(format!("L={}", word(self.leftovers.join("\n"))));
+        apply.line(format!("set -- {}", words(&install)));
+        apply.extend(&Script::of(include_str!("package_install.sh")));
+        let summary = if said.is_empty() {
+            "finish an interrupted installation".into()
+        } else {
+            format!("install {}", said.join(", "))
+        };
+        let mut change = Change::new(Verb::Create, summary, apply, super::Undo::Packages(undo));
+        change.limit = Duration::from_secs(1800);
+        Ok(Some(change))
+    }
+}
+
+/// How packages are undone: what the installation added is recorded on the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// Name of the group.
+    pub group: String,
+}
+
+impl Undo {
+    fn base(&self) -> String {
+        format!("{HOME}/packages.{}", self.group.replace('/', "-"))
+    }
+
+    pub(super) fn script(&self) -> Script {
+        let mut script = Script::of(format!("P={}", word(self.base())));
+        script.extend(&Script::of(include_str!("package_remove.sh")));
+        script
+    }
+
+    pub(super) fn summary(&self) -> String {
+        format!("remove the packages that {} added", self.group)
+    }
+}

@@ -1,0 +1,40 @@
+# An installation that was cut off has no list of what it added yet: make it.
+if [ -e "$P.before" ]; then
+	dpkg --configure -a --force-confdef --force-confold || :
+	{
+		dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^[a-z]*\(installed\|configured\|files\|pending\) /package /p'
+		cut -d: -f1 /etc/passwd | sed 's/^/user /'
+		cut -d: -f1 /etc/group | sed 's/^/group /'
+	} | sort -u >"$P.after"
+	{
+		[ ! -e "$P.added" ] || cat "$P.added"
+		grep -v '^absent ' "$P.before" | sort -u | comm -13 - "$P.after"
+		grep '^absent ' "$P.before" || :
+	} | sort -u >"$P.added.new"
+	mv "$P.added.new" "$P.added"
+	rm -f "$P.before" "$P.after"
+fi
+if [ -e "$P.added" ]; then
+	set -- $(sed -n 's/^package //p' "$P.added")
+	if [ $# -gt 0 ]; then
+		# Whatever the operator installed since and needs one of them must stay, and so must that one.
+		keep=$(apt-get -s purge "$@" 2>/dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | grep -vxF -- "$(printf '%s\n' "$@")" || :)
+		if [ -n "$keep" ]; then
+			echo "left in place, because others need them: $keep"
+			stay=$(apt-cache depends --recurse --installed --no-recommends --no-suggests $keep 2>/dev/null | grep -v '^ ' | sort -u)
+			set -- $(printf '%s\n' "$@" | grep -vxF -- "$stay" || :)
+		fi
+		[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
+	fi
+	# Users and groups that the packages made and their removal left behind.
+	for u in $(sed -n 's/^user //p' "$P.added"); do
+		getent passwd "$u" >/dev/null && userdel "$u" || :
+	done
+	for g in $(sed -n 's/^group //p' "$P.added"); do
+		getent group "$g" >/dev/null && groupdel "$g" || :
+	done
+	sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
+		rm -rf -- "$path"
+	done
+	rm -f "$P.added"
+fi

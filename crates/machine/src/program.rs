@@ -1,0 +1,124 @@
+//! One program that makes a step's changes, and the reader of what it says while it runs.
+//!
+//! The program is one function that is called at its very end: a connection that is cut while the
+//! program travels leaves a syntax error, not half of the changes. Before the first change the
+//! journal learns how to undo all of them.
+
+use crate::journal::{Line, to_line};
+use crate::shell::word;
+use crate::{HOME, ResourceId, Script};
+use std::fmt::Write as _;
+
+/// One change of a program.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Resource.
+    pub id: ResourceId,
+    /// Shell that makes the change.
+    pub apply: Script,
+    /// Line to write before any part runs.
+    pub begin: Option<Line>,
+    /// Line to write after this part.
+    pub end: Line,
+}
+
+/// What a program says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// A part begins.
+    Started(usize),
+    /// A part is done.
+    Done(usize),
+    /// A part failed with this exit code; nothing after it runs.
+    Failed(usize, i32),
+    /// Another program of Bramble is still running on the machine.
+    Busy,
+    /// All parts are done.
+    End,
+    /// Output of a tool.
+    Output(String),
+}
+
+/// Makes the program. `facts` are set as shell variables; they travel on standard input only.
+pub fn program(
+    cluster: &str,
+    parts: &[Part],
+    facts: &[(String, String)],
+    finally: &Script,
+    nonce: &str,
+) -> String {
+    let mut out = String::from(PRELUDE);
+    let _ = writeln!(out, "f() {{ printf '\\n%s %s\\n' {nonce} \"$1\"; }}");
+    for (index, part) in parts.iter().enumerate() {
+        let _ = writeln!(out, "r{index}() {{ :\n{}}}", part.apply.as_str());
+    }
+    let _ = writeln!(out, "finally() {{ :\n{}}}", finally.as_str());
+    let _ = writeln!(out, "main() {{\nprepare || {{ f busy; exit 75; }}");
+    for (name, value) in facts {
+        let _ = writeln!(out, "{}={}", fact_variable(name), word(value));
+    }
+    let first = to_line(&Line::Cluster {
+        name: cluster.to_owned(),
+    });
+    let _ = writeln!(out, "[ -s $B/journal ] || j {}", word(first));
+    for line in parts.iter().filter_map(|p| p.begin.as_ref()) {
+        let _ = writeln!(out, "j {}", word(to_line(line)));
+    }
+    let _ = writeln!(out, "sync $B/journal");
+    for (index, part) in parts.iter().enumerate() {
+        let _ = writeln!(out, "f 'start {index}'\n( set -e; r{index} ) 2>&1; c=$?");
+        let _ = writeln!(out, "[ $c = 0 ] || {{ f \"failed {index} $c\"; exit 1; }}");
+        let _ = writeln!(out, "j {}; f 'done {index}'", word(to_line(&part.end)));
+    }
+    out.push_str("( finally ) 2>&1\nf end\n}\nmain </dev/null\n");
+    out
+}
+
+/// Name of the shell variable that holds a fact.
+pub fn fact_variable(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    format!("FACT_{name}")
+}
+
+/// Reads one line of the program's output; `None` for empty lines.
+pub fn read_line(line: &str, nonce: &str) -> Option<Said> {
+    let Some(rest) = line.strip_prefix(nonce).and_then(|r| r.strip_prefix(' ')) else {
+        return (!line.trim().is_empty()).then(|| Said::Output(line.to_owned()));
+    };
+    let mut words = rest.split(' ');
+    let verb = words.next().unwrap_or_default();
+    let mut number = || words.next().and_then(|w| w.parse::<usize>().ok());
+    Some(match verb {
+        "start" => Said::Started(number()?),
+        "done" => Said::Done(number()?),
+        "failed" => Said::Failed(
+            number()?,
+            number().and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+        ),
+        "busy" => Said::Busy,
+        "end" => Said::End,
+        _ => return None,
+    })
+}
+
+/// The name under which a path's original is kept.
+pub fn original_name(path: &str) -> String {
+    use sha2::Digest;
+    hex::encode(&sha2::Sha256::digest(path.as_bytes())[..16])
+}
+
+/// Where a path's original is kept.
+pub fn original_path(path: &str) -> String {
+    format!("{HOME}/originals/{}", original_name(path))
+}
+
+const PRELUDE: &str = include_str!("prelude.sh");
