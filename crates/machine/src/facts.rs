@@ -42,6 +42,8 @@ pub struct Facts {
     pub rtc: bool,
     /// Seconds since 1970 on the machine.
     pub clock: u64,
+    /// Whether Bramble's record is on the machine.
+    pub home: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
     pub kernel_config: bool,
 }
@@ -66,6 +68,7 @@ impl Default for Facts {
             hostname: String::new(),
             rtc: true,
             clock: 0,
+            home: false,
             kernel_config: true,
         }
     }
@@ -113,6 +116,7 @@ impl Facts {
             hostname: get("hostname").to_owned(),
             rtc: yes("rtc"),
             clock: get("clock").parse().unwrap_or(0),
+            home: yes("home"),
             kernel_config: yes("kernel_config"),
         }
     }

@@ -109,7 +109,7 @@ impl Resource for Action {
 }
 
 /// How an action is undone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// Name of the action.
     pub name: String,

@@ -1,0 +1,70 @@
+//! The lock of a machine: held by a program that lives as long as the connection, so that it can't
+//! outlive its holder, however that ends.
+
+use bramble_fleet::{Error as FleetError, Held, Session};
+use bramble_machine::shell::word;
+use std::time::Duration;
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error("{machine} is in use by {holder}")]
+    Busy {
+        /// Machine.
+        machine: String,
+        /// Who, since when, doing what.
+        holder: String,
+    },
+    /// The machine was changed since it was looked at.
+    #[error("{machine} was changed by somebody else since it was looked at")]
+    Stale {
+        /// Machine.
+        machine: String,
+    },
+    /// The lock program did not answer as it should.
+    #[error("{machine}: the lock program said {said:?}")]
+    Odd {
+        /// Machine.
+        machine: String,
+        /// What it said.
+        said: String,
+    },
+    /// No connection.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+}
+
+/// Takes the lock of a machine for `holder` (one line for people), if its journal still has the
+/// size that the plan was made with.
+///
+/// # Errors
+/// See [`LockError`].
+pub async fn take(
+    session: &Session,
+    machine: &str,
+    holder: &str,
+    journal_size: u64,
+) -> Result<Held, LockError> {
+    let holder = word(holder.replace('\n', " "));
+    let program = format!(
+        "mkdir -p /run/bramble\n\
+         exec 8>>/run/bramble/lock\n\
+         if ! flock -n 8; then printf 'busy '; cat /run/bramble/holder; echo; exit 0; fi\n\
+         printf '%s' {holder} > /run/bramble/holder\n\
+         size=0\n\
+         [ ! -e /var/lib/bramble/journal ] || size=$(wc -c < /var/lib/bramble/journal)\n\
+         echo \"locked $size\"\n\
+         cat > /dev/null\n\
+         rm -f /run/bramble/holder\n"
+    );
+    let (line, held) = session.hold(program.as_bytes(), Duration::from_secs(20)).await?;
+    if let Some(holder) = line.strip_prefix("busy ") {
+        return Err(LockError::Busy { machine: machine.into(), holder: holder.trim().into() });
+    }
+    match line.strip_prefix("locked ").and_then(|s| s.trim().parse::<u64>().ok()) {
+        Some(size) if size == journal_size => Ok(held),
+        Some(_) => Err(LockError::Stale { machine: machine.into() }),
+        None => Err(LockError::Odd { machine: machine.into(), said: line }),
+    }
+}

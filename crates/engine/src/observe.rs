@@ -1,0 +1,138 @@
+//! One look at all machines.
+
+use crate::{Sessions, nonce};
+use bramble_fleet::{Error as FleetError, Fleet, Session, Target};
+use bramble_machine::probe;
+use bramble_machine::step::Blueprint;
+use bramble_machine::{Facts, Observation, Query};
+use futures::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long one look may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// More rounds than any kind asks for: each gives answers that the next question depends on.
+const ROUNDS: usize = 5;
+
+/// Why a machine could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum Unseen {
+    /// No connection, or it broke.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// It answered nonsense.
+    #[error(transparent)]
+    Probe(#[from] probe::ProbeError),
+    /// The probe program failed.
+    #[error("the look at the machine failed with exit code {exit}: {said}")]
+    Failed {
+        /// Exit code.
+        exit: i32,
+        /// Last lines of its errors.
+        said: String,
+    },
+}
+
+/// What was seen.
+#[derive(Default)]
+pub struct Look {
+    /// Open connections.
+    pub sessions: Sessions,
+    /// By machine.
+    pub seen: BTreeMap<String, Observation>,
+    /// Machines that could not be looked at.
+    pub unseen: BTreeMap<String, Unseen>,
+}
+
+impl Look {
+    /// What the machines are, for the blueprint.
+    pub fn facts(&self) -> BTreeMap<String, Facts> {
+        self.seen.iter().map(|(name, seen)| (name.clone(), seen.facts.clone())).collect()
+    }
+}
+
+/// Connects to all targets and reads everything that the blueprint mentions. The blueprint is made
+/// anew once the facts are there; only what the first look did not cover is asked for again.
+pub async fn observe(
+    fleet: &Fleet,
+    targets: &[Target],
+    blueprint: &(dyn Fn(&BTreeMap<String, Facts>) -> Blueprint + Sync),
+    on: &(dyn Fn(&str, Option<&Unseen>) + Sync),
+) -> Look {
+    let mut look = Look::default();
+    for round in 0..ROUNDS {
+        let now = blueprint(&look.facts());
+        let empty = Observation::default();
+        let asks = targets.iter().filter(|t| !look.unseen.contains_key(&t.name)).filter_map(|t| {
+            let seen = look.seen.get(&t.name);
+            let wants = wanted(&now, &t.name, seen.unwrap_or(&empty));
+            (seen.is_none() || !wants.is_empty()).then(|| (t, wants))
+        });
+        let jobs: Vec<_> = asks
+            .map(|(target, wants)| {
+                let session = look.sessions.get(&target.name).cloned();
+                let seen = look.seen.get(&target.name).cloned().unwrap_or_default();
+                async move {
+                    let result = ask(fleet, target, session, wants, seen, round == 0).await;
+                    if round == 0 {
+                        on(&target.name, result.as_ref().err());
+                    }
+                    (target.name.clone(), result)
+                }
+            })
+            .collect();
+        if jobs.is_empty() {
+            break;
+        }
+        for (name, result) in join_all(jobs).await {
+            match result {
+                Ok((session, seen)) => {
+                    look.sessions.insert(name.clone(), session);
+                    look.seen.insert(name, seen);
+                }
+                Err(why) => {
+                    look.seen.remove(&name);
+                    look.unseen.insert(name, why);
+                }
+            }
+        }
+    }
+    look
+}
+
+/// What must still be asked of a machine.
+fn wanted(blueprint: &Blueprint, machine: &str, seen: &Observation) -> BTreeSet<Query> {
+    let Some(machine) = blueprint.machines.get(machine) else {
+        return BTreeSet::new();
+    };
+    machine
+        .steps
+        .iter()
+        .flat_map(|s| &s.resources)
+        .flat_map(|r| r.wants(seen))
+        .filter(|q| !seen.knows(q))
+        .collect()
+}
+
+async fn ask(
+    fleet: &Fleet,
+    target: &Target,
+    session: Option<Session>,
+    wants: BTreeSet<Query>,
+    mut seen: Observation,
+    first: bool,
+) -> Result<(Session, Observation), Unseen> {
+    let session = match session {
+        Some(session) => session,
+        None => fleet.connect(target).await?,
+    };
+    let nonce = nonce();
+    let program = probe::program(&wants, &nonce, first);
+    let done = session.run(program.as_bytes(), LIMIT, "look", |_| {}).await?;
+    if done.exit != 0 {
+        let said = String::from_utf8_lossy(&done.stderr);
+        return Err(Unseen::Failed { exit: done.exit, said: said.trim().to_owned() });
+    }
+    probe::read(&String::from_utf8_lossy(&done.stdout), &wants, &nonce, &mut seen)?;
+    Ok((session, seen))
+}

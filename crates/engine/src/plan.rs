@@ -1,0 +1,245 @@
+//! The difference between what should be and what is. Pure.
+
+use crate::api::ApiChange;
+use bramble_machine::step::{ApiStep, Blueprint};
+use bramble_machine::{Change, HOME, Observation, PlanError, Resource, ResourceId, Script, StepRef, Undo, Verb};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The name of the step that undoes what the file no longer names.
+pub const RETIRE: &str = "retire";
+
+/// The name of the step that takes Bramble's record off a machine.
+pub const FORGET: &str = "forget";
+
+/// Which part of the whole is planned.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Only these steps; empty = all.
+    pub steps: Vec<String>,
+    /// Only these machines; empty = all.
+    pub machines: Vec<String>,
+}
+
+impl Scope {
+    fn step(&self, name: &str) -> bool {
+        self.steps.is_empty()
+            || self.steps.iter().any(|s| {
+                s == name || name.strip_prefix(s.as_str()).is_some_and(|r| r.starts_with('/'))
+            })
+    }
+    fn machine(&self, name: &str) -> bool {
+        self.machines.is_empty() || self.machines.iter().any(|m| m == name)
+    }
+}
+
+/// What is to be done, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Whether this takes the cluster down.
+    pub down: bool,
+    /// By machine.
+    pub machines: BTreeMap<String, MachinePlan>,
+    /// In the API.
+    pub api: Vec<ApiPlan>,
+    /// Machines that could not be looked at, and why.
+    pub unreachable: BTreeMap<String, String>,
+    /// What makes the plan impossible, by machine.
+    pub obstacles: Vec<Obstacle>,
+    /// Things worth a remark.
+    pub remarks: Vec<String>,
+}
+
+/// What makes a plan impossible.
+#[derive(Debug, Clone, Serialize)]
+pub struct Obstacle {
+    /// Machine.
+    pub machine: String,
+    /// What is in the way.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// What is to be done on one machine.
+#[derive(Debug, Clone, Default)]
+pub struct MachinePlan {
+    /// All steps, in order; those without items only order the others.
+    pub steps: Vec<StepPlan>,
+    /// Size of the journal when it was looked at.
+    pub journal_size: u64,
+}
+
+/// What is to be done in one step.
+#[derive(Debug, Clone)]
+pub struct StepPlan {
+    /// Name.
+    pub name: String,
+    /// Steps that must be finished first.
+    pub needs: Vec<StepRef>,
+    /// Changes in order.
+    pub items: Vec<Item>,
+    /// What runs after the items.
+    pub finally: Script,
+    /// Changes are undone rather than made.
+    pub undo: bool,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Resource.
+    pub id: ResourceId,
+    /// The change.
+    pub change: Change,
+}
+
+/// What is to be done in the API for one step.
+#[derive(Debug, Clone)]
+pub struct ApiPlan {
+    /// What should be there.
+    pub step: ApiStep,
+    /// The changes; `None` = known after the control plane exists.
+    pub changes: Option<Vec<ApiChange>>,
+}
+
+impl Plan {
+    /// Number of changes; an API step of unknown changes counts its resources.
+    pub fn changes(&self) -> usize {
+        let machines: usize = self.machines.values().map(MachinePlan::changes).sum();
+        let api: usize = self
+            .api
+            .iter()
+            .map(|a| a.changes.as_ref().map_or(a.step.resources.len(), Vec::len))
+            .sum();
+        machines + api
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.changes() == 0
+    }
+}
+
+impl MachinePlan {
+    /// Number of changes.
+    pub fn changes(&self) -> usize {
+        self.steps.iter().map(|s| s.items.len()).sum()
+    }
+}
+
+/// Plans one machine towards its blueprint.
+///
+/// # Errors
+/// What makes the plan impossible; all of it, not only the first.
+pub fn towards(
+    blueprint: &Blueprint,
+    machine: &str,
+    seen: &Observation,
+    scope: &Scope,
+) -> Result<MachinePlan, Vec<PlanError>> {
+    let mut errors = Vec::new();
+    if let Some(other) = seen.journal.cluster.as_ref().filter(|c| **c != blueprint.cluster) {
+        return Err(vec![PlanError::OtherCluster { other: other.clone() }]);
+    }
+    let steps = blueprint.machines.get(machine).map(|b| b.steps.as_slice()).unwrap_or_default();
+    let wanted: BTreeSet<ResourceId> =
+        steps.iter().flat_map(|s| s.resources.iter().map(|r| r.id())).collect();
+    let mut out = MachinePlan { steps: Vec::new(), journal_size: seen.journal.size };
+    if scope.machine(machine) {
+        let retired = seen
+            .journal
+            .records
+            .iter()
+            .filter(|r| !wanted.contains(&r.id) && scope.step(&r.step))
+            .map(|r| (r.id.as_str(), &r.undo));
+        out.steps.push(undo_step(RETIRE, retired.collect()));
+    }
+    let mut changed: BTreeSet<ResourceId> = BTreeSet::new();
+    for step in steps {
+        let mut items = Vec::new();
+        if scope.machine(machine) && scope.step(step.name) {
+            for resource in &step.resources {
+                match compare(resource.as_ref(), seen, &changed) {
+                    Ok(Some(change)) => {
+                        changed.insert(resource.id());
+                        items.push(Item { id: resource.id(), change });
+                    }
+                    Ok(None) => {}
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        out.steps.push(StepPlan {
+            name: step.name.to_owned(),
+            needs: step.needs.clone(),
+            items,
+            finally: Script::new(),
+            undo: false,
+        });
+    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn compare(
+    resource: &dyn Resource,
+    seen: &Observation,
+    changed: &BTreeSet<ResourceId>,
+) -> Result<Option<Change>, PlanError> {
+    if let Some(change) = resource.plan(seen)? {
+        return Ok(Some(change));
+    }
+    let cause = resource.watches().iter().find(|id| changed.contains(*id));
+    Ok(cause.and_then(|id| resource.follow(seen, id)))
+}
+
+/// Plans one machine towards nothing: everything recorded is undone in reverse order, grouped by
+/// the steps that made it. `order` says for each step which steps on other machines must be undone
+/// first.
+pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
+    let mut groups: Vec<(String, Vec<(&str, &Undo)>)> = Vec::new();
+    if scope.machine(machine) {
+        for record in seen.journal.records.iter().rev().filter(|r| scope.step(&r.step)) {
+            if groups.last().is_none_or(|(step, _)| *step != record.step) {
+                groups.push((record.step.clone(), Vec::new()));
+            }
+            if let Some((_, group)) = groups.last_mut() {
+                // Reversed here because `undo_step` takes them in the order in which they were made.
+                group.insert(0, (record.id.as_str(), &record.undo));
+            }
+        }
+    }
+    let mut steps: Vec<StepPlan> =
+        groups.into_iter().map(|(name, group)| undo_step(&name, group)).collect();
+    if scope.machine(machine) && scope.steps.is_empty() && seen.facts.home {
+        steps.push(forget_step());
+    }
+    MachinePlan { steps, journal_size: seen.journal.size }
+}
+
+fn forget_step() -> StepPlan {
+    let program = Script::of(format!("rm -rf {HOME} /run/bramble"));
+    let undo = Undo::Action(Default::default());
+    let change = Change::new(Verb::Remove, "remove Bramble's record", program, undo);
+    StepPlan {
+        name: FORGET.to_owned(),
+        needs: Vec::new(),
+        items: vec![Item { id: format!("record:{HOME}"), change }],
+        finally: Script::new(),
+        undo: true,
+    }
+}
+
+/// A step that undoes records, the last made first.
+fn undo_step(name: &str, records: Vec<(&str, &Undo)>) -> StepPlan {
+    let mut finally = Script::new();
+    let mut items = Vec::new();
+    for (id, undo) in records.into_iter().rev() {
+        finally.extend(&undo.finally());
+        let change = Change::new(Verb::Remove, undo.summary(), undo.script(), undo.clone());
+        items.push(Item { id: id.to_owned(), change });
+    }
+    StepPlan { name: name.to_owned(), needs: Vec::new(), items, finally, undo: true }
+}

@@ -1,0 +1,491 @@
+//! Carries a plan out: machines in parallel, steps in the order of their needs.
+
+use crate::api::{ApiPlace, ApiProgress};
+use crate::board::{Board, Status};
+use crate::event::{Event, Happened};
+use crate::lock::{self, LockError};
+use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
+use crate::{Sessions, nonce};
+use bramble_fleet::Session;
+use bramble_machine::journal::Line;
+use bramble_machine::program::{self, Part, Said};
+use bramble_machine::step::FactSource;
+use futures::future::{join, join_all};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
+
+/// Lines of a tool's output that a failure shows.
+const LOG_LINES: usize = 40;
+
+/// What a run needs besides the plan.
+pub struct Means<'a> {
+    /// Open connections to the machines of the plan.
+    pub sessions: &'a Sessions,
+    /// How facts that steps need are read.
+    pub facts: &'a BTreeMap<String, FactSource>,
+    /// Where the bundle keeps the blob of a hash.
+    pub blob: &'a (dyn Fn(&str) -> PathBuf + Sync),
+    /// The cluster's API.
+    pub api: Option<&'a dyn ApiPlace>,
+    /// One line about who runs this, for others who find the lock taken.
+    pub holder: String,
+    /// A machine that is locked by every run, so that two runs that change different machines of
+    /// one cluster exclude each other.
+    pub anchor: Option<String>,
+    /// Where events go.
+    pub events: UnboundedSender<Event>,
+    /// Becomes true when no further step shall be started.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Changes made.
+    pub changes: usize,
+    /// What failed: machine, step, message.
+    pub failed: Vec<(String, String, String)>,
+    /// What was left out because of that: machine and step.
+    pub skipped: Vec<(String, String)>,
+    /// The run was stopped by its operator before all was done.
+    pub stopped: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Whether everything was done.
+    pub fn complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
+    }
+}
+
+/// Carries out a plan.
+///
+/// # Errors
+/// When a lock can't be had: nothing was changed then. What goes wrong later is in the outcome.
+pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
+    let start = Instant::now();
+    let locks = lock_all(plan, &means).await?;
+    let runner = Runner {
+        plan,
+        board: Board::new(plan),
+        start,
+        known: means.facts.keys().map(|k| (k.clone(), OnceCell::new())).collect(),
+        outcome: Mutex::new(Outcome::default()),
+        means,
+    };
+    let machines = join_all(plan.machines.iter().map(|(name, plan)| runner.machine(name, plan)));
+    join(machines, runner.api()).await;
+    runner.release_facts().await;
+    drop(locks);
+    let mut outcome = runner.outcome.into_inner();
+    outcome.took = start.elapsed();
+    Ok(outcome)
+}
+
+async fn lock_all(
+    plan: &Plan,
+    means: &Means<'_>,
+) -> Result<Vec<bramble_fleet::Held>, LockError> {
+    let jobs = plan.machines.iter().filter_map(|(name, machine)| {
+        let wanted = machine.changes() > 0 || means.anchor.as_deref() == Some(name);
+        let session = means.sessions.get(name).filter(|_| wanted)?;
+        Some(lock::take(session, name, &means.holder, machine.journal_size))
+    });
+    // One that is busy drops the others' locks: nothing is half taken.
+    join_all(jobs).await.into_iter().collect()
+}
+
+struct Runner<'a> {
+    plan: &'a Plan,
+    means: Means<'a>,
+    board: Board,
+    start: Instant,
+    known: BTreeMap<String, OnceCell<String>>,
+    outcome: Mutex<Outcome>,
+}
+
+/// Why a step failed.
+struct Failure {
+    resource: Option<String>,
+    message: String,
+    log: Vec<String>,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { resource: None, message: message.into(), log: Vec::new() }
+    }
+}
+
+impl Runner<'_> {
+    fn say(&self, machine: &str, step: &str, resource: Option<&str>, what: Happened) {
+        // Nobody listening is no reason to stop.
+        let _ = self.means.events.send(Event {
+            at: self.start.elapsed(),
+            machine: machine.to_owned(),
+            step: step.to_owned(),
+            resource: resource.map(str::to_owned),
+            what,
+        });
+    }
+
+    async fn machine(&self, name: &str, plan: &MachinePlan) {
+        for step in &plan.steps {
+            let key = (name.to_owned(), step.name.clone());
+            if step.items.is_empty() {
+                self.board.set(&key, Status::Done);
+                continue;
+            }
+            if !self.ready(name, &step.name, &step.needs).await {
+                self.board.close(name);
+                return;
+            }
+            let begun = Instant::now();
+            self.say(name, &step.name, None, Happened::Started { title: step.name.clone() });
+            match self.step(name, step).await {
+                Ok(changes) => {
+                    let took = begun.elapsed();
+                    self.say(name, &step.name, None, Happened::Finished { changes, took });
+                    self.board.set(&key, Status::Done);
+                }
+                Err(failure) => {
+                    self.fail(name, &step.name, failure).await;
+                    self.board.close(name);
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn api(&self) {
+        let Some(place) = self.means.api else { return };
+        for ApiPlan { step, changes } in &self.plan.api {
+            let key = (String::new(), step.name.clone());
+            if changes.as_ref().is_some_and(Vec::is_empty) {
+                self.board.set(&key, Status::Done);
+                continue;
+            }
+            if !self.ready("", &step.name, &step.needs).await {
+                self.board.set(&key, Status::Failed);
+                continue;
+            }
+            let begun = Instant::now();
+            self.say("", &step.name, None, Happened::Started { title: step.name.clone() });
+            let on = |progress| self.api_progress(&step.name, begun, progress);
+            match place.apply(self.means.sessions, step, &on).await {
+                Ok(changes) => {
+                    self.outcome.lock().await.changes += changes;
+                    let took = begun.elapsed();
+                    self.say("", &step.name, None, Happened::Finished { changes, took });
+                    self.board.set(&key, Status::Done);
+                }
+                Err(error) => {
+                    let failure =
+                        Failure { resource: None, message: error.message, log: error.log };
+                    self.fail("", &step.name, failure).await;
+                    self.board.set(&key, Status::Failed);
+                }
+            }
+        }
+    }
+
+    fn api_progress(&self, step: &str, begun: Instant, progress: ApiProgress) {
+        match progress {
+            ApiProgress::Changed { id } => {
+                let what = Happened::Changed { title: id.clone(), took: begun.elapsed() };
+                self.say("", step, Some(&id), what);
+            }
+            ApiProgress::Waiting { what, since, limit } => {
+                self.say("", step, None, Happened::Waiting { what, since, limit });
+            }
+        }
+    }
+
+    /// Waits for what a step needs. False: it must not run.
+    async fn ready(&self, machine: &str, step: &str, needs: &[(String, String)]) -> bool {
+        for need in needs {
+            let begun = Instant::now();
+            if !self.board.known(need) {
+                // What is not part of the plan is as it is: either long done, or on a machine that
+                // can't be reached.
+                let Some(why) = self.plan.unreachable.get(&need.0) else { continue };
+                self.skip(machine, step, &format!("{} {why}", need.0)).await;
+                return false;
+            }
+            if self.board.get(need) == Status::Open {
+                let what = Happened::Waiting {
+                    what: describe(need),
+                    since: begun.elapsed(),
+                    // Bounded by the limits of everything that it depends on.
+                    limit: Duration::ZERO,
+                };
+                self.say(machine, step, None, what);
+            }
+            if self.board.wait(need).await == Status::Failed {
+                self.skip(machine, step, &describe(need)).await;
+                return false;
+            }
+        }
+        if *self.means.stop.borrow() {
+            self.outcome.lock().await.stopped = true;
+            return false;
+        }
+        true
+    }
+
+    async fn skip(&self, machine: &str, step: &str, because: &str) {
+        self.say(machine, step, None, Happened::Skipped { because: because.to_owned() });
+        self.outcome.lock().await.skipped.push((machine.to_owned(), step.to_owned()));
+    }
+
+    async fn fail(&self, machine: &str, step: &str, failure: Failure) {
+        let message = failure.message.clone();
+        let what = Happened::Failed { message: failure.message, log: failure.log };
+        self.say(machine, step, failure.resource.as_deref(), what);
+        self.outcome.lock().await.failed.push((machine.to_owned(), step.to_owned(), message));
+    }
+
+    async fn step(&self, machine: &str, step: &StepPlan) -> Result<usize, Failure> {
+        let session = self
+            .means
+            .sessions
+            .get(machine)
+            .ok_or_else(|| Failure::new(format!("there is no connection to {machine}")))?;
+        if step.name == FORGET {
+            return self.forget(session, step).await;
+        }
+        let mut facts = Vec::new();
+        for name in step.items.iter().flat_map(|i| &i.change.needs) {
+            if !facts.iter().any(|(n, _)| n == name) {
+                facts.push((name.clone(), self.fact(name).await?));
+            }
+        }
+        self.upload(machine, session, step).await?;
+        let nonce = nonce();
+        let parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
+        let text = program::program(&self.plan.cluster, &parts, &facts, &step.finally, &nonce);
+        let limit: Duration = step.items.iter().map(|i| i.change.limit).sum();
+        let mut reader = Reader::new(self, machine, step);
+        let done = session
+            .run(text.as_bytes(), limit + Duration::from_secs(60), &step.name, |line| {
+                if let Some(said) = program::read_line(line, &nonce) {
+                    reader.take(said);
+                }
+            })
+            .await;
+        let changes = reader.changes;
+        self.outcome.lock().await.changes += changes;
+        match done {
+            Ok(_) if reader.ended => Ok(changes),
+            Ok(done) => Err(reader.failure(&String::from_utf8_lossy(&done.stderr))),
+            Err(error) => Err(reader.failure(&error.to_string())),
+        }
+    }
+
+    /// Takes Bramble's record off the machine; the last thing that a teardown does.
+    async fn forget(&self, session: &Session, step: &StepPlan) -> Result<usize, Failure> {
+        let text: String = step.items.iter().map(|i| i.change.apply.as_str()).collect();
+        let limit = Duration::from_secs(60);
+        let done = session
+            .run(format!("set -e\n{text}").as_bytes(), limit, &step.name, |_| {})
+            .await
+            .map_err(|e| Failure::new(e.to_string()))?;
+        if !done.success() {
+            return Err(Failure::new(String::from_utf8_lossy(&done.stderr)));
+        }
+        self.outcome.lock().await.changes += step.items.len();
+        Ok(step.items.len())
+    }
+
+    async fn upload(&self, machine: &str, session: &Session, step: &StepPlan) -> Result<(), Failure> {
+        let uploads: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
+        if uploads.is_empty() {
+            return Ok(());
+        }
+        let total: u64 = uploads.iter().map(|u| u.size).sum();
+        let mut before = 0;
+        for upload in uploads {
+            let from = (self.means.blob)(&upload.sha256);
+            let mut last = Instant::now();
+            let on = |bytes: u64| {
+                // A few a second are enough for a bar.
+                if last.elapsed() > Duration::from_millis(200) {
+                    last = Instant::now();
+                    let bytes = before + bytes;
+                    self.say(machine, &step.name, None, Happened::Upload { bytes, total });
+                }
+            };
+            session
+                .put(&from, &upload.to, upload.size, &upload.sha256, 0o600, UPLOAD_LIMIT, on)
+                .await
+                .map_err(|e| Failure::new(format!("copying to {}: {e}", upload.to)))?;
+            before += upload.size;
+        }
+        self.say(machine, &step.name, None, Happened::Upload { bytes: total, total });
+        Ok(())
+    }
+
+    /// The value of a fact; read once in a run, by whoever needs it first.
+    async fn fact(&self, name: &str) -> Result<String, Failure> {
+        let (Some(cell), Some(source)) = (self.known.get(name), self.means.facts.get(name)) else {
+            return Err(Failure::new(format!("nobody knows how to find out {name}")));
+        };
+        let value = cell.get_or_try_init(|| self.read_fact(name, source)).await?;
+        Ok(value.clone())
+    }
+
+    async fn read_fact(&self, name: &str, source: &FactSource) -> Result<String, Failure> {
+        let need = (source.machine.clone(), source.after.to_owned());
+        if self.board.known(&need) && self.board.wait(&need).await == Status::Failed {
+            return Err(Failure::new(format!("{name} needs {}", describe(&need))));
+        }
+        let session = self.means.sessions.get(&source.machine).ok_or_else(|| {
+            Failure::new(format!("{name} comes from {}, which can't be reached", source.machine))
+        })?;
+        let text = format!("set -e\nexport PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}", source.program.as_str());
+        let what = format!("fact {name}");
+        let done = session
+            .run(text.as_bytes(), Duration::from_secs(60), &what, |_| {})
+            .await
+            .map_err(|e| Failure::new(e.to_string()))?;
+        let value = String::from_utf8_lossy(&done.stdout).trim().to_owned();
+        if !done.success() || value.is_empty() {
+            let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+            return Err(Failure::new(format!("{name} could not be read on {}: {said}", source.machine)));
+        }
+        Ok(value)
+    }
+
+    /// Takes back what facts gave away (a join token), if they were used.
+    async fn release_facts(&self) {
+        for (name, cell) in &self.known {
+            let (Some(value), Some(source)) = (cell.get(), self.means.facts.get(name)) else {
+                continue;
+            };
+            let session = self.means.sessions.get(&source.machine);
+            if let (Some(session), false) = (session, source.release.is_empty()) {
+                let text = format!(
+                    "export PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}={}\n{}",
+                    program::fact_variable(name),
+                    bramble_machine::shell::word(value),
+                    source.release.as_str()
+                );
+                // It ends by itself soon, so a failure here is no failure of the run.
+                let _ = session.run(text.as_bytes(), Duration::from_secs(30), name, |_| {}).await;
+            }
+        }
+    }
+}
+
+/// Large images over a slow uplink.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
+
+fn describe((machine, step): &(String, String)) -> String {
+    if machine.is_empty() { step.clone() } else { format!("{step} on {machine}") }
+}
+
+fn part(step: &StepPlan, item: &crate::plan::Item) -> Part {
+    let id = item.id.clone();
+    if step.undo {
+        return Part {
+            id: id.clone(),
+            apply: item.change.apply.clone(),
+            begin: None,
+            end: Line::Gone { id },
+        };
+    }
+    let begin = Line::Begin {
+        id: id.clone(),
+        step: step.name.clone(),
+        undo: item.change.undo.clone(),
+    };
+    Part { id: id.clone(), apply: item.change.apply.clone(), begin: Some(begin), end: Line::Done { id } }
+}
+
+/// Turns what a program says into events.
+struct Reader<'a, 'b> {
+    runner: &'a Runner<'b>,
+    machine: &'a str,
+    step: &'a StepPlan,
+    current: Option<(usize, Instant)>,
+    log: VecDeque<String>,
+    failed: Option<(usize, i32)>,
+    busy: bool,
+    ended: bool,
+    changes: usize,
+}
+
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(runner: &'a Runner<'b>, machine: &'a str, step: &'a StepPlan) -> Self {
+        Self {
+            runner,
+            machine,
+            step,
+            current: None,
+            log: VecDeque::new(),
+            failed: None,
+            busy: false,
+            ended: false,
+            changes: 0,
+        }
+    }
+
+    fn say(&self, index: usize, what: Happened) {
+        let id = self.step.items.get(index).map(|i| i.id.as_str());
+        self.runner.say(self.machine, &self.step.name, id, what);
+    }
+
+    fn title(&self, index: usize) -> String {
+        self.step.items.get(index).map(|i| i.change.summary.clone()).unwrap_or_default()
+    }
+
+    fn take(&mut self, said: Said) {
+        match said {
+            Said::Started(index) => {
+                self.current = Some((index, Instant::now()));
+                self.log.clear();
+                self.say(index, Happened::Started { title: self.title(index) });
+            }
+            Said::Done(index) => {
+                let took = self.current.map(|(_, t)| t.elapsed()).unwrap_or_default();
+                self.changes += 1;
+                self.say(index, Happened::Changed { title: self.title(index), took });
+            }
+            Said::Failed(index, code) => self.failed = Some((index, code)),
+            Said::Busy => self.busy = true,
+            Said::End => self.ended = true,
+            Said::Output(line) => {
+                if let Some((index, _)) = self.current {
+                    self.say(index, Happened::Output { line: line.clone() });
+                }
+                if self.log.len() == LOG_LINES {
+                    self.log.pop_front();
+                }
+                self.log.push_back(line);
+            }
+        }
+    }
+
+    fn failure(self, stderr: &str) -> Failure {
+        let mut log: Vec<String> = self.log.into_iter().collect();
+        if self.busy {
+            return Failure::new(
+                "another program of Bramble is still at work on the machine (a run that was cut off?); \
+                 it did not end within 10 minutes",
+            );
+        }
+        let index = self.failed.map(|(i, _)| i).or(self.current.map(|(i, _)| i));
+        let item = index.and_then(|i| self.step.items.get(i));
+        let what = item.map_or_else(|| self.step.name.clone(), |i| format!("{}: {}", i.id, i.change.summary));
+        log.extend(stderr.lines().map(str::to_owned).filter(|l| !l.trim().is_empty()));
+        let message = match self.failed {
+            Some((_, code)) => format!("{what} failed with exit code {code}"),
+            None => format!("{what} was cut off"),
+        };
+        Failure { resource: item.map(|i| i.id.clone()), message, log }
+    }
+}
