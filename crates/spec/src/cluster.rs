@@ -4,6 +4,8 @@
 //! of these types has passed every check.
 
 use ipnet::{IpNet, Ipv4Net};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -88,7 +90,10 @@ impl Cluster {
 }
 
 /// What a machine does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Gateway of the cluster's network.
     Router,
@@ -99,7 +104,10 @@ pub enum Role {
 }
 
 /// Processor architecture, in Debian's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Arch {
     /// x86-64.
     Amd64,
@@ -118,7 +126,10 @@ impl Arch {
 }
 
 /// A property of a machine that can't be observed from inside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Quirk {
     /// Has no battery clock: wait for the network's time before certificates are made.
     NoClock,
@@ -184,7 +195,8 @@ pub struct Network {
 }
 
 /// Which machines each machine's `/etc/hosts` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum HostNames {
     /// Every machine names every machine.
     All,
@@ -260,7 +272,8 @@ pub enum Endpoint {
 }
 
 /// Where containerd comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Runtime {
     /// Debian's package.
     Debian,

@@ -2,7 +2,89 @@
 //!
 //! Invariants: pure (never opens a file, socket or clock); a [`Cluster`] exists only if every check
 //! passed; all errors of a file are reported at once, each with its place and a remedy.
+//!
+//! The way of a file: text → tree with places (`tree`) → checked against the JSON schema, which
+//! is made from the types in [`file`] (`shape`) → those types → rules that no schema can
+//! say, defaults and the address [`plan`] (`resolve`) → [`Cluster`].
 
 pub mod cluster;
+pub mod file;
+pub mod plan;
+mod problem;
+mod resolve;
+mod schema;
+mod shape;
+mod syntax;
+mod tree;
 
 pub use cluster::Cluster;
+pub use problem::{Place, Problem, Problems, Related};
+pub use schema::schema;
+
+use cluster::Version;
+
+/// The release of Kubernetes for files that name none.
+pub const DEFAULT_VERSION: Version = Version {
+    major: 1,
+    minor: 34,
+    patch: 2,
+};
+
+/// What a file may refer to and this crate doesn't know.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// Names of the steps that hooks can hang on; empty = any well-formed name. The steps
+    /// `addon/<name>` of the file's own add-ons are known in any case.
+    pub known_steps: &'a [&'a str],
+}
+
+/// Reads and checks a cluster file. `file_name` is for messages only.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn load(file_name: &str, text: &str) -> Result<Cluster, Problems> {
+    load_with(file_name, text, &Context::default())
+}
+
+/// [`load`], with knowledge of what the file may refer to.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn load_with(file_name: &str, text: &str, context: &Context<'_>) -> Result<Cluster, Problems> {
+    check(text, context).map_err(|problems| Problems::new(file_name, text, problems))
+}
+
+fn check(text: &str, context: &Context<'_>) -> Result<Cluster, Vec<Problem>> {
+    let (root, mut problems) = tree::parse(text);
+    let Some(mut root) = root else {
+        return Err(problems);
+    };
+    if let Some(problem) = resolve::foreign(&root) {
+        problems.push(problem);
+        return Err(problems);
+    }
+    let shape = shape::check(&mut root);
+    problems.extend(shape.problems);
+    let file: file::File = match serde_json::from_value(root.to_json()) {
+        Ok(file) => file,
+        Err(error) => {
+            // The schema is made from the types, so what fits it can be read; were that ever untrue
+            // for some file, saying so beats a panic.
+            problems.push(
+                Problem::new(
+                    "unreadable",
+                    root.place,
+                    format!("the file can't be read: {error}"),
+                )
+                .hint("please report this file as a defect of Bramble"),
+            );
+            return Err(problems);
+        }
+    };
+    let (cluster, more) = resolve::resolve(&file, &root, &shape.damaged, context);
+    problems.extend(more);
+    match cluster {
+        Some(cluster) if problems.is_empty() => Ok(cluster),
+        _ => Err(problems),
+    }
+}

@@ -1,0 +1,527 @@
+//! Checks the tree against the JSON schema: keys, types, enumerations, ranges of numbers.
+//!
+//! What doesn't fit is reported and taken out of the tree, so that the rest can be deserialized and
+//! checked further; where something was taken out is remembered, so that later checks don't
+//! complain about its absence.
+
+use crate::problem::{Place, Problem};
+use crate::tree::{Data, Node, shorten};
+use serde_json::Value;
+
+/// A step of a path into the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seg {
+    Key(String),
+    Index(usize),
+}
+
+impl From<&str> for Seg {
+    fn from(key: &str) -> Self {
+        Seg::Key(key.to_owned())
+    }
+}
+
+impl From<&String> for Seg {
+    fn from(key: &String) -> Self {
+        Seg::Key(key.clone())
+    }
+}
+
+impl From<usize> for Seg {
+    fn from(index: usize) -> Self {
+        Seg::Index(index)
+    }
+}
+
+/// `machines[1].ssh.port`: the path as messages write it, without the leading `spec`.
+pub(crate) fn show(path: &[Seg]) -> String {
+    let path = match path {
+        [Seg::Key(first), rest @ ..] if first == "spec" && !rest.is_empty() => rest,
+        _ => path,
+    };
+    let mut out = String::new();
+    for seg in path {
+        match seg {
+            Seg::Key(key) => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(&shorten(key));
+            }
+            Seg::Index(index) => out.push_str(&format!("[{index}]")),
+        }
+    }
+    if out.is_empty() {
+        out.push_str("the file");
+    }
+    out
+}
+
+/// Names of enumerations in the schema, their codes and what messages call them.
+const ENUMS: &[(&str, &str, &str)] = &[
+    ("Role", "unknown-role", "role"),
+    ("Arch", "unknown-arch", "architecture"),
+    ("Quirk", "unknown-quirk", "quirk"),
+    ("Plugin", "unknown-plugin", "pod network plug-in"),
+    ("Runtime", "unknown-runtime", "source of the runtime"),
+    ("HostNames", "unknown-hosts", "choice of host names"),
+    ("Effect", "unknown-effect", "taint effect"),
+    ("BuiltIn", "unknown-addon", "add-on"),
+];
+
+/// What people write for a key that is called something else here.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("ip", "address"),
+    ("host", "address"),
+    ("addr", "address"),
+    ("hostname", "name"),
+    ("nodes", "machines"),
+    ("hosts", "machines"),
+    ("role", "roles"),
+    ("label", "labels"),
+    ("taint", "taints"),
+    ("architecture", "arch"),
+    ("macAddress", "mac"),
+    ("hwaddr", "mac"),
+    ("podSubnet", "podRange"),
+    ("podCIDR", "podRange"),
+    ("podNetworkCidr", "podRange"),
+    ("clusterCIDR", "podRange"),
+    ("serviceSubnet", "serviceRange"),
+    ("serviceCIDR", "serviceRange"),
+    ("cni", "podNetwork"),
+    ("timezone", "zone"),
+    ("ntp", "servers"),
+    ("subnet", "lan"),
+    ("cidr", "lan"),
+    ("username", "user"),
+    ("identityFile", "key"),
+    ("privateKey", "key"),
+    ("keyFile", "key"),
+    ("bastion", "jump"),
+    ("proxyJump", "jump"),
+    ("sshKeys", "authorizedKeys"),
+    ("timeout", "limit"),
+    ("command", "run"),
+    ("script", "run"),
+    ("undoes", "undo"),
+    ("nodeport", "nodePort"),
+    ("httpProxy", "http"),
+    ("httpsProxy", "https"),
+];
+
+/// What the check found.
+#[derive(Default)]
+pub(crate) struct Shape {
+    pub problems: Vec<Problem>,
+    /// Paths in the pruned tree where something was taken out, or is missing.
+    pub damaged: Vec<Vec<Seg>>,
+}
+
+/// Checks and prunes a tree.
+pub(crate) fn check(root: &mut Node) -> Shape {
+    let mut checker = Checker {
+        schema: crate::schema::shared(),
+        shape: Shape::default(),
+        path: Vec::new(),
+    };
+    let schema = checker.schema;
+    if !checker.value(root, schema) {
+        root.data = Data::Map(Vec::new());
+        checker.shape.damaged.push(Vec::new());
+    }
+    checker.shape
+}
+
+struct Checker {
+    schema: &'static Value,
+    shape: Shape,
+    path: Vec<Seg>,
+}
+
+impl Checker {
+    /// Follows references; the name is that of the last one.
+    fn resolve<'a>(&self, mut schema: &'a Value) -> (&'a Value, Option<&'a str>)
+    where
+        'static: 'a,
+    {
+        let mut name = None;
+        while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let short = reference.rsplit('/').next().unwrap_or(reference);
+            match self.schema.get("$defs").and_then(|d| d.get(short)) {
+                Some(target) => schema = target,
+                None => break,
+            }
+            name = Some(short);
+        }
+        (schema, name)
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.shape.problems.push(problem);
+    }
+
+    /// Whether the value fits so far that it can stay in the tree.
+    fn value(&mut self, node: &mut Node, schema: &Value) -> bool {
+        let (schema, name) = self.resolve(schema);
+        if let Some(words) = words(schema) {
+            return self.word(node, &words, name);
+        }
+        let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+        if let Some(branches) = branches.and_then(Value::as_array) {
+            let fitting = branches.iter().find(|b| kind_fits(node, self.kind(b)));
+            return match fitting {
+                Some(branch) => self.value(node, branch),
+                None => {
+                    let kinds: Vec<_> = branches.iter().map(|b| noun(self.kind(b))).collect();
+                    self.wrong_type(node, &kinds.join(" or "), "");
+                    false
+                }
+            };
+        }
+        let kind = schema.get("type").and_then(Value::as_str).unwrap_or("any");
+        if !kind_fits(node, kind) {
+            self.wrong_type(node, noun(kind), kind);
+            return false;
+        }
+        match kind {
+            "object" => self.object(node, schema),
+            "array" => self.array(node, schema),
+            "integer" => return self.integer(node, schema),
+            _ => {}
+        }
+        true
+    }
+
+    fn kind<'a>(&self, schema: &'a Value) -> &'a str
+    where
+        'static: 'a,
+    {
+        let (schema, _) = self.resolve(schema);
+        if words(schema).is_some() {
+            return "string";
+        }
+        schema.get("type").and_then(Value::as_str).unwrap_or("any")
+    }
+
+    fn wrong_type(&mut self, node: &Node, expected: &str, kind: &str) {
+        let what = show(&self.path);
+        if node.data == Data::Null {
+            let problem = Problem::new(
+                "no-value",
+                node.place,
+                format!("`{what}` has no value; it takes {expected}"),
+            )
+            .hint("give it a value, or remove the line");
+            return self.report(problem);
+        }
+        let hint = match (&node.data, kind) {
+            (Data::Int(_) | Data::Float(_) | Data::Bool(_), "string") => {
+                "put the value in quotes, so that YAML reads it as text".to_owned()
+            }
+            (Data::Text(text), "boolean") => match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" => "write `true`, without quotes".to_owned(),
+                "no" | "off" | "n" => "write `false`, without quotes".to_owned(),
+                _ => "write `true` or `false`, without quotes".to_owned(),
+            },
+            (Data::Text(text), "integer") if text.trim().parse::<i64>().is_ok() => {
+                format!("remove the quotes: {}", text.trim())
+            }
+            (Data::Text(_), "integer") => "write digits only, without a unit or quotes".to_owned(),
+            (Data::Map(_), "array") => "begin each item with `- `".to_owned(),
+            (Data::Text(text), "array") => format!("write it as a list: [{}]", shorten(text)),
+            (Data::List(_), "object") => "write `key: value` lines, without `- `".to_owned(),
+            (Data::Text(_), "object") => {
+                "write its keys in lines of their own, indented".to_owned()
+            }
+            _ => format!("give it {expected}"),
+        };
+        let problem = Problem::new(
+            "wrong-type",
+            node.place,
+            format!("`{what}` takes {expected}, but this is {}", node.describe()),
+        )
+        .hint(hint);
+        self.report(problem);
+    }
+
+    fn word(&mut self, node: &Node, words: &[&str], name: Option<&str>) -> bool {
+        let Data::Text(text) = &node.data else {
+            self.wrong_type(node, "a word", "string");
+            return false;
+        };
+        if words.contains(&text.as_str()) {
+            return true;
+        }
+        let (code, noun) = ENUMS
+            .iter()
+            .find(|(n, ..)| Some(*n) == name)
+            .map_or(("unknown-value", "value"), |(_, code, noun)| (*code, *noun));
+        let hint = match nearest(text, words.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? Known are: {}", words.join(", ")),
+            None => format!("known are: {}", words.join(", ")),
+        };
+        let problem = Problem::new(
+            code,
+            node.place,
+            format!(
+                "unknown {noun} `{}` in `{}`",
+                shorten(text),
+                show(&self.path)
+            ),
+        )
+        .hint(hint);
+        self.report(problem);
+        false
+    }
+
+    fn integer(&mut self, node: &Node, schema: &Value) -> bool {
+        let Data::Int(number) = node.data else {
+            return true;
+        };
+        let minimum = schema.get("minimum").and_then(Value::as_i64);
+        let maximum = schema.get("maximum").and_then(Value::as_i64);
+        if minimum.is_none_or(|m| number >= m) && maximum.is_none_or(|m| number <= m) {
+            return true;
+        }
+        let hint = match (minimum, maximum) {
+            (Some(low), Some(high)) => format!("use a number from {low} to {high}"),
+            (Some(low), None) => format!("use a number from {low} up"),
+            (None, Some(high)) => format!("use a number up to {high}"),
+            (None, None) => "use another number".to_owned(),
+        };
+        let problem = Problem::new(
+            "out-of-range",
+            node.place,
+            format!("`{}` can't be {number}", show(&self.path)),
+        )
+        .hint(hint);
+        self.report(problem);
+        false
+    }
+
+    fn object(&mut self, node: &mut Node, schema: &Value) {
+        let empty = serde_json::Map::new();
+        let properties = schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .unwrap_or(&empty);
+        let additional = schema.get("additionalProperties");
+        let place = node.place;
+        let Data::Map(entries) = &mut node.data else {
+            return;
+        };
+        let present: Vec<String> = entries.iter().map(|e| e.key.clone()).collect();
+        for mut entry in std::mem::take(entries) {
+            let inner = match (properties.get(&entry.key), additional) {
+                (Some(inner), _) => Some(inner),
+                (None, Some(Value::Object(_))) => additional,
+                (None, Some(Value::Bool(false))) => None,
+                (None, _) => {
+                    entries.push(entry);
+                    continue;
+                }
+            };
+            self.path.push(Seg::Key(entry.key.clone()));
+            let keep = match inner {
+                Some(inner) => self.value(&mut entry.value, inner),
+                None => {
+                    self.path.pop();
+                    self.unknown_key(&entry.key, entry.key_place, properties, &present);
+                    self.path.push(Seg::Key(entry.key.clone()));
+                    false
+                }
+            };
+            if keep {
+                entries.push(entry);
+            } else {
+                self.shape.damaged.push(self.path.clone());
+            }
+            self.path.pop();
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        for key in required.into_iter().flatten().filter_map(Value::as_str) {
+            if present.iter().any(|p| p == key) {
+                continue;
+            }
+            self.missing(key, place, properties);
+        }
+    }
+
+    fn missing(&mut self, key: &str, place: Place, properties: &serde_json::Map<String, Value>) {
+        let what = match show(&self.path).as_str() {
+            "the file" => "the file".to_owned(),
+            path => format!("`{path}`"),
+        };
+        let hint = match key {
+            "apiVersion" => format!("add the line `apiVersion: {}`", crate::file::API_VERSION),
+            "kind" => format!("add the line `kind: {}`", crate::file::KIND),
+            _ => {
+                let about = properties
+                    .get(key)
+                    .and_then(|p| p.get("description"))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                format!("add `{key}:`. {}", about.replace('\n', " "))
+            }
+        };
+        let problem =
+            Problem::new("missing-key", place, format!("{what} has no `{key}`")).hint(hint);
+        self.report(problem);
+        let mut path = self.path.clone();
+        path.push(key.into());
+        self.shape.damaged.push(path);
+    }
+
+    fn unknown_key(
+        &mut self,
+        key: &str,
+        place: Place,
+        properties: &serde_json::Map<String, Value>,
+        present: &[String],
+    ) {
+        let free = || {
+            properties
+                .keys()
+                .map(String::as_str)
+                .filter(|p| !present.iter().any(|have| have == p))
+        };
+        let synonym = SYNONYMS
+            .iter()
+            .filter(|(from, _)| from.eq_ignore_ascii_case(key))
+            .find_map(|(_, to)| free().find(|p| p == to));
+        let below = properties.iter().find(|(_, inner)| {
+            let (inner, _) = self.resolve(inner);
+            inner
+                .get("properties")
+                .is_some_and(|p| p.get(key).is_some())
+        });
+        let hint = if let Some(near) = nearest(key, free()).or(synonym) {
+            format!("did you mean `{near}`?")
+        } else if let Some((section, _)) = below {
+            format!("`{key}` belongs under `{section}:`", key = shorten(key))
+        } else if properties.contains_key(key) {
+            "it is there already".to_owned()
+        } else {
+            let names: Vec<_> = properties.keys().map(String::as_str).collect();
+            format!("known here are: {}", names.join(", "))
+        };
+        let problem = Problem::new(
+            "unknown-key",
+            place,
+            match show(&self.path).as_str() {
+                "the file" => format!("unknown key `{}` at the top of the file", shorten(key)),
+                path => format!("unknown key `{}` in `{path}`", shorten(key)),
+            },
+        )
+        .hint(hint);
+        self.report(problem);
+    }
+
+    fn array(&mut self, node: &mut Node, schema: &Value) {
+        let minimum = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+        let unique = schema.get("uniqueItems").and_then(Value::as_bool) == Some(true);
+        let place = node.place;
+        let Data::List(items) = &mut node.data else {
+            return;
+        };
+        if (items.len() as u64) < minimum {
+            let problem = Problem::new(
+                "empty-list",
+                place,
+                format!("`{}` is empty", show(&self.path)),
+            )
+            .hint("it needs at least one item");
+            self.report(problem);
+            self.shape.damaged.push(self.path.clone());
+        }
+        let Some(inner) = schema.get("items") else {
+            return;
+        };
+        let mut lost = false;
+        let mut kept: Vec<Node> = Vec::with_capacity(items.len());
+        for mut item in std::mem::take(items) {
+            self.path.push(Seg::Index(kept.len()));
+            let keep = self.value(&mut item, inner);
+            self.path.pop();
+            if !keep {
+                lost = true;
+                continue;
+            }
+            if unique && let Some(first) = kept.iter().find(|k| k.data == item.data) {
+                let problem = Problem::new(
+                    "duplicate-item",
+                    item.place,
+                    format!("{} stands twice in `{}`", item.describe(), show(&self.path)),
+                )
+                .hint("remove one")
+                .related(first.place, "first here");
+                self.report(problem);
+                continue;
+            }
+            kept.push(item);
+        }
+        *items = kept;
+        if lost {
+            self.shape.damaged.push(self.path.clone());
+        }
+    }
+}
+
+/// The words of an enumeration of strings.
+fn words(schema: &Value) -> Option<Vec<&str>> {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.iter().map(Value::as_str).collect();
+    }
+    let branches = schema.get("oneOf").and_then(Value::as_array)?;
+    branches
+        .iter()
+        .map(|b| b.get("const").and_then(Value::as_str))
+        .collect()
+}
+
+fn kind_fits(node: &Node, kind: &str) -> bool {
+    match kind {
+        "object" => matches!(node.data, Data::Map(_)),
+        "array" => matches!(node.data, Data::List(_)),
+        "string" => matches!(node.data, Data::Text(_)),
+        "integer" => matches!(node.data, Data::Int(_)),
+        "number" => matches!(node.data, Data::Int(_) | Data::Float(_)),
+        "boolean" => matches!(node.data, Data::Bool(_)),
+        _ => true,
+    }
+}
+
+fn noun(kind: &str) -> &'static str {
+    match kind {
+        "object" => "a section with keys",
+        "array" => "a list",
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        _ => "a value",
+    }
+}
+
+/// The known word that someone most likely meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 100 {
+        return None;
+    }
+    let squeeze = |s: &str| {
+        s.chars()
+            .filter(|c| !matches!(c, '-' | '_' | ' ' | '.'))
+            .collect::<String>()
+            .to_lowercase()
+    };
+    let wanted = squeeze(word);
+    known
+        .map(|k| (strsim::damerau_levenshtein(&wanted, &squeeze(k)), k))
+        .filter(|(distance, k)| {
+            let longest = wanted.chars().count().max(k.chars().count());
+            *distance * 3 <= longest
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
