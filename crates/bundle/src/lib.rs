@@ -1,1 +1,27 @@
-//! Kubernetes artefacts as one content-addressed folder.
+//! Kubernetes artefacts as one content-addressed folder: programs, archives and container images of one
+//! release, for one or more architectures.
+//!
+//! A bundle is `bundle.json` (an [`Index`]) and `blobs/sha256/<hex>`. Invariants:
+//!
+//! - a blob's name is the SHA-256 of its content; nothing gets its final name before that was checked;
+//! - `bundle.json` is written last, so a folder with one is a complete bundle;
+//! - [`index`] is pure data and does no I/O: planning depends on it alone;
+//! - nothing is printed: builds send [`Event`]s, errors carry the tail of the log that explains them.
+
+pub mod index;
+
+mod build;
+mod bundle;
+mod debian;
+mod error;
+mod event;
+mod exec;
+mod files;
+mod oci;
+
+pub use build::{DEBIAN_CACHE, Source, build};
+pub use bundle::{Bundle, Finding, Report};
+pub use debian::VERSION as DEBIAN_VERSION;
+pub use error::Error;
+pub use event::Event;
+pub use index::{Artefact, Index, parse_version};

@@ -1,0 +1,179 @@
+//! Stages of a build whose results are kept, so that a killed build goes on where it was.
+//!
+//! A stage's folder carries a digest of everything that went into it; it is filled under another name and
+//! renamed when it is complete, so a folder with the right name is a finished stage.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::event::Sink;
+use crate::files::{create_dir, sha256_hex};
+use crate::{Error, Event};
+
+/// How long to wait for another build in the same cache.
+const LOCK_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// The kept stages of one cache folder; at most one build at a time uses it.
+pub(crate) struct Stages<'a> {
+    cache: PathBuf,
+    of: usize,
+    started: usize,
+    events: Sink<'a>,
+    _lock: File,
+}
+
+/// A stage that is asked for.
+pub(crate) enum Stage {
+    /// An earlier build finished it.
+    Done(PathBuf),
+    /// To be filled, then finished.
+    Open(Open),
+}
+
+/// A stage that is being worked on.
+pub(crate) struct Open {
+    name: String,
+    work: tempfile::TempDir,
+    to: PathBuf,
+    since: Instant,
+}
+
+impl<'a> Stages<'a> {
+    /// Opens the cache and waits until no other build uses it.
+    pub(crate) async fn open(
+        cache: &Path,
+        of: usize,
+        events: Sink<'a>,
+    ) -> Result<Stages<'a>, Error> {
+        create_dir(&cache.join("stages"))?;
+        create_dir(&cache.join("logs"))?;
+        let path = cache.join("lock");
+        let lock = File::create(&path).map_err(Error::io("create", &path))?;
+        let since = Instant::now();
+        let mut told = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let what = format!("another build that uses {}", cache.display());
+            if since.elapsed() > LOCK_LIMIT {
+                let limit = LOCK_LIMIT;
+                return Err(Error::TimedOut { what, limit });
+            }
+            if !std::mem::replace(&mut told, true) {
+                let limit = LOCK_LIMIT;
+                events(Event::Waiting { what, limit });
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        let stages = Stages {
+            cache: cache.into(),
+            of,
+            started: 0,
+            events,
+            _lock: lock,
+        };
+        stages.remove_unfinished()?;
+        Ok(stages)
+    }
+
+    /// What a killed build left half-way. Nobody else works here: the lock is ours.
+    fn remove_unfinished(&self) -> Result<(), Error> {
+        let dir = self.cache.join("stages");
+        for entry in std::fs::read_dir(&dir).map_err(Error::io("list", &dir))? {
+            let entry = entry.map_err(Error::io("list", &dir))?;
+            if entry.file_name().to_string_lossy().starts_with(".work-") {
+                std::fs::remove_dir_all(entry.path())
+                    .map_err(Error::io("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    pub(crate) fn events(&self) -> Sink<'a> {
+        self.events
+    }
+
+    /// The log of a stage's programs.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.cache
+            .join("logs")
+            .join(format!("{}.log", name.replace([' ', '/'], "-")))
+    }
+
+    /// Begins a stage. `inputs`: everything that the result depends on.
+    pub(crate) fn begin(&mut self, name: &str, inputs: &[&str]) -> Result<Stage, Error> {
+        self.started += 1;
+        (self.events)(Event::Stage {
+            name: name.into(),
+            number: self.started,
+            of: self.of,
+        });
+        let key = sha256_hex(format!("{name}\0{}", inputs.join("\0")).as_bytes());
+        let dir = self.cache.join("stages");
+        let to = dir.join(format!("{}-{}", name.replace([' ', '/'], "-"), &key[..16]));
+        if to.is_dir() {
+            (self.events)(Event::StageDone {
+                name: name.into(),
+                cached: true,
+                took: Duration::ZERO,
+            });
+            return Ok(Stage::Done(to));
+        }
+        let log = self.log(name);
+        match std::fs::remove_file(&log) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &log)(e));
+            }
+            _ => {}
+        }
+        let work = tempfile::Builder::new()
+            .prefix(".work-")
+            .tempdir_in(&dir)
+            .map_err(Error::io("create a folder in", &dir))?;
+        Ok(Stage::Open(Open {
+            name: name.into(),
+            work,
+            to,
+            since: Instant::now(),
+        }))
+    }
+
+    /// Keeps what an open stage made.
+    pub(crate) fn finish(&self, open: Open) -> Result<PathBuf, Error> {
+        // Names must not reach the disk before contents: a power cut may not leave a stage that looks complete.
+        let dir = File::open(open.path()).map_err(Error::io("open", open.path()))?;
+        rustix::fs::syncfs(&dir).map_err(|e| Error::io("flush", open.path())(e.into()))?;
+        let path = open.work.keep();
+        std::fs::rename(&path, &open.to).map_err(Error::io("create", &open.to))?;
+        (self.events)(Event::StageDone {
+            name: open.name,
+            cached: false,
+            took: open.since.elapsed(),
+        });
+        Ok(open.to)
+    }
+}
+
+impl Open {
+    /// The folder to fill.
+    pub(crate) fn path(&self) -> &Path {
+        self.work.path()
+    }
+}
+
+/// What identifies a finished stage to those that build on it.
+pub(crate) fn key(stage: &Path) -> String {
+    stage
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
