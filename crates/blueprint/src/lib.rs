@@ -1,1 +1,16 @@
 //! What every machine and API of a cluster should be: the one ordered list of steps.
+//!
+//! Invariants:
+//! - Pure: a function of the validated file, the observed facts of the machines, the bundle's index
+//!   and the files that the cluster file names. It opens nothing and asks no clock.
+//! - [`steps`] is the table of contents; everything that a machine gets is in one of its steps.
+//! - No special case for any platform: what differs is a fact that was observed or a quirk that the
+//!   file names.
+
+mod context;
+mod fixed;
+pub mod kubeadm;
+pub mod steps;
+
+pub use context::{Assets, Inputs};
+pub use steps::{blueprint, step_names};

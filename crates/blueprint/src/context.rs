@@ -1,0 +1,111 @@
+//! What a blueprint is made from, and small questions that several steps ask.
+
+use bramble_bundle::Index;
+use bramble_machine::{Facts, Resource, Step, StepRef};
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Arch, Endpoint, Machine, Role, Version};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Files that the cluster file names, read by the caller: path as written → content.
+pub type Assets = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
+
+/// Everything that decides what a cluster should be.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The validated file.
+    pub cluster: &'a Cluster,
+    /// What the machines are; machines not looked at yet are missing.
+    pub facts: &'a BTreeMap<String, Facts>,
+    /// The bundle; `None` where none is needed (routers only).
+    pub bundle: Option<&'a Index>,
+    /// Content of named folders: folder as written → path in it → bytes.
+    pub assets: &'a Assets,
+}
+
+/// One machine of the cluster, with everything that steps want to know about it.
+#[derive(Clone, Copy)]
+pub struct On<'a> {
+    /// The whole.
+    pub inputs: Inputs<'a>,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// Its facts, or the usual ones while it has not been looked at.
+    pub facts: &'a Facts,
+}
+
+impl<'a> On<'a> {
+    /// The cluster.
+    pub fn cluster(&self) -> &'a Cluster {
+        self.inputs.cluster
+    }
+
+    /// The release to run.
+    pub fn version(&self) -> Version {
+        self.cluster().kubernetes.version
+    }
+
+    /// Whether the machine has a role.
+    pub fn is(&self, role: Role) -> bool {
+        self.machine.is(role)
+    }
+
+    /// Architecture: the file's word, or what was observed.
+    pub fn arch(&self) -> Arch {
+        self.machine.arch.unwrap_or(match self.facts.arch.as_str() {
+            "arm64" => Arch::Arm64,
+            _ => Arch::Amd64,
+        })
+    }
+
+    /// The control plane that is made first.
+    pub fn first_control_plane(&self) -> Option<&'a Machine> {
+        self.cluster().with_role(Role::ControlPlane).next()
+    }
+
+    /// Whether this machine is it.
+    pub fn is_first_control_plane(&self) -> bool {
+        self.first_control_plane().is_some_and(|m| m.name == self.machine.name)
+    }
+
+    /// `host:port` of the API as machines use it.
+    pub fn api_endpoint(&self) -> String {
+        match &self.cluster().kubernetes.endpoint {
+            Endpoint::None => match self.first_control_plane() {
+                Some(machine) => with_port(&machine.address.to_string(), 6443),
+                None => String::new(),
+            },
+            Endpoint::External { host, port } => with_port(host, *port),
+            Endpoint::Vip { address, port } => with_port(&address.to_string(), *port),
+        }
+    }
+
+    /// A step of this machine.
+    pub fn step(&self, name: &'static str, resources: Vec<Arc<dyn Resource>>) -> Step {
+        Step { name, resources, needs: Vec::new() }
+    }
+
+    /// A step of this machine that needs others first.
+    pub fn step_after(
+        &self,
+        name: &'static str,
+        resources: Vec<Arc<dyn Resource>>,
+        needs: Vec<StepRef>,
+    ) -> Step {
+        Step { name, resources, needs }
+    }
+}
+
+/// `host:port`, with brackets around IPv6 addresses.
+pub fn with_port(host: &str, port: u16) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
+/// Puts a resource behind the pointer that steps hold.
+pub fn r(resource: impl Resource + 'static) -> Arc<dyn Resource> {
+    Arc::new(resource)
+}

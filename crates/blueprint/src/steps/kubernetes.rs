@@ -1,0 +1,111 @@
+//! kubeadm, kubelet, kubectl and crictl from the bundle, the kubelet's unit and flags, images.
+
+use super::reset;
+use crate::context::{On, r};
+use bramble_machine::kinds::{Action, Archive, Binary, Check, ContainerImage, Directory, File};
+use bramble_machine::{Resource, Script, Step};
+use bramble_spec::cluster::Role;
+use std::sync::Arc;
+
+pub(super) const UNIT: &str = "/etc/systemd/system/kubelet.service";
+pub(super) const FLAGS: &str = "/etc/default/kubelet";
+
+pub(super) fn step(on: &On) -> Option<Step> {
+    if !on.machine.is_node() {
+        return None;
+    }
+    let mut out: Vec<Arc<dyn Resource>> = Vec::new();
+    // What pods and the kubelet leave behind goes when this step is undone, after the nodes are
+    // reset and before the programs that are needed for it.
+    for name in ["kubeadm", "kubelet", "kubectl", "crictl"] {
+        if let Some(binary) = on.inputs.bundle.and_then(|b| b.binary(name, on.arch())) {
+            out.push(r(Binary {
+                path: format!("/usr/local/bin/{name}"),
+                sha256: binary.sha256.clone(),
+                size: binary.size,
+                mode: 0o755,
+                version: format!("{name} {}", binary.version),
+            }));
+        }
+    }
+    if let Some(archive) = on.inputs.bundle.and_then(|b| b.archive("crictl", on.arch())) {
+        out.push(r(Archive::new(archive.name.as_str(), &archive.version, &archive.sha256, archive.size)
+            .into_folder(&archive.into)
+            .strip(archive.strip)
+            .members(archive.members.clone())));
+    }
+    out.push(r(File::text("/etc/crictl.yaml", CRICTL)));
+    out.push(r(File::text(UNIT, KUBELET_UNIT)));
+    out.push(r(File::text(FLAGS, flags(on))));
+    out.push(r(Directory::new("/etc/cni")));
+    out.push(r(Directory::new("/etc/cni/net.d")));
+    out.push(r(Directory::new("/opt/cni")));
+    out.push(r(Directory::new("/opt/cni/bin")));
+    out.push(r(enable_kubelet()));
+    let role = if on.is(Role::ControlPlane) { Role::ControlPlane } else { Role::Worker };
+    let images = on.inputs.bundle.into_iter().flat_map(|b| b.images(on.arch()));
+    for image in images.filter(|i| i.needed_by(role)) {
+        out.push(r(ContainerImage {
+            reference: image.reference.clone(),
+            sha256: image.sha256.clone(),
+            size: image.size,
+        }));
+    }
+    Some(on.step("kubernetes", out))
+}
+
+/// Enabled, but not started: kubeadm starts it once it has a configuration.
+fn enable_kubelet() -> Action {
+    let link = "/etc/systemd/system/multi-user.target.wants/kubelet.service";
+    Action::new(
+        "kubelet-enabled",
+        "enable kubelet.service",
+        Check::Exists(link.into()),
+        Script::of("systemctl daemon-reload\nsystemctl -q enable kubelet.service"),
+    )
+    .undone_by(format!(
+        "{}\nsystemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}",
+        reset::program()
+    ))
+}
+
+fn flags(on: &On) -> String {
+    let mut flags = vec![
+        format!("--node-ip={}", on.machine.address),
+        format!("--max-pods={}", on.cluster().kubernetes.max_pods),
+        format!("--cgroup-driver={}", if on.facts.cgroup2 { "systemd" } else { "cgroupfs" }),
+    ];
+    if !on.facts.oom_adjustable {
+        flags.push("--oom-score-adj=0".into());
+    }
+    if on.facts.container {
+        // /proc/swaps of a container is its host's: nothing that could be switched off here.
+        flags.push("--fail-swap-on=false".into());
+    }
+    format!("# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n", flags.join(" "))
+}
+
+const CRICTL: &str = "# Made by Bramble.\nruntime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\n";
+
+/// As kubeadm expects it (kubernetes.io, "Configuring each kubelet in your cluster using kubeadm").
+const KUBELET_UNIT: &str = "\
+# Made by Bramble.
+[Unit]
+Description=kubelet: the Kubernetes node agent
+Documentation=https://kubernetes.io/docs/
+Wants=network-online.target
+After=network-online.target containerd.service
+
+[Service]
+Environment=\"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf\"
+Environment=\"KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml\"
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+Restart=always
+StartLimitInterval=0
+RestartSec=3
+
+[Install]
+WantedBy=multi-user.target
+";

@@ -1,0 +1,52 @@
+//! Pod network `custom`: the folder of a plug-in's developer, with `conf/` and `bin/` (U115, U116).
+//!
+//! Files of `conf/` go to `/etc/cni/net.d`, files of `bin/` to `/opt/cni/bin`; a changed file is
+//! replaced, one that is gone from the folder is removed. In `conf/` these words stand for values of
+//! the machine: `@POD_RANGE@`, `@NODE_NAME@`, `@NODE_ADDRESS@`, `@CLUSTER_POD_RANGE@`.
+
+use crate::context::{On, r};
+use bramble_machine::Step;
+use bramble_machine::kinds::{Content, File, Link};
+use bramble_spec::cluster::PodNetwork;
+use std::collections::BTreeSet;
+
+pub(super) fn step(on: &On) -> Option<Step> {
+    let PodNetwork::Custom { dir } = &on.cluster().pod_network else {
+        return None;
+    };
+    if !on.machine.is_node() {
+        return None;
+    }
+    let empty = Default::default();
+    let files = on.inputs.assets.get(dir).unwrap_or(&empty);
+    let mut own = BTreeSet::new();
+    let mut out = Vec::new();
+    for (path, bytes) in files {
+        if let Some(name) = path.strip_prefix("bin/") {
+            own.insert(name.to_owned());
+            let content = Content::Bytes(bytes.clone());
+            out.push(r(File::new(format!("/opt/cni/bin/{name}"), content, 0o755)));
+        }
+    }
+    // Debian's plug-ins beside them, for chains such as ipvlan + host-local; the developer's win.
+    for name in ["bridge", "host-local", "loopback", "portmap", "ipvlan", "macvlan", "ptp", "static", "tuning"] {
+        if !own.contains(name) {
+            out.push(r(Link::new(format!("/opt/cni/bin/{name}"), format!("/usr/lib/cni/{name}"))));
+        }
+    }
+    for (path, bytes) in files {
+        if let Some(name) = path.strip_prefix("conf/") {
+            let text = fill(on, &String::from_utf8_lossy(bytes));
+            out.push(r(File::text(format!("/etc/cni/net.d/{name}"), text)));
+        }
+    }
+    Some(on.step("pod-network/custom", out))
+}
+
+fn fill(on: &On, text: &str) -> String {
+    let range = on.machine.pod_range.map(|r| r.to_string()).unwrap_or_default();
+    text.replace("@POD_RANGE@", &range)
+        .replace("@NODE_NAME@", &on.machine.name)
+        .replace("@NODE_ADDRESS@", &on.machine.address.to_string())
+        .replace("@CLUSTER_POD_RANGE@", &on.cluster().kubernetes.pod_range.to_string())
+}

@@ -1,0 +1,86 @@
+//! Joining a machine to the cluster.
+
+use super::{control_plane, kubernetes, reset};
+use crate::context::{On, r};
+use crate::kubeadm;
+use bramble_machine::kinds::{Action, Check, Service};
+use bramble_machine::shell::word;
+use bramble_machine::{FactSource, Script, Step};
+use bramble_spec::cluster::Role;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(super) const NAME: &str = "worker/join";
+const TOKEN: &str = "join-token";
+const CA_HASH: &str = "ca-hash";
+
+pub(super) fn step(on: &On) -> Option<Step> {
+    if !on.is(Role::Worker) || on.is(Role::ControlPlane) {
+        return None;
+    }
+    let first = on.first_control_plane()?;
+    let needs = vec![(first.name.clone(), control_plane::NAME.to_owned())];
+    let service = Service::on("kubelet.service").watching([
+        format!("file:{}", kubernetes::UNIT),
+        format!("file:{}", kubernetes::FLAGS),
+        "binary:/usr/local/bin/kubelet".to_owned(),
+    ]);
+    Some(on.step_after(NAME, vec![r(join(on)), r(service)], needs))
+}
+
+/// The token and the hash of the CA that a join checks, both from the first control plane.
+pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
+    if !on.is_first_control_plane() {
+        return;
+    }
+    let source = |program: &str, release: &str| FactSource {
+        machine: on.machine.name.clone(),
+        after: control_plane::NAME,
+        program: Script::of(program),
+        release: Script::of(release),
+    };
+    let kubeconfig = "export KUBECONFIG=/etc/kubernetes/admin.conf";
+    facts.insert(
+        TOKEN.into(),
+        source(
+            &format!("{kubeconfig}\nkubeadm token create --ttl 15m --description 'Bramble: one run' 2>/dev/null"),
+            // Only the id (before the dot) is named, never the secret half.
+            &format!("{kubeconfig}\nkubeadm token delete \"${{FACT_JOIN_TOKEN%%.*}}\""),
+        ),
+    );
+    facts.insert(
+        CA_HASH.into(),
+        source(
+            "printf 'sha256:%s' \"$(openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1)\"",
+            "",
+        ),
+    );
+}
+
+fn join(on: &On) -> Action {
+    let config = kubeadm::join(on);
+    let mut run = Script::of(reset::baseline());
+    // The token is in a variable that came over standard input and goes into a closed file.
+    run.line("umask 077");
+    run.print_bytes(
+        config.as_bytes(),
+        "| sed -e \"s|@TOKEN@|$FACT_JOIN_TOKEN|\" -e \"s|@CA_HASH@|$FACT_CA_HASH|\" > /run/bramble/join.yaml",
+    );
+    run.line(format!(
+        "kubeadm join --config /run/bramble/join.yaml --ignore-preflight-errors={} || {{ c=$?; rm -f /run/bramble/join.yaml; {}; exit $c; }}",
+        word(control_plane::preflight(on).join(",")),
+        control_plane::EXPLAIN
+    ));
+    run.line("rm -f /run/bramble/join.yaml");
+    let mut action = Action::new(
+        "kubeadm-join",
+        format!("join the cluster at {}", on.api_endpoint()),
+        Check::Exists("/etc/kubernetes/kubelet.conf".into()),
+        run,
+    )
+    .undone_by(reset::program());
+    action.needs = vec![TOKEN.into(), CA_HASH.into()];
+    action.restart_clean = true;
+    action.limit = Duration::from_secs(600);
+    action
+}
