@@ -42,6 +42,8 @@ pub struct Facts {
     pub rtc: bool,
     /// Seconds since 1970 on the machine.
     pub clock: u64,
+    /// Whether bridged packets can be shown to iptables (`br_netfilter` is there or can be loaded).
+    pub bridge_filter: bool,
     /// Whether Bramble's record is on the machine.
     pub home: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
@@ -68,6 +70,7 @@ impl Default for Facts {
             hostname: String::new(),
             rtc: true,
             clock: 0,
+            bridge_filter: true,
             home: false,
             kernel_config: true,
         }
@@ -116,6 +119,7 @@ impl Facts {
             hostname: get("hostname").to_owned(),
             rtc: yes("rtc"),
             clock: get("clock").parse().unwrap_or(0),
+            bridge_filter: yes("bridge_filter"),
             home: yes("home"),
             kernel_config: yes("kernel_config"),
         }
