@@ -7,14 +7,18 @@ prepare() {
 	chmod 0700 $B
 	mkdir -p /run/bramble
 	exec 9>>/run/bramble/step.lock
-	flock -w 600 9
+	flock -w 600 9 || return
+	# A line that was cut off while it was written must not spoil the next one.
+	[ ! -s $B/journal ] || [ -z "$(tail -c 1 $B/journal)" ] || echo >>$B/journal
 }
 # A line for the journal.
 j() { printf '%s\n' "$1" >>$B/journal; }
+# Whether something has this name, be it a link to nowhere.
+there() { [ -e "$1" ] || [ -L "$1" ]; }
 # Keeps the original of a path once: keep PATH NAME.
 keep() {
-	[ -e "$B/originals/$2" ] || [ -L "$B/originals/$2" ] && return 0
-	[ -e "$1" ] || [ -L "$1" ] || return 0
+	! there "$B/originals/$2" || return 0
+	there "$1" || return 0
 	rm -rf "$B/originals/$2.new"
 	cp -a -- "$1" "$B/originals/$2.new"
 	sync "$B/originals"
@@ -22,9 +26,10 @@ keep() {
 }
 # Puts a kept original back: restore PATH NAME.
 restore() {
-	[ -e "$B/originals/$2" ] || [ -L "$B/originals/$2" ] || return 0
-	rm -f -- "$1"
-	cp -a -- "$B/originals/$2" "$1"
+	there "$B/originals/$2" || return 0
+	rm -rf -- "$1.bramble-new"
+	cp -a -- "$B/originals/$2" "$1.bramble-new"
+	mv -fT -- "$1.bramble-new" "$1"
 	rm -rf "$B/originals/$2"
 }
 # Moves a new file into place with mode and owner: place NEW PATH MODE OWNER:GROUP.
@@ -33,4 +38,27 @@ place() {
 	chmod "$3" "$1"
 	sync "$1"
 	mv -fT -- "$1" "$2"
+}
+# Whether a file is the original again; an edit at the end of a file may have had to add the line
+# break that the original's last line lacks: same FILE ORIGINAL.
+same() {
+	cmp -s -- "$1" "$2" && return 0
+	[ -n "$(tail -c 1 -- "$2")" ] || return 1
+	{
+		cat -- "$2"
+		echo
+	} | cmp -s -- "$1" -
+}
+# Lets an edited file take the place of PATH. Once it is what it was at first, the original itself
+# comes back, with its times: settle NEW PATH NAME.
+settle() {
+	if [ -f "$B/originals/$3" ] && same "$1" "$B/originals/$3"; then
+		rm -f -- "$1"
+		restore "$2" "$3"
+	elif cmp -s -- "$1" "$2"; then
+		rm -f -- "$1"
+	else
+		sync "$1"
+		mv -fT -- "$1" "$2"
+	fi
 }

@@ -75,7 +75,7 @@ impl File {
         self
     }
 
-    fn differences(&self, seen: &Observation) -> Vec<String> {
+    pub(super) fn differences(&self, seen: &Observation) -> Vec<String> {
         use sha2::Digest;
         let Some(stat) = seen.stat(&self.path) else {
             return vec!["new file".into()];
@@ -100,7 +100,7 @@ impl File {
         out
     }
 
-    fn diff(&self, seen: &Observation) -> Option<String> {
+    pub(super) fn diff(&self, seen: &Observation) -> Option<String> {
         match &self.content {
             Content::Text(text) => Some(text_diff(
                 seen.content(&self.path).unwrap_or_default(),
@@ -110,6 +110,72 @@ impl File {
             Content::Secret(_) => Some("(secret content)\n".into()),
         }
         .filter(|d| !d.is_empty())
+    }
+
+    /// The shell that writes the file.
+    pub(super) fn write(&self, absent: bool) -> Script {
+        let path = word(&self.path);
+        let new = word(format!("{}.bramble-new", self.path));
+        let mut apply = Script::new();
+        if !absent {
+            apply.line(format!("keep {path} {}", original_name(&self.path)));
+        }
+        // Secrets must not be readable for a moment: the file is made closed and opened last.
+        apply.line(format!("rm -f -- {new}; (umask 077; : > {new})"));
+        apply.print_bytes(self.content.bytes(), &format!("> {new}"));
+        if let Some(check) = &self.check {
+            apply.line(format!("new={new}\n{check}"));
+        }
+        apply.line(format!(
+            "place {new} {path} {:04o} {}",
+            self.mode,
+            word(format!("{}:{}", self.owner, self.group))
+        ));
+        apply
+    }
+
+    /// How to undo it, given what was recorded with the first change.
+    pub(super) fn undo(&self, first: Option<&Undo>, seen: &Observation) -> Undo {
+        Undo {
+            path: self.path.clone(),
+            absent: first.map_or(seen.stat(&self.path).is_none(), |u| u.absent),
+        }
+    }
+
+    /// The plan under the id of a kind that is made of one file.
+    pub(super) fn plan_as(
+        &self,
+        id: &str,
+        seen: &Observation,
+    ) -> Result<Option<Change>, PlanError> {
+        if seen.stat(&self.path).is_some_and(|s| s.kind == 'd') {
+            return Err(PlanError::Unfit {
+                id: id.to_owned(),
+                what: "a folder is in the place of the file".into(),
+                hint: format!("move it away: mv {0} {0}.old", self.path),
+            });
+        }
+        let differences = self.differences(seen);
+        if differences.is_empty() && !seen.journal.pending(id) {
+            return Ok(None);
+        }
+        let exists = seen.stat(&self.path).is_some();
+        let undo = self.undo(
+            match super::recorded(seen, id) {
+                Some(super::Undo::File(undo)) => Some(undo),
+                _ => None,
+            },
+            seen,
+        );
+        let apply = self.write(undo.absent);
+        let verb = if exists { Verb::Update } else { Verb::Create };
+        let mut change = Change::new(verb, differences.join(", "), apply, super::Undo::File(undo));
+        if change.summary.is_empty() {
+            change.summary = super::UNFINISHED.into();
+        }
+        change.diff = self.diff(seen);
+        change.disruptive = self.disruptive;
+        Ok(Some(change))
     }
 }
 
@@ -137,51 +203,7 @@ impl Resource for File {
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
-        if seen.stat(&self.path).is_some_and(|s| s.kind == 'd') {
-            return Err(PlanError::Unfit {
-                id: self.id(),
-                what: "a folder is in the place of the file".into(),
-                hint: format!("move it away: mv {0} {0}.old", self.path),
-            });
-        }
-        let differences = self.differences(seen);
-        if differences.is_empty() && !seen.journal.pending(&self.id()) {
-            return Ok(None);
-        }
-        let exists = seen.stat(&self.path).is_some();
-        let absent = match seen.journal.find(&self.id()).map(|r| &r.undo) {
-            Some(super::Undo::File(undo)) => undo.absent,
-            _ => !exists,
-        };
-        let path = word(&self.path);
-        let new = word(format!("{}.bramble-new", self.path));
-        let mut apply = Script::new();
-        if !absent {
-            apply.line(format!("keep {path} {}", original_name(&self.path)));
-        }
-        // Secrets must not be readable for a moment: the file is made closed and opened last.
-        apply.line(format!("(umask 077; : > {new})"));
-        apply.print_bytes(self.content.bytes(), &format!("> {new}"));
-        if let Some(check) = &self.check {
-            apply.line(format!("new={new}\n{check}"));
-        }
-        apply.line(format!(
-            "place {new} {path} {:04o} {}",
-            self.mode,
-            word(format!("{}:{}", self.owner, self.group))
-        ));
-        let verb = if exists { Verb::Update } else { Verb::Create };
-        let undo = super::Undo::File(Undo {
-            path: self.path.clone(),
-            absent,
-        });
-        let mut change = Change::new(verb, differences.join(", "), apply, undo);
-        if change.summary.is_empty() {
-            change.summary = "finish an interrupted change".into();
-        }
-        change.diff = self.diff(seen);
-        change.disruptive = self.disruptive;
-        Ok(Some(change))
+        self.plan_as(&self.id(), seen)
     }
 }
 

@@ -1,27 +1,74 @@
 //! The resource kinds, one file each.
 
-use crate::Script;
+use crate::{Observation, Script};
 use serde::{Deserialize, Serialize};
 
 pub mod action;
+pub mod apt_mirror;
+pub mod apt_source;
 pub mod binary;
+pub mod block;
+pub mod cmdline;
+pub mod directory;
 pub mod file;
+pub mod hostname;
 pub mod image;
+pub mod keys;
+pub mod link;
+pub mod modules;
+pub mod mount;
 pub mod package;
 pub mod service;
+pub mod sudo;
+pub mod swap;
+pub mod sysctl;
+pub mod timezone;
+pub mod user;
 
 pub use action::{Action, Check};
+pub use apt_mirror::AptMirror;
+pub use apt_source::AptSource;
 pub use binary::Binary;
+pub use block::{Block, Position};
+pub use cmdline::CmdlineWords;
+pub use directory::Directory;
 pub use file::{Content, File};
+pub use hostname::HostName;
 pub use image::ContainerImage;
+pub use keys::AuthorizedKeys;
+pub use link::Link;
+pub use modules::Modules;
+pub use mount::Mount;
 pub use package::Packages;
 pub use service::Service;
+pub use sudo::SudoRule;
+pub use swap::SwapOff;
+pub use sysctl::Sysctl;
+pub use timezone::TimeZone;
+pub use user::User;
+
+/// What a plan says when nothing differs but a change was begun and not finished.
+const UNFINISHED: &str = "finish an interrupted change";
+
+/// How to undo a resource, as of its first change.
+fn recorded<'a>(seen: &'a Observation, id: &str) -> Option<&'a Undo> {
+    seen.journal.find(id).map(|record| &record.undo)
+}
+
+/// Adds what is in `later` but not yet in `first`.
+fn add_missing<T: Clone>(first: &mut Vec<T>, later: &[T], same: impl Fn(&T, &T) -> bool) {
+    for item in later {
+        if !first.iter().any(|known| same(known, item)) {
+            first.push(item.clone());
+        }
+    }
+}
 
 /// How a resource is undone: all that is needed, without the cluster file that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Undo {
-    /// Of [`File`].
+    /// Of [`File`] and [`SudoRule`].
     File(file::Undo),
     /// Of [`Packages`].
     Packages(package::Undo),
@@ -33,6 +80,34 @@ pub enum Undo {
     Binary(binary::Undo),
     /// Of [`ContainerImage`].
     Image(image::Undo),
+    /// Of [`AptMirror`].
+    AptMirror(apt_mirror::Undo),
+    /// Of [`AptSource`].
+    AptSource(apt_source::Undo),
+    /// Of [`Block`].
+    Block(block::Undo),
+    /// Of [`CmdlineWords`].
+    Cmdline(cmdline::Undo),
+    /// Of [`Directory`].
+    Directory(directory::Undo),
+    /// Of [`HostName`].
+    HostName(hostname::Undo),
+    /// Of [`AuthorizedKeys`].
+    Keys(keys::Undo),
+    /// Of [`Link`].
+    Link(link::Undo),
+    /// Of [`Modules`].
+    Modules(modules::Undo),
+    /// Of [`Mount`].
+    Mount(mount::Undo),
+    /// Of [`SwapOff`].
+    Swap(swap::Undo),
+    /// Of [`Sysctl`].
+    Sysctl(sysctl::Undo),
+    /// Of [`TimeZone`].
+    TimeZone(timezone::Undo),
+    /// Of [`User`].
+    User(user::Undo),
 }
 
 impl Undo {
@@ -45,6 +120,20 @@ impl Undo {
             Undo::Action(u) => u.script(),
             Undo::Binary(u) => u.script(),
             Undo::Image(u) => u.script(),
+            Undo::AptMirror(u) => u.script(),
+            Undo::AptSource(u) => u.script(),
+            Undo::Block(u) => u.script(),
+            Undo::Cmdline(u) => u.script(),
+            Undo::Directory(u) => u.script(),
+            Undo::HostName(u) => u.script(),
+            Undo::Keys(u) => u.script(),
+            Undo::Link(u) => u.script(),
+            Undo::Modules(u) => u.script(),
+            Undo::Mount(u) => u.script(),
+            Undo::Swap(u) => u.script(),
+            Undo::Sysctl(u) => u.script(),
+            Undo::TimeZone(u) => u.script(),
+            Undo::User(u) => u.script(),
         }
     }
 
@@ -66,6 +155,20 @@ impl Undo {
             Undo::Action(u) => u.summary(),
             Undo::Binary(u) => u.summary(),
             Undo::Image(u) => u.summary(),
+            Undo::AptMirror(u) => u.summary(),
+            Undo::AptSource(u) => u.summary(),
+            Undo::Block(u) => u.summary(),
+            Undo::Cmdline(u) => u.summary(),
+            Undo::Directory(u) => u.summary(),
+            Undo::HostName(u) => u.summary(),
+            Undo::Keys(u) => u.summary(),
+            Undo::Link(u) => u.summary(),
+            Undo::Modules(u) => u.summary(),
+            Undo::Mount(u) => u.summary(),
+            Undo::Swap(u) => u.summary(),
+            Undo::Sysctl(u) => u.summary(),
+            Undo::TimeZone(u) => u.summary(),
+            Undo::User(u) => u.summary(),
         }
     }
 
@@ -73,10 +176,28 @@ impl Undo {
     /// later way to undo covers more.
     #[must_use]
     pub fn or_later(self, later: Undo) -> Undo {
-        match (&self, &later) {
-            // An action's undo is a program, and the newest one knows best.
-            (Undo::Action(_), Undo::Action(_)) => later,
-            _ => self,
+        match (self, later) {
+            // An action's undo is a program, and the newest one knows best; so it is with the lines
+            // of a block.
+            (Undo::Action(_), later @ Undo::Action(_))
+            | (Undo::Block(_), later @ Undo::Block(_)) => later,
+            (Undo::AptMirror(first), Undo::AptMirror(later)) => {
+                Undo::AptMirror(first.merge(&later))
+            }
+            (Undo::AptSource(first), Undo::AptSource(later)) => {
+                Undo::AptSource(first.merge(&later))
+            }
+            (Undo::Cmdline(first), Undo::Cmdline(later)) => Undo::Cmdline(first.merge(&later)),
+            (Undo::Directory(first), Undo::Directory(later)) => {
+                Undo::Directory(first.merge(&later))
+            }
+            (Undo::Keys(first), Undo::Keys(later)) => Undo::Keys(first.merge(&later)),
+            (Undo::Modules(first), Undo::Modules(later)) => Undo::Modules(first.merge(&later)),
+            (Undo::Mount(first), Undo::Mount(later)) => Undo::Mount(first.merge(&later)),
+            (Undo::Swap(first), Undo::Swap(later)) => Undo::Swap(first.merge(&later)),
+            (Undo::Sysctl(first), Undo::Sysctl(later)) => Undo::Sysctl(first.merge(&later)),
+            (Undo::User(first), Undo::User(later)) => Undo::User(first.merge(&later)),
+            (first, _) => first,
         }
     }
 }
