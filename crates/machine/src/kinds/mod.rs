@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub mod action;
 pub mod apt_mirror;
 pub mod apt_source;
+pub mod archive;
 pub mod binary;
 pub mod block;
 pub mod cmdline;
@@ -28,6 +29,7 @@ pub mod user;
 pub use action::{Action, Check};
 pub use apt_mirror::AptMirror;
 pub use apt_source::AptSource;
+pub use archive::Archive;
 pub use binary::Binary;
 pub use block::{Block, Position};
 pub use cmdline::CmdlineWords;
@@ -84,6 +86,8 @@ pub enum Undo {
     AptMirror(apt_mirror::Undo),
     /// Of [`AptSource`].
     AptSource(apt_source::Undo),
+    /// Of [`Archive`].
+    Archive(archive::Undo),
     /// Of [`Block`].
     Block(block::Undo),
     /// Of [`CmdlineWords`].
@@ -122,6 +126,7 @@ impl Undo {
             Undo::Image(u) => u.script(),
             Undo::AptMirror(u) => u.script(),
             Undo::AptSource(u) => u.script(),
+            Undo::Archive(u) => u.script(),
             Undo::Block(u) => u.script(),
             Undo::Cmdline(u) => u.script(),
             Undo::Directory(u) => u.script(),
@@ -157,6 +162,7 @@ impl Undo {
             Undo::Image(u) => u.summary(),
             Undo::AptMirror(u) => u.summary(),
             Undo::AptSource(u) => u.summary(),
+            Undo::Archive(u) => u.summary(),
             Undo::Block(u) => u.summary(),
             Undo::Cmdline(u) => u.summary(),
             Undo::Directory(u) => u.summary(),
