@@ -143,18 +143,15 @@ impl<'a> Attempt<'a> {
                 .get(&target.user)
                 .cloned()
         };
-        match remembered {
-            Some(Way::File(path)) if target.keys.contains(&path) || defaults.contains(&path) => {
-                if self.file(&path).await {
-                    return true;
-                }
+        let first = match &remembered {
+            Some(Way::File(path)) if target.keys.contains(path) || defaults.contains(path) => {
+                self.file(path).await
             }
-            Some(Way::Agent(wanted)) => {
-                if self.agent(Some(&wanted)).await {
-                    return true;
-                }
-            }
-            _ => {}
+            Some(Way::Agent(wanted)) => self.agent(Some(wanted)).await,
+            _ => false,
+        };
+        if first {
+            return true;
         }
         for path in &target.keys {
             if self.file(path).await {

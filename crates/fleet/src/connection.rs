@@ -1,6 +1,7 @@
 //! One SSH connection: TCP or a channel of the jump host, handshake, host key, authentication.
 
 use crate::auth::{Attempt, Memory};
+use crate::error::ChangedKey;
 use crate::known_hosts::{self, Known, Verdict};
 use crate::tunnel::{Tunnel, Unread};
 use crate::{Error, Options, Target};
@@ -137,11 +138,13 @@ impl Watcher {
             return Err(Error::ChangedHostKey {
                 machine,
                 address,
-                remedy: format!("put `ssh.hostKey: {presented}` in the file"),
-                algorithm,
-                presented,
-                expected: pinned.clone(),
-                place: "the cluster file (ssh.hostKey)".to_owned(),
+                key: Box::new(ChangedKey {
+                    remedy: format!("put `ssh.hostKey: {presented}` in the file"),
+                    algorithm,
+                    presented,
+                    expected: pinned.clone(),
+                    place: "the cluster file (ssh.hostKey)".to_owned(),
+                }),
             });
         }
         let file = &self.options.known_hosts;
@@ -170,11 +173,13 @@ impl Watcher {
             Verdict::Changed { place, expected } => Err(Error::ChangedHostKey {
                 machine,
                 address,
-                algorithm,
-                presented,
-                expected,
-                remedy: format!("remove {place}, then compare and accept the new key"),
-                place,
+                key: Box::new(ChangedKey {
+                    algorithm,
+                    presented,
+                    expected,
+                    remedy: format!("remove {place}, then compare and accept the new key"),
+                    place,
+                }),
             }),
             Verdict::Revoked { place } => Err(Error::RevokedHostKey {
                 machine,
@@ -394,7 +399,7 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let options = &self.options;
-        let files = known_hosts::files(&options.known_hosts, &options.user_known_hosts);
+        let files = known_hosts::files(&options.known_hosts, options.user_known_hosts.as_deref());
         let known = Known::about(&target.host, target.port, &files)
             .map_err(|error| Error::io("known hosts can't be read".to_owned(), error))?;
         let config = config(options, &known);

@@ -58,25 +58,17 @@ pub enum Error {
     },
     /// The host key is another one than was known or pinned.
     #[error(
-        "{machine} ({address}) shows another host key than the known one: {algorithm} {presented}, but {place} \
-         has {expected}. Either the machine was set up anew, or someone sits in between. If it was set up \
-         anew, {remedy}"
+        "{machine} ({address}) shows another host key than the known one: {} {}, but {} has {}. Either the \
+         machine was set up anew, or someone sits in between. If it was set up anew, {}",
+        key.algorithm, key.presented, key.place, key.expected, key.remedy
     )]
     ChangedHostKey {
         /// The target's name.
         machine: String,
         /// Its `host:port`.
         address: String,
-        /// Algorithm of the key that was shown.
-        algorithm: String,
-        /// Fingerprint of the key that was shown.
-        presented: String,
-        /// Fingerprint of the known key.
-        expected: String,
-        /// Where the known key stands: `FILE line N`, or `the cluster file`.
-        place: String,
-        /// What to do about it.
-        remedy: String,
+        /// Both keys.
+        key: Box<ChangedKey>,
     },
     /// The host key is marked `@revoked`.
     #[error(
@@ -177,6 +169,21 @@ pub enum Error {
         /// The panic's message.
         message: String,
     },
+}
+
+/// A host key that is another one than was known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedKey {
+    /// Algorithm of the key that was shown.
+    pub algorithm: String,
+    /// Fingerprint of the key that was shown.
+    pub presented: String,
+    /// Fingerprint of the known key.
+    pub expected: String,
+    /// Where the known key stands: `FILE line N`, or the cluster file.
+    pub place: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 impl Error {

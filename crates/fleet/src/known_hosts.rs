@@ -5,7 +5,7 @@
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One usable line of a known hosts file.
 struct Line {
@@ -231,9 +231,9 @@ fn ends_with_newline(file: &mut std::fs::File) -> std::io::Result<bool> {
 }
 
 /// The files that a fleet's options name.
-pub(crate) fn files<'a>(own: &'a PathBuf, user: &'a Option<PathBuf>) -> Vec<&'a Path> {
-    let mut files = vec![own.as_path()];
-    files.extend(user.as_deref().filter(|user| *user != own.as_path()));
+pub(crate) fn files<'a>(own: &'a Path, user: Option<&'a Path>) -> Vec<&'a Path> {
+    let mut files = vec![own];
+    files.extend(user.filter(|user| *user != own));
     files
 }
 

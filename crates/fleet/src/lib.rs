@@ -37,9 +37,10 @@ mod shell;
 mod target;
 mod tunnel;
 
-pub use error::Error;
+pub use error::{ChangedKey, Error};
+pub use forward::Forward;
+pub use hold::Held;
 
 pub use pool::Fleet;
 pub use run::{Exit, Finished, Session};
 pub use target::{Options, Sudo, Target};
-pub use tunnel::Tunnel;

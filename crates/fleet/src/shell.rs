@@ -228,6 +228,19 @@ impl<'a> Shell<'a> {
     }
 }
 
+impl Drop for Shell<'_> {
+    /// A channel that is given up is closed, so that what runs there sees the end of its stdin.
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let write = self.write.clone();
+            runtime.spawn(async move { write.close().await });
+        }
+    }
+}
+
 /// Sends bytes, and the end of file when that was all. A channel that is gone shows on the reading side.
 pub(crate) async fn send(
     write: Arc<ChannelWriteHalf<Msg>>,

@@ -123,8 +123,17 @@ impl Sshd {
 
     /// Kills the processes of this sshd that serve connections.
     pub fn cut_connections(&self) {
+        self.signal_connections(rustix::process::Signal::KILL);
+    }
+
+    /// Stops the processes of this sshd that serve connections.
+    pub fn freeze_connections(&self) {
+        self.signal_connections(rustix::process::Signal::STOP);
+    }
+
+    fn signal_connections(&self, signal: rustix::process::Signal) {
         for process in children(self.child.id()) {
-            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(process, signal);
         }
     }
 

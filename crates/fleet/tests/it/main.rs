@@ -7,3 +7,4 @@
 mod connecting;
 mod fixture;
 mod programs;
+mod sudo;
