@@ -1,0 +1,616 @@
+//! A lab as a whole: up, down, and what can be done to its machines in between.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::Layout;
+use crate::error::{At, Error, Result};
+use crate::event::{Event, WaitFor};
+use crate::host::{self, Lock};
+use crate::image::{DEFAULT_CACHE, ImageOptions, root_image};
+use crate::parallel::{Tell, each};
+use crate::power::{Power, cut};
+use crate::preflight::preflight;
+use crate::state::{Places, Record, read_json, write_json};
+use crate::status::{self, LabStatus, MachineState};
+use crate::topology::{Boot, LabMachine, Topology, veth_name};
+use crate::{disk, network, ssh};
+
+/// Where labs keep their state unless said otherwise, each in a directory by its name.
+pub const DEFAULT_BASE: &str = "/var/lib/bramble-lab";
+
+/// Disks made at a time: each is a copy of small files, which more workers would not speed up.
+const DISKS_AT_ONCE: usize = 4;
+
+/// How a lab is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The directory that holds the lab's state directory.
+    pub base: PathBuf,
+    /// The directory of root images.
+    pub cache: PathBuf,
+    /// What the root image has beside its recipe.
+    pub image: ImageOptions,
+    /// How long a machine may take from switching on until its SSH server answers.
+    pub ready_limit: Duration,
+    /// How many machines start at a time.
+    pub parallel: usize,
+    /// Leaves a lab that did not come up as it is, for a look at it; else it is removed.
+    pub keep_failed: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            base: DEFAULT_BASE.into(),
+            cache: DEFAULT_CACHE.into(),
+            image: ImageOptions::default(),
+            ready_limit: Duration::from_secs(120),
+            parallel: 16,
+            keep_failed: false,
+        }
+    }
+}
+
+/// A lab that exists, in whatever condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lab {
+    name: String,
+    places: Places,
+}
+
+impl Lab {
+    /// Makes a lab and waits until every machine's SSH server answers. A lab that fails on the way
+    /// is removed again unless [`Options::keep_failed`].
+    ///
+    /// # Errors
+    /// When this computer can't carry a lab, the topology is unsound, the name or a range is taken,
+    /// or a machine does not come up.
+    pub fn up(topology: &Topology, options: &Options, events: impl Fn(Event)) -> Result<Self> {
+        topology.validate()?;
+        let missing = preflight();
+        if !missing.is_empty() {
+            return Err(Error::Unable(missing));
+        }
+        plain_path(&options.base)?;
+        plain_path(&options.cache)?;
+        let _lock = lock(&topology.name, &events)?;
+        let lab = Self {
+            name: topology.name.clone(),
+            places: Places(options.base.join(&topology.name)),
+        };
+        lab.check_new(topology, &options.base)?;
+        let image = root_image(&options.cache, &options.image, &events)?;
+        lab.claim(topology, &options.base, image)?;
+        let done = lab.make(topology, options, &events);
+        if done.is_err() && !options.keep_failed {
+            // The first failure is the one to tell; `down` can be repeated by the user.
+            let _ = lab.remove(&|_| {});
+        }
+        done.map(|()| lab)
+    }
+
+    /// The lab of that name below [`DEFAULT_BASE`], or wherever this computer knows it to be.
+    ///
+    /// # Errors
+    /// [`Error::NoLab`].
+    pub fn open(name: &str) -> Result<Self> {
+        Self::open_in(Path::new(DEFAULT_BASE), name)
+    }
+
+    /// The lab of that name below `base`, or wherever this computer knows it to be.
+    ///
+    /// # Errors
+    /// [`Error::NoLab`].
+    pub fn open_in(base: &Path, name: &str) -> Result<Self> {
+        let found = find(base);
+        match found.into_iter().find(|lab| lab.name == name) {
+            Some(lab) => Ok(lab),
+            None => Err(Error::NoLab {
+                name: name.to_owned(),
+                dir: base.join(name),
+            }),
+        }
+    }
+
+    /// All labs of this computer: those below `base` and those known from elsewhere.
+    pub fn list(base: &Path) -> Vec<LabStatus> {
+        find(base).iter().map(Self::status).collect()
+    }
+
+    /// The lab's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The lab's state directory.
+    pub fn dir(&self) -> &Path {
+        &self.places.0
+    }
+
+    /// The private key that logs in to every machine as root.
+    pub fn key(&self) -> PathBuf {
+        self.places.key()
+    }
+
+    /// The machines' host keys, by name and address, in OpenSSH's form.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.places.known_hosts()
+    }
+
+    /// A configuration for OpenSSH's client (`ssh -F`) in which machines go by their names.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.places.ssh_config()
+    }
+
+    /// What the lab is made of, with machines added later.
+    ///
+    /// # Errors
+    /// When the record can't be read.
+    pub fn topology(&self) -> Result<Topology> {
+        Ok(self.record()?.topology)
+    }
+
+    /// What the lab and its machines are now.
+    pub fn status(&self) -> LabStatus {
+        let mut status = LabStatus {
+            name: self.name.clone(),
+            dir: self.places.0.clone(),
+            created: 0,
+            networks: Vec::new(),
+            machines: Vec::new(),
+            damaged: None,
+        };
+        match self.record() {
+            Err(error) => status.damaged = Some(error.to_string()),
+            Ok(record) => {
+                status.created = record.created;
+                if let Some(layout) = Layout::detect() {
+                    let machines = record.topology.machines.iter();
+                    status.machines = machines
+                        .map(|m| status::machine(m, &layout.machine(&self.name, &m.name)))
+                        .collect();
+                }
+                status.networks = record.topology.networks;
+            }
+        }
+        status
+    }
+
+    /// Removes the lab with everything that belongs to it, in whatever condition it is.
+    ///
+    /// # Errors
+    /// When something would not go; it can be called again.
+    pub fn down(self, events: impl Fn(Event)) -> Result<()> {
+        let _lock = lock(&self.name, &events)?;
+        self.remove(&events)
+    }
+
+    /// Removes what there is of a lab with that name, even where its record is lost; `false` where
+    /// there was nothing.
+    ///
+    /// # Errors
+    /// As [`Lab::down`].
+    pub fn down_by_name(base: &Path, name: &str, events: impl Fn(Event)) -> Result<bool> {
+        let lab = match Self::open_in(base, name) {
+            Ok(lab) => lab,
+            Err(Error::NoLab { .. }) => {
+                // A name that can't be a lab's must not become a path.
+                let probe = Topology {
+                    name: name.to_owned(),
+                    networks: Vec::new(),
+                    machines: Vec::new(),
+                };
+                if probe.validate().is_err() {
+                    return Ok(false);
+                }
+                let left = Layout::detect().is_some_and(|l| !l.machines_of(name).is_empty());
+                if !left && !network::left_of(name)? {
+                    return Ok(false);
+                }
+                Self {
+                    name: name.to_owned(),
+                    places: Places(base.join(name)),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        lab.down(events)?;
+        Ok(true)
+    }
+
+    /// Adds a machine to the lab.
+    ///
+    /// # Errors
+    /// When it doesn't fit the others, or does not come up; then it stays, as `down` removes it.
+    pub fn add_machine(
+        &self,
+        machine: LabMachine,
+        ready_limit: Duration,
+        events: impl Fn(Event),
+    ) -> Result<()> {
+        let _lock = lock(&self.name, &events)?;
+        let mut record = self.record()?;
+        record.topology.machines.push(machine.clone());
+        record.topology.validate()?;
+        write_json(&self.places.record(), &record)?;
+        let authorized = ssh::lab_key(&self.places, &self.name)?;
+        let places = self.places.machine(&machine.name);
+        disk::create(
+            &places,
+            &record.image,
+            &record.topology,
+            &machine,
+            &authorized,
+        )?;
+        ssh::write_client_files(&self.places, &record.topology)?;
+        if machine.boot == Boot::Off {
+            return Ok(());
+        }
+        self.power_on(&record, &[machine.name.as_str()], 1, ready_limit, &events)
+    }
+
+    /// Switches a machine on that is off, with the disk it has, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is not off, or does not come up.
+    pub fn start(&self, machine: &str, limit: Duration, events: impl Fn(Event)) -> Result<()> {
+        let _lock = lock(&self.name, &events)?;
+        let record = self.record()?;
+        self.in_state(
+            &record,
+            machine,
+            &[MachineState::Stopped],
+            "it needs no start; `stop` or `kill` it before",
+        )?;
+        self.power_on(&record, &[machine], 1, limit, &events)
+    }
+
+    /// Shuts a machine down cleanly; after the limit its power is cut.
+    ///
+    /// # Errors
+    /// When there is no such machine, it is frozen, or its processes would not go.
+    pub fn stop(&self, machine: &str, limit: Duration, events: impl Fn(Event)) -> Result<()> {
+        let _lock = lock(&self.name, &events)?;
+        let record = self.record()?;
+        self.in_state(
+            &record,
+            machine,
+            &[
+                MachineState::Stopped,
+                MachineState::Starting,
+                MachineState::Running,
+            ],
+            "`thaw` it before",
+        )?;
+        events(Event::Waiting {
+            machine: Some(machine.to_owned()),
+            what: WaitFor::Shutdown,
+            limit,
+        });
+        self.with_power(&record, machine, |power| {
+            power.shut_down(limit);
+            power.off()
+        })?;
+        events(Event::MachineStopped {
+            machine: machine.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Cuts a machine's power.
+    ///
+    /// # Errors
+    /// When there is no such machine, or its processes would not go.
+    pub fn kill(&self, machine: &str) -> Result<()> {
+        let _lock = lock(&self.name, &|_| {})?;
+        self.with_power(&self.record()?, machine, |power| power.off())
+    }
+
+    /// Stops all of a machine's processes where they are, as if the machine hung.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self, machine: &str) -> Result<()> {
+        self.set_frozen(machine, true)
+    }
+
+    /// Continues a machine that was frozen.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self, machine: &str) -> Result<()> {
+        self.set_frozen(machine, false)
+    }
+
+    /// Waits until a machine's SSH server answers, such as after a restart from inside.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] with the end of its console.
+    pub fn wait_ready(&self, machine: &str, limit: Duration) -> Result<()> {
+        let record = self.record()?;
+        self.with_power(&record, machine, |power| {
+            power.wait_ready(ssh::reachable(&record.topology, power.machine), limit)
+        })
+    }
+
+    /// OpenSSH's client for a machine, to which the caller adds a command; strict about host keys.
+    /// A machine that this computer has no way to is reached through its own network namespace.
+    ///
+    /// # Errors
+    /// When there is no such machine, or it can't be reached because it is off.
+    pub fn ssh_command(&self, machine: &str) -> Result<Command> {
+        let record = self.record()?;
+        let described = self.find_machine(&record, machine)?;
+        let mut command = if ssh::reachable(&record.topology, described).is_some() {
+            Command::new("ssh")
+        } else {
+            let leader = layout()?.machine(&self.name, machine).leader();
+            let leader = leader.ok_or_else(|| Error::WrongState {
+                machine: machine.to_owned(),
+                state: MachineState::Stopped.as_str(),
+                remedy: "`start` it before",
+            })?;
+            let mut command = Command::new("nsenter");
+            command.arg(format!("--net=/proc/{leader}/ns/net")).args([
+                "ssh",
+                "-o",
+                "HostName=127.0.0.1",
+            ]);
+            command
+        };
+        command.arg("-F").arg(self.ssh_config()).arg(machine);
+        Ok(command)
+    }
+
+    /// The last lines of a machine's console.
+    pub fn console_tail(&self, machine: &str, lines: usize) -> String {
+        self.places.machine(machine).console_tail(lines)
+    }
+
+    fn record(&self) -> Result<Record> {
+        read_json(&self.places.record())?.ok_or_else(|| Error::NoLab {
+            name: self.name.clone(),
+            dir: self.places.0.clone(),
+        })
+    }
+
+    /// Refuses what would be refused later, before an image is built.
+    fn check_new(&self, topology: &Topology, base: &Path) -> Result<()> {
+        let mut others = Vec::new();
+        for lab in find(base) {
+            if lab.name == self.name {
+                return Err(Error::Exists {
+                    name: lab.name,
+                    dir: lab.places.0,
+                });
+            }
+            // A lab with a damaged record still has its routes.
+            others.extend(lab.topology().ok());
+        }
+        network::check_free(topology, &others)
+    }
+
+    /// Takes name and ranges: from here on others see the lab, and `down` can remove it.
+    fn claim(&self, topology: &Topology, base: &Path, image: PathBuf) -> Result<()> {
+        let _all = Lock::all()?;
+        self.check_new(topology, base)?;
+        let dir = &self.places.0;
+        std::fs::create_dir_all(base).at("make", base)?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(dir)
+            .at("make", dir)?;
+        write_json(&self.places.record(), &Record::new(topology.clone(), image))?;
+        host::register(&self.name, dir)?;
+        host::prepare_settings(topology.networks.iter().any(|n| n.nat))
+    }
+
+    fn make(&self, topology: &Topology, options: &Options, events: &dyn Fn(Event)) -> Result<()> {
+        let record = self.record()?;
+        let authorized = ssh::lab_key(&self.places, &self.name)?;
+        each(&topology.machines, DISKS_AT_ONCE, events, |machine, _| {
+            let places = self.places.machine(&machine.name);
+            disk::create(&places, &record.image, topology, machine, &authorized)
+        })?;
+        ssh::write_client_files(&self.places, topology)?;
+        let names: Vec<&str> = topology
+            .machines
+            .iter()
+            .filter(|m| m.boot == Boot::On)
+            .map(|m| m.name.as_str())
+            .collect();
+        self.power_on(
+            &record,
+            &names,
+            options.parallel,
+            options.ready_limit,
+            events,
+        )
+    }
+
+    fn power_on(
+        &self,
+        record: &Record,
+        machines: &[&str],
+        parallel: usize,
+        limit: Duration,
+        events: &dyn Fn(Event),
+    ) -> Result<()> {
+        network::ensure(&record.topology, events)?;
+        each(machines, parallel, events, |name, tell: &Tell| {
+            // The receiver lives as long as the workers.
+            let say = |event| drop(tell.send(event));
+            self.with_power(record, name, |power| {
+                let begin = Instant::now();
+                power.on()?;
+                say(Event::MachineStarted {
+                    machine: (*name).to_owned(),
+                });
+                say(Event::Waiting {
+                    machine: Some((*name).to_owned()),
+                    what: WaitFor::Ssh,
+                    limit,
+                });
+                let address = ssh::reachable(&record.topology, power.machine);
+                power.wait_ready(address, limit)?;
+                say(Event::MachineReady {
+                    machine: (*name).to_owned(),
+                    addresses: power.machine.static_addresses(),
+                    took: begin.elapsed(),
+                });
+                Ok(())
+            })
+        })
+    }
+
+    fn set_frozen(&self, machine: &str, frozen: bool) -> Result<()> {
+        let _lock = lock(&self.name, &|_| {})?;
+        let record = self.record()?;
+        self.in_state(
+            &record,
+            machine,
+            &[MachineState::Running, MachineState::Frozen],
+            "`start` it before",
+        )?;
+        layout()?.machine(&self.name, machine).freeze(frozen)
+    }
+
+    fn in_state(
+        &self,
+        record: &Record,
+        machine: &str,
+        good: &[MachineState],
+        remedy: &'static str,
+    ) -> Result<()> {
+        self.find_machine(record, machine)?;
+        let state = status::state(&layout()?.machine(&self.name, machine));
+        if good.contains(&state) {
+            Ok(())
+        } else {
+            Err(Error::WrongState {
+                machine: machine.to_owned(),
+                state: state.as_str(),
+                remedy,
+            })
+        }
+    }
+
+    fn find_machine<'a>(&self, record: &'a Record, machine: &str) -> Result<&'a LabMachine> {
+        let machines = &record.topology.machines;
+        machines
+            .iter()
+            .find(|m| m.name == machine)
+            .ok_or_else(|| Error::NoMachine {
+                lab: self.name.clone(),
+                machine: machine.to_owned(),
+                known: machines.iter().map(|m| m.name.clone()).collect(),
+            })
+    }
+
+    fn with_power<T>(
+        &self,
+        record: &Record,
+        machine: &str,
+        act: impl FnOnce(&Power<'_>) -> Result<T>,
+    ) -> Result<T> {
+        act(&Power {
+            lab: &self.name,
+            machine: self.find_machine(record, machine)?,
+            places: self.places.machine(machine),
+            image: &record.image,
+            layout: &layout()?,
+        })
+    }
+
+    /// Removes everything, the record last.
+    fn remove(&self, events: &dyn Fn(Event)) -> Result<()> {
+        let begin = Instant::now();
+        // A damaged record is no reason to leave machines running: names lead to them, too.
+        let topology = self.record().ok().map(|r| r.topology);
+        if let Some(layout) = Layout::detect() {
+            let mut names = layout.machines_of(&self.name);
+            let known = topology.iter().flat_map(|t| &t.machines);
+            names.extend(known.map(|m| m.name.clone()));
+            let names: Vec<String> = names.into_iter().collect();
+            each(&names, 8, events, |name, _| cut(&layout, &self.name, name))?;
+            layout.remove_lab(&self.name);
+        }
+        let veths: Vec<String> = topology
+            .iter()
+            .flat_map(|t| &t.machines)
+            .flat_map(|m| (0..m.links.len()).map(|at| veth_name(&self.name, &m.name, at)))
+            .collect();
+        network::unplug(&veths)?;
+        network::remove(&self.name, topology.as_ref())?;
+        let dir = &self.places.0;
+        let _all = Lock::all()?;
+        // The record goes with its directory, and the rest of that may take several attempts.
+        if dir.exists() {
+            std::fs::remove_dir_all(dir).at("remove", dir)?;
+        }
+        host::unregister(&self.name)?;
+        if let Some(base) = dir.parent() {
+            // Fails where another lab is, as it should.
+            let _ = std::fs::remove_dir(base);
+        }
+        for dir in ["/run/systemd/nspawn", "/run/systemd"] {
+            // Made for our machines where systemd has none of its own; never removed with content.
+            let _ = std::fs::remove_dir(dir);
+        }
+        events(Event::Removed {
+            lab: self.name.clone(),
+            took: begin.elapsed(),
+        });
+        Ok(())
+    }
+}
+
+fn layout() -> Result<Layout> {
+    Layout::detect().ok_or_else(|| Error::Unable(preflight()))
+}
+
+fn lock(name: &str, events: &impl Fn(Event)) -> Result<Lock> {
+    Lock::lab(name, |limit| {
+        events(Event::Waiting {
+            machine: None,
+            what: WaitFor::Lock,
+            limit,
+        });
+    })
+}
+
+/// Every lab there is a trace of, by name.
+fn find(base: &Path) -> Vec<Lab> {
+    let mut found = host::registered();
+    if let Ok(entries) = std::fs::read_dir(base) {
+        for entry in entries.flatten() {
+            if entry.path().join("lab.json").exists() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                found.entry(name).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    found
+        .into_iter()
+        .map(|(name, dir)| Lab {
+            name,
+            places: Places(dir),
+        })
+        .collect()
+}
+
+/// Overlay mounts have no way to quote some characters, so paths with them are refused.
+fn plain_path(path: &Path) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if path.is_absolute() && path.to_string_lossy().chars().all(plain) {
+        Ok(())
+    } else {
+        Err(Error::Topology(format!(
+            "{} must be an absolute path of letters, digits, '/', '.', '_' and '-'",
+            path.display()
+        )))
+    }
+}

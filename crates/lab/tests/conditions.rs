@@ -1,0 +1,186 @@
+//! Several labs, refusals, and labs that were left half-made.
+
+use std::path::Path;
+
+use bramble_lab::{
+    AddressMode, Boot, DEFAULT_BASE, Error, Lab, LabMachine, Link, MachineState, Net, Options,
+    Topology,
+};
+
+use crate::common::{LIMIT, Turn, machine, ssh, topology, traces, until};
+
+#[test]
+fn two_labs_live_beside_each_other() {
+    let turn = Turn::take(&["t-left", "t-right"]);
+    let left = turn.up(&topology("t-left", 6, &["one"]));
+    let right = turn.up(&topology("t-right", 7, &["one"]));
+    let again = Lab::up(&topology("t-left", 8, &[]), &Options::default(), |_| {});
+    assert!(matches!(again, Err(Error::Exists { .. })), "{again:?}");
+    // They don't reach each other, though this computer forwards for both.
+    let crossing = left
+        .ssh_command("one")
+        .unwrap()
+        .arg("ping -c1 -W1 10.213.7.11")
+        .output()
+        .unwrap();
+    assert!(!crossing.status.success(), "labs reach each other");
+    let names: Vec<String> = Lab::list(Path::new(DEFAULT_BASE))
+        .into_iter()
+        .map(|l| l.name)
+        .collect();
+    assert!(names.contains(&"t-left".to_owned()) && names.contains(&"t-right".to_owned()));
+    left.down(|_| {}).unwrap();
+    assert_eq!(ssh(&right, "one", "hostname"), "one\n");
+    // The way outside is still there for the other lab.
+    ssh(&right, "one", "getent hosts deb.debian.org");
+}
+
+#[test]
+fn overlapping_ranges_are_refused_before_anything_is_made() {
+    let turn = Turn::take(&["t-first", "t-second"]);
+    turn.up(&topology("t-first", 9, &[]));
+    let before = traces();
+    let mut second = topology("t-second", 9, &["one"]);
+    let refused = Lab::up(&second, &Options::default(), |_| {}).unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("overlaps network lan (10.213.9.0/24) of lab t-first"),
+        "{text}"
+    );
+    // This computer's own network, as of now.
+    let routes = std::process::Command::new("ip")
+        .args(["-4", "route"])
+        .output()
+        .unwrap();
+    let routes = String::from_utf8(routes.stdout).unwrap();
+    let own = routes
+        .lines()
+        .find(|l| l.contains("kernel") && !l.contains("brl-"))
+        .and_then(|l| l.split(' ').next())
+        .unwrap();
+    second.networks[0] = Net {
+        name: "lan".into(),
+        range: own.parse().unwrap(),
+        gateway: None,
+        nat: false,
+    };
+    second.machines.clear();
+    let text = Lab::up(&second, &Options::default(), |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("overlaps this computer's"), "{text}");
+    assert_eq!(traces(), before);
+}
+
+#[test]
+fn a_lab_that_does_not_come_up_is_removed_and_says_why() {
+    let turn = Turn::take(&["t-fail"]);
+    let before = traces();
+    let options = Options {
+        ready_limit: std::time::Duration::from_millis(300),
+        ..Options::default()
+    };
+    let text = Lab::up(&topology("t-fail", 10, &["one"]), &options, |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("machine one: it did not come up"), "{text}");
+    assert!(text.contains("the end of its console"), "{text}");
+    until("the computer is as before", LIMIT, || {
+        traces().is_subset(&before)
+    });
+    assert_eq!(traces(), before);
+    drop(turn);
+}
+
+#[test]
+fn half_a_lab_with_a_lost_record_goes_too() {
+    let turn = Turn::take(&["t-half"]);
+    let before = traces();
+    let lab = turn.up(&topology("t-half", 11, &["one"]));
+    // As after a killed `up` and a damaged disk: machines run, the record is gone.
+    std::fs::write(lab.dir().join("lab.json"), "{").unwrap();
+    let status = lab.status();
+    assert!(
+        status
+            .damaged
+            .is_some_and(|d| d.contains("lab.json is damaged"))
+    );
+    Lab::down_by_name(Path::new(DEFAULT_BASE), "t-half", |_| {}).unwrap();
+    until("the computer is as before", LIMIT, || {
+        traces().is_subset(&before)
+    });
+    assert_eq!(traces(), before);
+    drop(turn);
+}
+
+#[test]
+fn a_router_and_a_machine_behind_it_that_this_computer_can_not_reach() {
+    let turn = Turn::take(&["t-router"]);
+    let mut topology = topology("t-router", 12, &["gate"]);
+    topology.networks.push(Net {
+        name: "inner".into(),
+        range: "10.213.13.0/24".parse().unwrap(),
+        gateway: None,
+        nat: false,
+    });
+    topology.machines[0].links[0].interface = Some("wan0".into());
+    topology.machines[0].links.push(Link {
+        net: "inner".into(),
+        interface: Some("lan0".into()),
+        mac: Some("02:00:00:00:00:0a".into()),
+        address: AddressMode::Static {
+            address: "10.213.13.1/24".parse().unwrap(),
+            gateway: None,
+            dns: vec![],
+        },
+    });
+    topology.machines.push(LabMachine {
+        name: "leaf".into(),
+        links: vec![Link {
+            net: "inner".into(),
+            interface: None,
+            mac: None,
+            address: AddressMode::Dhcp,
+        }],
+        boot: Boot::On,
+    });
+    topology.machines.push(LabMachine {
+        boot: Boot::Off,
+        ..machine("spare", 12, 13)
+    });
+    let lab = turn.up(&topology);
+    let own = ssh(&lab, "gate", "cat /sys/class/net/lan0/address");
+    assert_eq!(own, "02:00:00:00:00:0a\n");
+    // networkd on the gate serves DHCP.
+    ssh(
+        &lab,
+        "gate",
+        "printf '[Network]\\nDHCPServer=yes\\n[DHCPServer]\\nDNS=10.213.13.1\\n' > /etc/systemd/network/10-lan0.network.t && \
+         cd /etc/systemd/network && sed -i -e '/^Address/a DHCPServer=yes' 10-lan0.network && rm 10-lan0.network.t && \
+         printf '\\n[DHCPServer]\\nDNS=10.213.13.1\\n' >> 10-lan0.network && networkctl reload && networkctl reconfigure lan0",
+    );
+    until("leaf has a lease", LIMIT, || {
+        lab.status().machines[1].addresses.len() == 1
+    });
+    until("leaf has a name server", LIMIT, || {
+        ssh(&lab, "leaf", "cat /etc/resolv.conf") == "nameserver 10.213.13.1\n"
+    });
+    ssh(&lab, "leaf", "ping -c1 -W2 10.213.13.1");
+    assert_eq!(lab.status().machines[2].state, MachineState::Stopped);
+    lab.start("spare", LIMIT, |_| {}).unwrap();
+    assert_eq!(ssh(&lab, "spare", "hostname"), "spare\n");
+}
+
+#[test]
+fn an_unsound_topology_is_refused() {
+    let bad = Topology {
+        name: "../etc".into(),
+        networks: vec![],
+        machines: vec![],
+    };
+    let text = Lab::up(&bad, &Options::default(), |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("lab name \"../etc\""), "{text}");
+    assert!(!Lab::down_by_name(Path::new(DEFAULT_BASE), "../etc", |_| {}).unwrap());
+}
