@@ -21,7 +21,7 @@ const URL: &str = "^https?://[^/ ]+";
 
 /// A cluster: its machines, their network and the Kubernetes that runs on them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Bramble cluster file")]
 pub struct File {
     /// Version of this file's format: `bramble.dev/v1alpha1`.
@@ -44,7 +44,7 @@ pub struct File {
 
 /// The cluster's name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
     /// Name of the cluster: lower-case letters, digits and hyphens, at most 63.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,9 @@ pub struct Metadata {
 
 /// What the cluster should be. Only `machines` is needed; the rest has defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+// A list that may be left out in the type, because the shape check reports that, but not in the file.
+#[schemars(extend("required" = ["machines"]))]
 pub struct Spec {
     /// Release, ranges and endpoint of Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +65,8 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
     /// The machines. Their order counts for machines without an address only.
-    #[schemars(required, length(min = 1))]
+    #[serde(default)]
+    #[schemars(length(min = 1))]
     pub machines: Vec<Machine>,
     /// Settings of every machine that doesn't say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,19 +87,19 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirrors: Option<Mirrors>,
     /// Users on every machine.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
     /// Your own commands before or after a step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
     /// What runs on the cluster once it is up.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addons: Vec<Addon>,
 }
 
 /// Release, ranges and endpoint of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Kubernetes {
     /// Release to run, such as `v1.34.2`; 1.20 to 1.37. Default: v1.34.2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +121,7 @@ pub struct Kubernetes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
     /// Further names and addresses in the API server's certificate.
-    #[serde(rename = "certSANs", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "certSANs", default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub cert_sans: Vec<String>,
     /// Run ordinary pods on control planes. Default: only when no machine is a worker.
@@ -132,7 +135,7 @@ pub struct Kubernetes {
 
 /// Where the API is reached: `external` or `vip`, not both.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoint {
     /// `host:port` of a load balancer that you provide.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +147,7 @@ pub struct Endpoint {
 
 /// The network that the machines share.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Network {
     /// Range of the machines' addresses, such as 10.77.0.0/24. Default: the /24 (IPv6: /64) that all share.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +167,7 @@ pub struct Network {
 
 /// One machine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Machine {
     /// Host name and node name: lower-case letters, digits and hyphens, at most 63.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,16 +195,16 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Ssh>,
     /// Labels of the node object.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Annotations of the node object.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// Taints of the node object; an empty list means none. Default: that of its roles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taints: Option<Vec<Taint>>,
     /// Properties that can't be observed from inside the machine.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub quirks: Vec<Quirk>,
     /// IPv4 range of its pods, inside `kubernetes.podRange`. Default: from the address plan.
@@ -212,7 +215,7 @@ pub struct Machine {
 
 /// How to log in over SSH.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ssh {
     /// Login name. Default: root.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,7 +242,7 @@ pub struct Ssh {
 
 /// Settings of every machine that doesn't say otherwise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Defaults {
     /// How to log in. The machine that `jump` names doesn't jump through itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,7 +261,9 @@ pub enum Taint {
 
 /// A taint in parts.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+// Here and not at the field, where it would make the schema repeat the enumeration in place.
+#[schemars(extend("required" = ["key", "effect"]))]
 pub struct TaintParts {
     /// Key, with or without a prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,7 +274,6 @@ pub struct TaintParts {
     pub value: Option<String>,
     /// What happens to pods that don't tolerate it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(required)]
     pub effect: Option<Effect>,
 }
 
@@ -296,7 +300,7 @@ impl Effect {
 
 /// The container runtime.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RuntimeSection {
     /// Where containerd comes from. Default: debian.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -305,7 +309,7 @@ pub struct RuntimeSection {
 
 /// How pods reach each other.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodNetwork {
     /// The plug-in. Default: routed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -348,14 +352,14 @@ impl Plugin {
 
 /// Time zone and time servers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Time {
     /// IANA time zone, such as Europe/Berlin. Default: left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}$"))]
     pub zone: Option<String>,
     /// NTP servers: names or addresses. Default: Debian's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub servers: Vec<String>,
     /// Seconds to wait for a clock that is right, 1 to 3600. Default: 120.
@@ -366,7 +370,7 @@ pub struct Time {
 
 /// Proxy for packages, images and tools.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Proxy {
     /// Proxy for http, such as http://proxy.example:3128.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -377,14 +381,14 @@ pub struct Proxy {
     #[schemars(extend("pattern" = URL))]
     pub https: Option<String>,
     /// What is reached directly, besides the machines, ranges and domains of the cluster.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub no_proxy: Vec<String>,
 }
 
 /// Nearer copies of package archives and image registries.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Mirrors {
     /// URL instead of Debian's archive.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -395,27 +399,27 @@ pub struct Mirrors {
     #[schemars(extend("pattern" = URL))]
     pub apt_arm: Option<String>,
     /// Registry host, such as docker.io, and the URLs that are tried before it.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Vec<String>>,
 }
 
 /// A user on every machine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct User {
     /// Login name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = "^[a-z_][a-z0-9_-]{0,31}$"))]
     pub name: Option<String>,
     /// Public keys, one line each, as in authorized_keys.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub authorized_keys: Vec<String>,
     /// May become root without a password. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sudo: Option<bool>,
     /// Further groups.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub groups: Vec<String>,
     /// Login shell. Default: /bin/bash.
@@ -426,7 +430,7 @@ pub struct User {
 
 /// A command of your own before or after a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hook {
     /// Unique name: lower-case letters, digits and hyphens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -441,7 +445,7 @@ pub struct Hook {
     #[schemars(extend("pattern" = "^[a-z0-9-]+(/[a-z0-9-]+)?$"))]
     pub after: Option<String>,
     /// Machines it runs on. Default: all that have the step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub machines: Vec<String>,
     /// Shell command that exits 0 when there is nothing left to do.
@@ -481,7 +485,7 @@ pub enum BuiltIn {
 
 /// A built-in add-on with settings, or manifests of your own.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddonSettings {
     /// `demo`, or a name of your own when `manifests` is given.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -163,6 +163,9 @@ impl Checker {
 
     /// Whether the value fits so far that it can stay in the tree.
     fn value(&mut self, node: &mut Node, schema: &Value) -> bool {
+        if node.data == Data::Broken {
+            return false;
+        }
         let (schema, name) = self.resolve(schema);
         if let Some(words) = words(schema) {
             return self.word(node, &words, name);

@@ -23,6 +23,8 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Data {
     Null,
+    /// Stands where something wrong was, which is reported already.
+    Broken,
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -52,7 +54,7 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.data {
-            Data::Null => Value::Null,
+            Data::Null | Data::Broken => Value::Null,
             Data::Bool(b) => Value::Bool(*b),
             Data::Int(i) => Value::from(*i),
             Data::Float(f) => Value::from(*f),
@@ -70,7 +72,7 @@ impl Node {
     /// What it is, for messages.
     pub fn describe(&self) -> String {
         match &self.data {
-            Data::Null => "nothing".into(),
+            Data::Null | Data::Broken => "nothing".into(),
             Data::Bool(b) => format!("`{b}` (true or false)"),
             Data::Int(i) => format!("the number {i}"),
             Data::Float(f) => format!("the number {f}"),
@@ -292,7 +294,7 @@ impl<'a> Builder<'a> {
                 );
                 Node {
                     place: self.place(&span),
-                    data: Data::Null,
+                    data: Data::Broken,
                 }
             }
             _ => {
@@ -389,6 +391,9 @@ impl<'a> Builder<'a> {
             _ => vec![from],
         };
         for source in sources {
+            if source.data == Data::Broken {
+                continue;
+            }
             let Data::Map(more) = source.data else {
                 self.problems.push(
                     Problem::new(
