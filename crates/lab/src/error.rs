@@ -68,6 +68,14 @@ pub enum Error {
         /// How long this call waited.
         waited: Duration,
     },
+    /// Someone else has been building the root image for too long.
+    #[error("another process has held {} for {} s: see what it does, or end it", path.display(), .waited.as_secs())]
+    ImageLocked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long this call waited.
+        waited: Duration,
+    },
     /// A machine is not in the state that the call needs.
     #[error("machine {machine} is {state}: {remedy}")]
     WrongState {

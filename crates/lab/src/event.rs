@@ -12,6 +12,8 @@ use serde::Serialize;
 pub enum WaitFor {
     /// Another process to finish its work on the same lab.
     Lock,
+    /// Another process to finish the root image.
+    Image,
     /// A machine's SSH server.
     Ssh,
     /// A machine's clean shutdown.

@@ -1,6 +1,7 @@
 //! The root image: one Debian tree, built once, over which every machine's disk lies.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::apt::{Access, SUITE};
 use crate::command::{Run, run};
-use crate::error::{At, Result};
-use crate::event::Event;
+use crate::error::{At, Error, Result};
+use crate::event::{Event, WaitFor};
 
 /// Where root images are kept unless said otherwise.
 pub const DEFAULT_CACHE: &str = "/var/cache/bramble/lab";
@@ -116,10 +117,7 @@ pub fn root_image(
         return ready(true);
     }
     std::fs::create_dir_all(cache).at("make", cache)?;
-    let lock_path = cache.join(".lock");
-    let lock = std::fs::File::create(&lock_path).at("make", &lock_path)?;
-    // Held by another build of at most BUILD_LIMIT, which ends by then or by its process's death.
-    lock.lock().at("lock", &lock_path)?;
+    let _lock = lock(cache, progress)?;
     if path.is_dir() {
         return ready(true);
     }
@@ -131,6 +129,36 @@ pub fn root_image(
     let removed = std::fs::remove_dir_all(&work).at("remove", &work);
     renamed.and(removed)?;
     ready(false)
+}
+
+/// One build at a time; released when the file is closed.
+fn lock(cache: &Path, progress: &dyn Fn(Event)) -> Result<File> {
+    let path = cache.join(".lock");
+    let file = File::create(&path).at("make", &path)?;
+    let begin = Instant::now();
+    let mut said = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error).at("lock", &path),
+            Err(TryLockError::WouldBlock) if begin.elapsed() > BUILD_LIMIT => {
+                return Err(Error::ImageLocked {
+                    path,
+                    waited: BUILD_LIMIT,
+                });
+            }
+            Err(TryLockError::WouldBlock) => {
+                if !std::mem::replace(&mut said, true) {
+                    progress(Event::Waiting {
+                        machine: None,
+                        what: WaitFor::Image,
+                        limit: BUILD_LIMIT,
+                    });
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
 }
 
 /// What a build that was killed left. Under the cache's lock.

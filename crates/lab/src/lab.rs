@@ -404,7 +404,12 @@ impl Lab {
             .create(dir)
             .at("make", dir)?;
         write_json(&self.places.record(), &Record::new(topology.clone(), image))?;
-        host::register(&self.name, dir)?;
+        self.settle(topology)
+    }
+
+    /// Makes the computer know the lab and fit to carry it. Under [`Lock::all`].
+    fn settle(&self, topology: &Topology) -> Result<()> {
+        host::register(&self.name, &self.places.0)?;
         host::prepare_settings(topology.networks.iter().any(|n| n.nat))
     }
 
@@ -439,9 +444,14 @@ impl Lab {
         limit: Duration,
         events: &dyn Fn(Event),
     ) -> Result<()> {
+        {
+            // A restart of the computer takes these and the bridges away, but not the disks.
+            let _all = Lock::all()?;
+            self.settle(&record.topology)?;
+        }
         network::ensure(&record.topology, events)?;
         each(machines, parallel, events, |name, tell: &Tell| {
-            // The receiver lives as long as the workers.
+            // The receiver lives as long as the workers, so this can't fail.
             let say = |event| drop(tell.send(event));
             self.with_power(record, name, |power| {
                 let begin = Instant::now();

@@ -11,6 +11,8 @@
 //!
 //! The calls block (they wait for processes): asynchronous callers use a blocking thread.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 mod apt;
 mod cgroup;
 mod command;

@@ -283,3 +283,45 @@ fn answers_inside(pid: i32) -> bool {
 fn logins_allowed(pid: i32) -> bool {
     !Path::new(&format!("/proc/{pid}/root/run/nologin")).exists()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Run, have};
+    use crate::topology::{AddressMode, Boot, Link};
+
+    #[test]
+    fn the_program_that_boots_a_machine_is_sound_shell() {
+        let link = Link {
+            net: "lan".into(),
+            interface: None,
+            mac: None,
+            address: AddressMode::None,
+        };
+        let machine = LabMachine {
+            name: "one".into(),
+            links: vec![link.clone(), link],
+            boot: Boot::On,
+        };
+        let layout = Layout::V1(vec!["/sys/fs/cgroup/cpu".into()]);
+        let power = Power {
+            lab: "ceil",
+            machine: &machine,
+            places: MachinePlaces("/var/lib/it's/one".into()),
+            image: Path::new("/image"),
+            layout: &layout,
+        };
+        let text = power.script();
+        assert!(text.contains("dir='/var/lib/it'\\''s/one'\n"), "{text}");
+        let check = |program: &str, args: &[&str]| {
+            Run::new("check", program, args)
+                .input(text.clone())
+                .output()
+                .unwrap()
+        };
+        check("sh", &["-n"]);
+        if have("shellcheck") {
+            check("shellcheck", &["-"]);
+        }
+    }
+}

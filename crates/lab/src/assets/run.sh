@@ -14,7 +14,8 @@ enter() {
             # Groups with processes can't have controllers for those below: we step aside.
             mkdir -p "$groups/keeper" "$groups/boot"
             echo "$1" > "$groups/keeper/cgroup.procs"
-            for controller in $(cat "$groups/cgroup.controllers"); do
+            read -r controllers < "$groups/cgroup.controllers"
+            for controller in $controllers; do
                 echo "+$controller" > "$groups/cgroup.subtree_control" || :
             done
             ;;

@@ -1,6 +1,8 @@
 //! Several labs, refusals, and labs that were left half-made.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use bramble_lab::{
     AddressMode, Boot, DEFAULT_BASE, Error, Lab, LabMachine, Link, MachineState, Net, Options,
@@ -89,6 +91,58 @@ fn a_lab_that_does_not_come_up_is_removed_and_says_why() {
         traces().is_subset(&before)
     });
     assert_eq!(traces(), before);
+    drop(turn);
+}
+
+/// Not a test by itself: [`a_killed_up_leaves_nothing_that_down_does_not_find`] runs this program
+/// again with this variable, to kill it.
+const VICTIM: &str = "BRAMBLE_LAB_VICTIM";
+
+#[test]
+fn victim() {
+    if std::env::var_os(VICTIM).is_some() {
+        let lab = Lab::up(
+            &topology("t-killed", 14, &["one", "two"]),
+            &Options::default(),
+            |e| println!("{e:?}"),
+        );
+        println!("{lab:?}");
+    }
+}
+
+#[test]
+fn a_killed_up_leaves_nothing_that_down_does_not_find() {
+    let turn = Turn::take(&["t-killed"]);
+    let before = traces();
+    for event in [
+        "ImageReady",
+        "NetworkReady",
+        "MachineStarted",
+        "MachineReady",
+        "Ok(Lab",
+    ] {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["conditions::victim", "--exact", "--nocapture"])
+            .env(VICTIM, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        let seen = lines.map_while(Result::ok).any(|l| l.contains(event));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        assert!(seen, "{event} never came");
+        if event == "Ok(Lab" {
+            // Machines outlive the program that made them.
+            let lab = Lab::open("t-killed").unwrap();
+            assert_eq!(ssh(&lab, "two", "hostname"), "two\n");
+        }
+        Lab::down_by_name(Path::new(DEFAULT_BASE), "t-killed", |_| {}).unwrap();
+        until(&format!("as before, killed at {event}"), LIMIT, || {
+            traces().is_subset(&before)
+        });
+        assert_eq!(traces(), before, "killed at {event}");
+    }
     drop(turn);
 }
 
