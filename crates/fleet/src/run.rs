@@ -15,6 +15,20 @@ use tokio::time::timeout;
 /// How long ending a program that passed its limit may take.
 const END_LIMIT: Duration = Duration::from_secs(8);
 
+/// Ends the process group of PID. dash, Debian's sh, takes a group after `--` only with `-s`; and `kill -0` also finds processes that have ended but that init hasn't collected.
+const END_PROGRAM: &str = r#"g=$(cut -d' ' -f5 /proc/PID/stat 2>/dev/null) || exit 0
+[ -n "$g" ] || exit 0
+left() { cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' | grep -q "^[^Z] [0-9]* $g "; }
+kill -s TERM -- "-$g" 2>/dev/null
+n=0
+while left; do
+  n=$((n+1))
+  [ "$n" != 30 ] || kill -s KILL -- "-$g" 2>/dev/null
+  [ "$n" -le 40 ] || exit 1
+  sleep 0.1
+done
+"#;
+
 /// A machine that is connected. Clones share the connection.
 #[derive(Clone)]
 pub struct Session {
@@ -180,13 +194,7 @@ impl Session {
             if pid == 0 || !self.is_open() {
                 return false;
             }
-            let program = format!(
-                "g=$(cut -d' ' -f5 /proc/{pid}/stat 2>/dev/null) || exit 0\n\
-                 kill -TERM -- \"-$g\" 2>/dev/null\n\
-                 n=0; while kill -0 -- \"-$g\" 2>/dev/null; do\n\
-                   n=$((n+1)); [ $n -le 30 ] || {{ kill -KILL -- \"-$g\" 2>/dev/null; exit 0; }}; sleep 0.1\n\
-                 done\n"
-            );
+            let program = END_PROGRAM.replace("PID", &pid.to_string());
             let none = Arc::new(AtomicU32::new(0));
             let mut no_lines = |_: &str| {};
             let work = self.execute(

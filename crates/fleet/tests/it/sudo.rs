@@ -20,30 +20,21 @@ impl User {
     fn new(sshd: &Sshd, suffix: &str, rule: &str) -> Self {
         let name = format!("brt{}{suffix}", std::process::id());
         let sudoers = PathBuf::from(format!("/etc/sudoers.d/{name}"));
-        sh(
-            "useradd",
-            &[
-                "--no-create-home",
-                "--shell",
-                "/bin/sh",
-                "--home-dir",
-                "/",
-                &name,
-            ],
-        );
+        let arguments = "--no-create-home --shell /bin/sh --home-dir /";
+        manage("useradd", arguments, &name);
         let user = Self { name, sudoers };
-        let mut child = Command::new("chpasswd")
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let line = format!("{}:{PASSWORD}\n", user.name);
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(line.as_bytes())
-            .unwrap();
-        assert!(child.wait().unwrap().success());
+        let line = format!(
+            "{}:{PASSWORD}
+",
+            user.name
+        );
+        eventually("chpasswd", || {
+            let mut child = Command::new("chpasswd");
+            child.stdin(Stdio::piped()).stderr(Stdio::null());
+            let mut child = child.spawn().unwrap();
+            let written = child.stdin.take().unwrap().write_all(line.as_bytes());
+            child.wait().unwrap().success() && written.is_ok()
+        });
         if !rule.is_empty() {
             std::fs::write(&user.sudoers, format!("{} {rule}\n", user.name)).unwrap();
             sh("chmod", &["440", user.sudoers.to_str().unwrap()]);
@@ -66,11 +57,18 @@ impl User {
 impl Drop for User {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.sudoers);
-        let _ = Command::new("userdel")
-            .arg(&self.name)
-            .stderr(Stdio::null())
-            .status();
+        // By force: sshd's processes for the user may still be about to end.
+        manage("userdel", "--force", &self.name);
     }
+}
+
+/// Changes the user database, which only one process at a time can.
+fn manage(program: &str, arguments: &str, name: &str) {
+    let mut command = Command::new(program);
+    command.args(arguments.split(' ')).arg(name);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let done = || command.status().is_ok_and(|status| status.success());
+    eventually(&format!("{program} {name}"), done);
 }
 
 fn can_sudo() -> bool {
