@@ -24,10 +24,10 @@ pub enum Unseen {
     #[error(transparent)]
     Probe(#[from] probe::ProbeError),
     /// The probe program failed.
-    #[error("the look at the machine failed with exit code {exit}: {said}")]
+    #[error("the look at the machine ended with {exit}: {said}")]
     Failed {
-        /// Exit code.
-        exit: i32,
+        /// How it ended.
+        exit: String,
         /// Last lines of its errors.
         said: String,
     },
@@ -129,9 +129,9 @@ async fn ask(
     let nonce = nonce();
     let program = probe::program(&wants, &nonce, first);
     let done = session.run(program.as_bytes(), LIMIT, "look", |_| {}).await?;
-    if done.exit != 0 {
-        let said = String::from_utf8_lossy(&done.stderr);
-        return Err(Unseen::Failed { exit: done.exit, said: said.trim().to_owned() });
+    if !done.success() {
+        let said = done.stderr_tail(5);
+        return Err(Unseen::Failed { exit: done.exit.to_string(), said });
     }
     probe::read(&String::from_utf8_lossy(&done.stdout), &wants, &nonce, &mut seen)?;
     Ok((session, seen))
