@@ -103,6 +103,17 @@ pub enum Role {
     Worker,
 }
 
+impl Role {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Router => "router",
+            Role::ControlPlane => "control-plane",
+            Role::Worker => "worker",
+        }
+    }
+}
+
 /// Processor architecture, in Debian's words.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

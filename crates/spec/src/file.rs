@@ -483,6 +483,15 @@ pub enum BuiltIn {
     Demo,
 }
 
+impl BuiltIn {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BuiltIn::Demo => "demo",
+        }
+    }
+}
+
 /// A built-in add-on with settings, or manifests of your own.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

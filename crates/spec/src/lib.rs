@@ -8,6 +8,7 @@
 //! say, defaults and the address [`plan`] (`resolve`) → [`Cluster`].
 
 pub mod cluster;
+pub mod draft;
 pub mod file;
 pub mod plan;
 mod problem;
@@ -18,6 +19,7 @@ mod syntax;
 mod tree;
 
 pub use cluster::Cluster;
+pub use draft::{Draft, DraftMachine};
 pub use problem::{Place, Problem, Problems, Related};
 pub use schema::schema;
 

@@ -403,8 +403,8 @@ impl Checker {
             format!("did you mean `{near}`?")
         } else if let Some((section, _)) = below {
             format!("`{key}` belongs under `{section}:`", key = shorten(key))
-        } else if properties.contains_key(key) {
-            "it is there already".to_owned()
+        } else if let Some(near) = nearest(key, properties.keys().map(String::as_str)) {
+            format!("`{near}` stands in this section already: remove this one")
         } else {
             let names: Vec<_> = properties.keys().map(String::as_str).collect();
             format!("known here are: {}", names.join(", "))

@@ -578,6 +578,11 @@ fn syntax_hint(kind: &ErrorKind) -> &'static str {
     }
 }
 
+/// Whether text without quotes is read as that text, and not as a number, truth or nothing.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    matches!(plain(text), Data::Text(_))
+}
+
 /// Types plain text by YAML 1.2's core schema.
 fn plain(text: &str) -> Data {
     match text {

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod draft;
 mod examples;
+mod plan;
+mod render;
+mod robust;
+mod schema;
 mod wrong;

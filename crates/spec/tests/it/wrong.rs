@@ -181,7 +181,7 @@ fn shape_cases() -> Vec<Case> {
             "unknown-key",
             key("«adress»: 10.77.0.12"),
             "unknown key `adress` in `machines[1]`",
-            "known here",
+            "`address` stands in this section already",
         ),
         (
             "unknown-key",
