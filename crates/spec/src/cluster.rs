@@ -6,7 +6,7 @@
 use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A whole cluster as its file describes it.
@@ -83,6 +83,35 @@ impl Cluster {
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Machine> {
         self.machines.iter().filter(move |m| m.is(role))
     }
+    /// What machines and tools must reach without the proxy (U053): this machine, every machine by
+    /// name and address, the ranges and domains of the cluster, its endpoint, the first service
+    /// address, and what the file adds. In a fixed order, without repetitions.
+    pub fn no_proxy(&self) -> Vec<String> {
+        let mut all: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+        for machine in &self.machines {
+            all.push(machine.name.clone());
+            all.push(machine.address.to_string());
+            all.extend(machine.management.clone());
+        }
+        all.extend(self.network.lan.map(|lan| lan.to_string()));
+        all.push(self.kubernetes.pod_range.to_string());
+        all.push(self.kubernetes.service_range.to_string());
+        all.push(format!(".{}", self.network.domain));
+        all.push(".svc".to_owned());
+        all.push(format!(".{}", self.kubernetes.dns_domain));
+        match &self.kubernetes.endpoint {
+            Endpoint::None => {}
+            Endpoint::External { host, .. } => all.push(host.clone()),
+            Endpoint::Vip { address, .. } => all.push(address.to_string()),
+        }
+        let first = u32::from(self.kubernetes.service_range.network()) + 1;
+        all.push(Ipv4Addr::from(first).to_string());
+        all.extend(self.proxy.iter().flat_map(|p| p.no_proxy.iter().cloned()));
+        let mut seen = HashSet::new();
+        all.retain(|entry| seen.insert(entry.clone()));
+        all
+    }
+
     /// The machine of that name.
     pub fn machine(&self, name: &str) -> Option<&Machine> {
         self.machines.iter().find(|m| m.name == name)
@@ -402,4 +431,14 @@ pub enum Addon {
         /// Path as written.
         path: String,
     },
+}
+
+impl Addon {
+    /// Its name, unique in a cluster; its step is `addon/<name>`.
+    pub fn name(&self) -> &str {
+        match self {
+            Addon::Demo { .. } => "demo",
+            Addon::Manifests { name, .. } => name,
+        }
+    }
 }

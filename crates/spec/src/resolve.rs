@@ -4,10 +4,14 @@
 //! stand-in after an error, so that one run finds everything; the stand-ins never get out, because
 //! a cluster is handed over only if nothing was reported.
 
+mod endpoint;
 mod extras;
+mod hooks;
 mod machines;
 mod network;
+mod pods;
 mod ssh;
+mod users;
 
 use crate::Context;
 use crate::cluster::{Cluster, Role};

@@ -3,8 +3,13 @@
 //! Wraps the parser, so that another one could take its place. Anchors and aliases are resolved,
 //! `<<` merges, duplicate keys reported; scalars are typed by YAML 1.2's core schema.
 
+mod fault;
+mod scalar;
+
+pub(crate) use scalar::is_plain_text;
+
 use crate::problem::{Place, Problem};
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 use std::collections::HashMap;
 
 /// Nodes at most, aliases expanded: far more than 1000 machines need, and a bound on alias bombs.
@@ -196,7 +201,7 @@ impl<'a> Builder<'a> {
         loop {
             match events.next_event() {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(self.syntax(&error)),
+                Some(Err(error)) => return Err(fault::problem(&self.lines, &error)),
                 Some(Ok((Event::Anchor(..), _))) => {}
                 Some(Ok(pair)) => return Ok(Some(pair)),
             }
@@ -423,7 +428,7 @@ impl<'a> Builder<'a> {
             }
         }
         if style == ScalarStyle::Plain || tag.is_some() {
-            plain(text)
+            scalar::plain(text)
         } else {
             Data::Text(text.to_owned())
         }
@@ -495,135 +500,4 @@ impl<'a> Builder<'a> {
         let rest = rest.split(" #").next().unwrap_or_default();
         rest.trim_end().chars().count()
     }
-
-    fn syntax(&self, error: &ScanError) -> Problem {
-        let marker = error.marker();
-        let mut place = Place {
-            line: marker.line().max(1),
-            column: marker.col() + 1,
-            length: 1,
-        };
-        // Past the last character there is nothing to underline: show the last line instead.
-        if place.line > self.lines.len().max(1) {
-            place.line = self.lines.len().max(1);
-            place.column = self.lines.last().map_or(1, |l| l.chars().count() + 1);
-        }
-        let indented_by_tab = self.lines.get(place.line - 1).is_some_and(|line| {
-            line.chars()
-                .take_while(|c| c.is_whitespace())
-                .any(|c| c == '\t')
-        });
-        let tab = matches!(
-            error.kind(),
-            ErrorKind::TabNotAllowed
-                | ErrorKind::TabInBlockIndentation
-                | ErrorKind::TabInIndentation
-                | ErrorKind::TabAtBlockScalarStart
-        );
-        if tab || indented_by_tab {
-            if let Some(line) = self.lines.get(place.line - 1)
-                && let Some(at) = line.chars().position(|c| c == '\t')
-            {
-                place.column = at + 1;
-            }
-            return Problem::new(
-                "yaml-tab",
-                place,
-                "a tab stands where only spaces may indent",
-            )
-            .hint("indent with two spaces for each level; most editors can convert tabs");
-        }
-        Problem::new(
-            "yaml-syntax",
-            place,
-            format!("this is not valid YAML: {}", error.info()),
-        )
-        .hint(syntax_hint(error.kind()))
-    }
-}
-
-fn syntax_hint(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::UnclosedQuotedScalar
-        | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            "a quotation mark opened before this place is not closed"
-        }
-        ErrorKind::UnclosedFlowCollection { open: '[' }
-        | ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::ExpectedFlowSequenceSeparator => {
-            "close the list with `]`, and put a comma between its items"
-        }
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::ExpectedFlowMappingSeparator => {
-            "close the section with `}`, and put a comma between its keys"
-        }
-        ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
-            "`[` closes with `]`, `{` with `}`"
-        }
-        ErrorKind::UnexpectedCharacter { .. } => {
-            "text that begins with this character needs quotes"
-        }
-        ErrorKind::UnknownQuotedScalarEscape => {
-            "inside double quotes write a backslash as `\\\\`, or use single quotes"
-        }
-        ErrorKind::RecursionLimitExceeded => "no cluster file is nested this deep",
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            "write `key: value`, with a space after the colon; text that holds `: ` needs quotes"
-        }
-        _ => {
-            "compare the indentation with the lines above: keys of one section begin in the same column"
-        }
-    }
-}
-
-/// Whether text without quotes is read as that text, and not as a number, truth or nothing.
-pub(crate) fn is_plain_text(text: &str) -> bool {
-    matches!(plain(text), Data::Text(_))
-}
-
-/// Types plain text by YAML 1.2's core schema.
-fn plain(text: &str) -> Data {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Data::Null,
-        "true" | "True" | "TRUE" => return Data::Bool(true),
-        "false" | "False" | "FALSE" => return Data::Bool(false),
-        ".nan" | ".NaN" | ".NAN" => return Data::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
-            return Data::Float(f64::INFINITY);
-        }
-        "-.inf" | "-.Inf" | "-.INF" => return Data::Float(f64::NEG_INFINITY),
-        _ => {}
-    }
-    if let Some(hex) = text.strip_prefix("0x")
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
-        && let Ok(number) = i64::from_str_radix(hex, 16)
-    {
-        return Data::Int(number);
-    }
-    if let Some(octal) = text.strip_prefix("0o")
-        && octal.bytes().all(|b| b.is_ascii_digit())
-        && let Ok(number) = i64::from_str_radix(octal, 8)
-    {
-        return Data::Int(number);
-    }
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return match text.parse() {
-            Ok(number) => Data::Int(number),
-            Err(_) => Data::Float(text.parse().unwrap_or(f64::NAN)),
-        };
-    }
-    let begins = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let only = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if begins
-        && only
-        && let Ok(number) = text.parse()
-    {
-        return Data::Float(number);
-    }
-    Data::Text(text.to_owned())
 }

@@ -57,6 +57,14 @@ impl Resolver<'_> {
             let at = |key: &str| route!["spec", "machines", index, key];
             if let Some(name) = &machine.name {
                 self.label(name, &at("name"), "machine name", "machine-name");
+                if name == "localhost" {
+                    self.report(
+                        "reserved-name",
+                        &at("name"),
+                        "no machine can be called `localhost`: each machine calls itself that",
+                        "choose a name that means this machine everywhere",
+                    );
+                }
             }
             let roles = match &machine.roles {
                 Some(roles) if !roles.is_empty() => roles.clone(),

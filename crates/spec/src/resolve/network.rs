@@ -1,10 +1,10 @@
-//! Rules for addresses and ranges: LAN, pods, services, endpoint, and the address plan.
+//! Rules for addresses and ranges: LAN, pods, services, and the addresses that the plan gives.
 
 use super::machines::Known;
 use super::{Resolver, route};
 use crate::DEFAULT_VERSION;
-use crate::cluster::{Endpoint, HostNames, Kubernetes, Network, PodNetwork, Role, Version};
-use crate::plan::{self, PlanError};
+use crate::cluster::{Endpoint, HostNames, Kubernetes, Network, Version};
+use crate::plan;
 use crate::problem::Problem;
 use crate::shape::Seg;
 use crate::syntax::{self, VersionFault};
@@ -13,8 +13,7 @@ use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-const API_PORT: u16 = 6443;
-const DEFAULT_MAX_PODS: u16 = 110;
+pub(super) const DEFAULT_MAX_PODS: u16 = 110;
 
 impl Resolver<'_> {
     pub(super) fn kubernetes(&mut self) -> Kubernetes {
@@ -179,116 +178,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reads the endpoint. Returns the virtual address, if there is one.
-    pub(super) fn endpoint(
-        &mut self,
-        kubernetes: &mut Kubernetes,
-        known: &[Known],
-    ) -> Option<IpAddr> {
-        let written = self
-            .spec
-            .kubernetes
-            .as_ref()
-            .and_then(|k| k.endpoint.clone())?;
-        let at = |key: &str| route!["spec", "kubernetes", "endpoint", key];
-        match (&written.external, &written.vip) {
-            (Some(_), Some(_)) => {
-                let other = self.key_place(&at("external"));
-                let problem = Problem::new(
-                    "two-endpoints",
-                    self.key_place(&at("vip")),
-                    "the API has one endpoint, and both `external` and `vip` are given",
-                )
-                .hint("keep `external` for your own load balancer, or `vip` for an address that the control planes share")
-                .related(other, "the other one");
-                self.push(problem);
-                None
-            }
-            (None, None) => {
-                let path = route!["spec", "kubernetes", "endpoint"];
-                let asked = self.lost(&at("external")) || self.lost(&at("vip"));
-                if !asked && !self.damaged_below(&path) {
-                    self.report(
-                        "empty-endpoint",
-                        &path,
-                        "`endpoint` says neither `external` nor `vip`",
-                        "add one of them, or remove `endpoint`",
-                    );
-                }
-                None
-            }
-            (Some(external), None) => {
-                match syntax::host_port(external) {
-                    Ok((host, Some(port))) if syntax::host(host) => {
-                        kubernetes.endpoint = Endpoint::External {
-                            host: host.to_owned(),
-                            port,
-                        };
-                    }
-                    Ok((host, None)) if syntax::host(host) => self.report(
-                        "endpoint-port",
-                        &at("external"),
-                        format!("the endpoint `{}` has no port", shorten(external)),
-                        match host.contains(':') {
-                            true => format!("write `[{host}]:{API_PORT}`"),
-                            false => format!("write `{host}:{API_PORT}`"),
-                        },
-                    ),
-                    _ => self.report(
-                        "bad-endpoint",
-                        &at("external"),
-                        format!("`{}` is not `host:port`", shorten(external)),
-                        "write a DNS name or address, a colon and a port from 1 to 65535, without `https://`",
-                    ),
-                }
-                None
-            }
-            (None, Some(vip)) => {
-                let parsed = syntax::host_port(vip)
-                    .ok()
-                    .and_then(|(host, port)| Some((host.parse::<IpAddr>().ok()?, port)));
-                let Some((address, port)) = parsed else {
-                    self.report(
-                        "bad-vip",
-                        &at("vip"),
-                        format!("`{}` is not an address with or without port", shorten(vip)),
-                        "write a free address of the LAN, such as 10.77.0.10 or 10.77.0.10:6443",
-                    );
-                    return None;
-                };
-                if let Some(why) = syntax::unusable(address) {
-                    self.report(
-                        "unusable-vip",
-                        &at("vip"),
-                        format!("the virtual address can't be {address}: it {why}"),
-                        "write a free address of the LAN",
-                    );
-                    return None;
-                }
-                if let Some(other) = known.iter().find(|k| k.address == Some(address)) {
-                    let problem = Problem::new(
-                        "vip-taken",
-                        self.place(&at("vip")),
-                        format!("the virtual address {address} is that of {}", Self::called(other)),
-                    )
-                    .hint("choose an address that no machine has: it moves between the control planes")
-                    .related(self.place(&other.path("address")), "the machine's address");
-                    self.push(problem);
-                }
-                kubernetes.endpoint = Endpoint::Vip {
-                    address,
-                    port: port.unwrap_or(API_PORT),
-                };
-                Some(address)
-            }
-        }
-    }
-
-    /// Whether the shape check took out something inside a section.
-    fn damaged_below(&self, path: &[Seg]) -> bool {
-        self.damaged.iter().any(|d| d.starts_with(path))
-    }
-
     /// Gives addresses to the machines without one, and a LAN to the network without one.
     pub(super) fn plan_addresses(
         &mut self,
@@ -410,7 +299,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn inside(
+    pub(super) fn inside(
         &mut self,
         kubernetes: &Kubernetes,
         address: IpAddr,
@@ -423,7 +312,7 @@ impl Resolver<'_> {
             ("serviceRange", kubernetes.service_range),
         ];
         for (key, range) in ranges {
-            if IpNet::V4(range).contains(&address) {
+            if self.range_is_real(key, range) && IpNet::V4(range).contains(&address) {
                 self.report(
                     code,
                     path,
@@ -434,46 +323,16 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn check_vip(
-        &mut self,
-        network: &Network,
-        kubernetes: &Kubernetes,
-        known: &[Known],
-        vip: Option<IpAddr>,
-    ) {
-        let Some(vip) = vip else { return };
-        let path = route!["spec", "kubernetes", "endpoint", "vip"];
-        match network.lan {
-            Some(lan) if !lan.contains(&vip) => {
-                let example = known
-                    .iter()
-                    .filter(|k| k.roles.contains(&Role::ControlPlane))
-                    .find_map(|k| k.address);
-                let example = example.map_or(String::new(), |a| format!(", next to {a}"));
-                self.report(
-                    "vip-outside-lan",
-                    &path,
-                    format!("the virtual address {vip} is outside the LAN {lan}"),
-                    format!("choose a free address of {lan}{example}: the control planes must be able to hold it"),
-                );
-            }
-            Some(lan) => {
-                if let Some(what) = edge(lan, vip) {
-                    self.report(
-                        "vip-edge",
-                        &path,
-                        format!("the virtual address {vip} is the {what} address of {lan}"),
-                        "choose one between the first and the last",
-                    );
-                }
-            }
-            None => self.inside(
-                kubernetes,
-                vip,
-                &path,
-                "vip-in-range",
-                "the virtual address",
-            ),
+    /// Whether a range of `kubernetes` is the one of the file, or the default of a file without one,
+    /// and not a stand-in for one that was refused.
+    pub(super) fn range_is_real(&self, key: &str, used: Ipv4Net) -> bool {
+        let written = self.spec.kubernetes.as_ref().and_then(|k| match key {
+            "podRange" => k.pod_range.as_deref(),
+            _ => k.service_range.as_deref(),
+        });
+        match written {
+            Some(text) => text.parse() == Ok(used),
+            None => !self.lost(&route!["spec", "kubernetes", key]),
         }
     }
 
@@ -507,6 +366,13 @@ impl Resolver<'_> {
         ];
         for (first, second) in pairs.into_iter().flatten() {
             let (a, b) = (first.2, second.2);
+            let stands_in = |range: Ipv4Net, name: &str| {
+                name.strip_prefix("kubernetes.")
+                    .is_some_and(|key| !self.range_is_real(key, range))
+            };
+            if stands_in(a, first.0) || stands_in(b, second.0) {
+                continue;
+            }
             if !a.contains(&b) && !b.contains(&a) {
                 continue;
             }
@@ -531,203 +397,10 @@ impl Resolver<'_> {
             self.push(problem);
         }
     }
-
-    /// The pod range of each machine; also fits `max_pods` to the smallest of them.
-    pub(super) fn pod_ranges(
-        &mut self,
-        network: &Network,
-        kubernetes: &mut Kubernetes,
-        known: &[Known],
-        pod_network: &PodNetwork,
-    ) -> Vec<Option<Ipv4Net>> {
-        let ranges: Vec<Option<Ipv4Net>> =
-            self.plan_ranges(network, kubernetes, known, pod_network);
-        for (i, range) in ranges.iter().enumerate() {
-            let Some(range) = range else { continue };
-            let Some((j, other)) = ranges[..i].iter().enumerate().find_map(|(j, o)| {
-                o.filter(|o| o.contains(range) || range.contains(o))
-                    .map(|o| (j, o))
-            }) else {
-                continue;
-            };
-            // Equal addresses give equal ranges, and are reported as such.
-            if known[i].pod_range.is_none() && known[j].pod_range.is_none() {
-                continue;
-            }
-            let (main, rest) = if known[i].pod_range.is_some() {
-                (i, j)
-            } else {
-                (j, i)
-            };
-            let at = |n: usize| match known[n].pod_range {
-                Some(_) => known[n].path("podRange"),
-                None => known[n].path("address"),
-            };
-            let problem = Problem::new(
-                "pod-range-overlap",
-                self.place(&at(main)),
-                format!(
-                    "the pod ranges of {} ({other}) and {} ({range}) overlap",
-                    Self::called(&known[j]),
-                    Self::called(&known[i])
-                ),
-            )
-            .hint("give each machine a range of its own; without `podRange` the plan takes the one with the number of the machine's address")
-            .related(self.place(&at(rest)), "the other machine");
-            self.push(problem);
-        }
-        let smallest = ranges
-            .iter()
-            .flatten()
-            .map(|r| plan::capacity(*r))
-            .min()
-            .unwrap_or(u32::MAX);
-        let written = self.spec.kubernetes.as_ref().and_then(|k| k.max_pods);
-        match written {
-            Some(wanted) if u32::from(wanted) > smallest => self.report(
-                "max-pods",
-                &route!["spec", "kubernetes", "maxPods"],
-                format!(
-                    "{wanted} pods don't fit into the smallest pod range, which holds {smallest}"
-                ),
-                "lower `maxPods`, or give the machines larger pod ranges",
-            ),
-            Some(_) => {}
-            None => {
-                let fits = u16::try_from(smallest).unwrap_or(u16::MAX);
-                kubernetes.max_pods = DEFAULT_MAX_PODS.min(fits);
-            }
-        }
-        ranges
-    }
-
-    fn plan_ranges(
-        &mut self,
-        network: &Network,
-        kubernetes: &Kubernetes,
-        known: &[Known],
-        pod_network: &PodNetwork,
-    ) -> Vec<Option<Ipv4Net>> {
-        let whole = kubernetes.pod_range;
-        let pod_path = route!["spec", "kubernetes", "podRange"];
-        let lan_path = route!["spec", "network", "lan"];
-        // A plug-in that the operator installs may bring its own way of sharing out addresses.
-        let optional = *pod_network == PodNetwork::None;
-        let unsure = self.lost(&pod_path)
-            || self.lost(&lan_path)
-            || (self.written(&lan_path) && network.lan.is_none());
-        let mut reported = false;
-        let mut out = Vec::with_capacity(known.len());
-        for k in known {
-            if let Some(range) = k.pod_range {
-                if !whole.contains(&range) {
-                    let problem = Problem::new(
-                        "pod-range-outside",
-                        self.place(&k.path("podRange")),
-                        format!(
-                            "the pod range {range} of {} is not inside {whole}",
-                            Self::called(k)
-                        ),
-                    )
-                    .hint("choose a part of `kubernetes.podRange`, or enlarge that")
-                    .related(self.place(&pod_path), "`kubernetes.podRange` belongs here");
-                    self.push(problem);
-                } else if range.prefix_len() > 28 {
-                    self.report(
-                        "pod-range-small",
-                        &k.path("podRange"),
-                        format!("the pod range {range} of {} is too small", Self::called(k)),
-                        "use /28 or larger: /24 holds 253 pods, /28 holds 13",
-                    );
-                }
-                out.push(Some(range));
-                continue;
-            }
-            let explicit_lost = self.written(&k.path("podRange")) || self.lost(&k.path("podRange"));
-            if !k.is_node() || explicit_lost || unsure {
-                out.push(None);
-                continue;
-            }
-            let Some(address) = k.address else {
-                out.push(None);
-                continue;
-            };
-            let planned = match (network.lan, address) {
-                (Some(IpNet::V4(lan)), IpAddr::V4(v4)) => match plan::pod_range(whole, lan, v4) {
-                    Ok(range) => Some(range),
-                    // Reported with the address.
-                    Err(PlanError::Outside) => None,
-                    Err(PlanError::TooSmall { needed }) => {
-                        if !reported && !optional {
-                            reported = true;
-                            self.too_small(whole, lan, needed, &pod_path);
-                        }
-                        None
-                    }
-                },
-                (None, _) if !optional && !self.some_address_missing(known) => {
-                    if !reported {
-                        reported = true;
-                        self.push(
-                            Problem::new(
-                                "pod-range-needed",
-                                self.place(&k.path("address")),
-                                format!("{} needs a `podRange`: the machines' addresses share no /24 from which the plan could number them", Self::called(k)),
-                            )
-                            .hint("give every machine a `podRange` inside `kubernetes.podRange`, or set `network.lan` if they are in one network"),
-                        );
-                    }
-                    None
-                }
-                (Some(_), IpAddr::V6(_)) if !optional => {
-                    self.push(
-                        Problem::new(
-                            "pod-range-needed",
-                            self.place(&k.path("address")),
-                            format!("{} has an IPv6 address and needs a `podRange`: pods have IPv4 addresses", Self::called(k)),
-                        )
-                        .hint("add `podRange:` to the machine, such as 10.244.1.0/24"),
-                    );
-                    None
-                }
-                _ => None,
-            };
-            out.push(planned);
-        }
-        out
-    }
-
-    fn some_address_missing(&self, known: &[Known]) -> bool {
-        known.iter().any(|k| k.is_node() && k.address.is_none())
-    }
-
-    fn too_small(&mut self, whole: Ipv4Net, lan: Ipv4Net, needed: Option<u8>, pod_path: &[Seg]) {
-        let hint = match needed {
-            Some(prefix) => format!(
-                "use a pod range of /{prefix} or larger, a smaller `network.lan`, or give every machine a `podRange`"
-            ),
-            None => "use a smaller `network.lan`, or give every machine a `podRange`".to_owned(),
-        };
-        let path = if self.written(pod_path) {
-            pod_path.to_vec()
-        } else {
-            route!["spec", "network", "lan"]
-        };
-        self.report(
-            "pod-range-too-small",
-            &path,
-            format!(
-                "the pod range {whole} is too small for a LAN of /{}: each address needs a /{} at least",
-                lan.prefix_len(),
-                plan::SMALLEST_NODE_PREFIX
-            ),
-            hint,
-        );
-    }
 }
 
 /// Whether an address is the first or last of an IPv4 network, and what that is called.
-fn edge(lan: IpNet, address: IpAddr) -> Option<&'static str> {
+pub(super) fn edge(lan: IpNet, address: IpAddr) -> Option<&'static str> {
     let IpNet::V4(net) = lan else {
         return (lan.prefix_len() < 127 && lan.network() == address).then_some("subnet-router");
     };
