@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use bramble_spec::cluster::{Arch, Version};
 
+use reqwest::Url;
+
 use crate::bundle::Bundle;
-use crate::{Error, Event, debian};
+use crate::fetch::Patience;
+use crate::upstream::Upstream;
+use crate::{Error, Event, debian, mirror, upstream};
 
 /// Where a bundle's content comes from.
 #[derive(Debug, Clone)]
@@ -20,12 +24,22 @@ pub enum Source {
         /// The programs call themselves this patch release of 1.20 instead of 1.20.2. For tests of upgrades.
         as_version: Option<Version>,
     },
+    /// Kubernetes' release site and registry, and the projects' sites of the tools beside it.
+    Upstream(Box<Upstream>),
+    /// A web server that has a bundle's folder as it is.
+    Mirror {
+        /// Address of the folder with `bundle.json`.
+        base: Url,
+        /// How long transfers go on trying.
+        patience: Patience,
+    },
 }
 
 /// The usual folder for intermediate results of [`Source::Debian`].
 pub const DEBIAN_CACHE: &str = "/var/cache/bramble/build";
 
-/// Makes the bundle of a Kubernetes release for some architectures in `dir`. A complete bundle of the same
+/// Makes the bundle of a Kubernetes release for some architectures in `dir`. No architectures: this computer's
+/// own, or all that a mirror has. A complete bundle of the same
 /// source and release that is already there is left as it is.
 ///
 /// # Errors
@@ -49,5 +63,31 @@ pub async fn build(
             }
             debian::build(&cache, as_version.unwrap_or(version), archs, dir, &events).await
         }
+        Source::Upstream(from) => {
+            let own = host_arch();
+            let archs = if archs.is_empty() {
+                own.as_slice()
+            } else {
+                archs
+            };
+            if archs.is_empty() {
+                return Err(Error::Request(
+                    "say for which architecture: amd64, arm64".into(),
+                ));
+            }
+            upstream::build(&from, version, archs, dir, &events).await
+        }
+        Source::Mirror { base, patience } => {
+            mirror::build(&base, patience, version, archs, dir, &events).await
+        }
+    }
+}
+
+/// This computer's architecture, if Kubernetes machines may have it.
+pub(crate) fn host_arch() -> Option<Arch> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some(Arch::Amd64),
+        "aarch64" => Some(Arch::Arm64),
+        _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! What a bundle holds, as pure data: no file is opened here, so that planning can use it.
 
+use std::collections::BTreeSet;
+
 use bramble_spec::cluster::{Arch, Role, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -274,10 +276,9 @@ impl Index {
         if self.archs.is_empty() {
             return Some("it lists no architecture".into());
         }
-        for pair in self.artefacts.windows(2) {
-            if pair[0].order() == pair[1].order() {
-                return Some(format!("it lists {} twice", pair[0].name()));
-            }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.artefacts.iter().find(|a| !seen.insert(a.order())) {
+            return Some(format!("it lists {} twice", twice.name()));
         }
         self.artefacts.iter().find_map(|a| {
             let hash = a.sha256();

@@ -8,6 +8,8 @@
 //! - [`index`] is pure data and does no I/O: planning depends on it alone;
 //! - nothing is printed: builds send [`Event`]s, errors carry the tail of the log that explains them.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod index;
 
 mod build;
@@ -16,12 +18,24 @@ mod debian;
 mod error;
 mod event;
 mod exec;
+mod fetch;
 mod files;
+mod mirror;
 mod oci;
+mod registry;
+mod tags;
+mod tools;
+mod upstream;
 
 pub use build::{DEBIAN_CACHE, Source, build};
 pub use bundle::{Bundle, Finding, Report};
 pub use debian::VERSION as DEBIAN_VERSION;
 pub use error::Error;
 pub use event::Event;
+pub use fetch::Patience;
 pub use index::{Artefact, Index, parse_version};
+/// Addresses are reqwest's.
+pub use reqwest::Url;
+pub use tags::{ImageTags, image_tags};
+pub use tools::{Form, Tool, default_tools};
+pub use upstream::Upstream;

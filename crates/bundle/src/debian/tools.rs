@@ -14,14 +14,11 @@ const ROOM: u64 = 6 << 30;
 
 /// Checks everything and says this computer's architecture.
 pub(crate) fn check(search: &str, cache: &Path) -> Result<Arch, Error> {
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => Arch::Amd64,
-        "aarch64" => Arch::Arm64,
-        other => {
-            return Err(Error::Request(format!(
-                "building from Debian's source works on amd64 and arm64, not on {other}; use --from upstream"
-            )));
-        }
+    let Some(arch) = crate::build::host_arch() else {
+        return Err(Error::Request(format!(
+            "building from Debian's source works on amd64 and arm64, not on {}; use --from upstream",
+            std::env::consts::ARCH
+        )));
     };
     let mut missing = Vec::new();
     let mut packages = Vec::new();

@@ -125,7 +125,8 @@ shift
 case $command in
     info)
         # The CRI plugin must be there and in order, not containerd alone.
-        state=$(c plugins ls | awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" { print $NF }')
+        plugins=$(c plugins ls)
+        state=$(printf '%s\n' "$plugins" | awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" { print $NF }')
         case $state in
             ok) echo '{"status":{"conditions":[{"type":"RuntimeReady","status":true}]}}' ;;
             '') say "containerd at $socket has no CRI plugin; is it in disabled_plugins?"; exit 1 ;;

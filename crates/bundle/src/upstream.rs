@@ -1,0 +1,329 @@
+//! A bundle from the places where Kubernetes and its neighbours are published.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bramble_spec::cluster::{Arch, Version};
+use futures::future::BoxFuture;
+use reqwest::Url;
+
+use crate::bundle::{Bundle, Writer};
+use crate::event::Sink;
+use crate::fetch::{Fetch, Patience, checksum_in, in_parallel, join};
+use crate::files::{blocking, create_dir, sha256_hex};
+use crate::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
+use crate::registry::{self, Session};
+use crate::tags::{ImageTags, image_tags};
+use crate::tools::{Form, Tool, default_tools};
+use crate::{Error, Event};
+
+/// Where upstream's files are. [`Upstream::default`] is the public places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upstream {
+    /// Site with `release/vX.Y.Z/bin/linux/ARCH/NAME` and `NAME.sha256`.
+    pub release_base: Url,
+    /// Registry (with a path, if all repositories are below one) that has kubeadm's images. The images keep
+    /// the names that kubeadm expects, wherever they come from.
+    pub registry: Url,
+    /// Site laid out like `https://github.com` for the default tools.
+    pub tools_base: Url,
+    /// Other tools, or other releases of them, instead of [`default_tools`].
+    pub tools: Option<Vec<Tool>>,
+    /// Tags instead of the table's; needed for releases that the table does not have.
+    pub tags: Option<ImageTags>,
+    /// How long transfers go on trying.
+    pub patience: Patience,
+}
+
+impl Default for Upstream {
+    fn default() -> Upstream {
+        let url = |text| Url::parse(text).unwrap_or_else(|_| unreachable!("{text} is an address"));
+        Upstream {
+            release_base: url("https://dl.k8s.io"),
+            // k8s.gcr.io is frozen and leads here.
+            registry: url("https://registry.k8s.io"),
+            tools_base: url("https://github.com"),
+            tools: None,
+            tags: None,
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// Stages of this kind of build.
+const STAGES: usize = 3;
+
+/// A file that is named by its address and checked against a published checksum.
+struct File {
+    name: String,
+    url: Url,
+    checksum: Url,
+    arch: Arch,
+    version: String,
+    form: Form,
+}
+
+/// An image that kubeadm wants.
+struct Wanted {
+    path: String,
+    tag: String,
+    reference: String,
+    roles: ImageRole,
+    arch: Arch,
+}
+
+/// Something to download.
+struct Job<'s> {
+    name: String,
+    url: Url,
+    session: Option<&'s Session>,
+    to: PathBuf,
+}
+
+pub(crate) async fn build(
+    upstream: &Upstream,
+    version: Version,
+    archs: &[Arch],
+    dir: &Path,
+    events: Sink<'_>,
+) -> Result<Bundle, Error> {
+    let tags = match &upstream.tags {
+        Some(tags) => tags.clone(),
+        None => image_tags(version).map_err(Error::Request)?,
+    };
+    let files = files(upstream, version, archs)?;
+    let wanted = images(&tags, version, archs);
+    let key = key(upstream, &files, &wanted);
+    if let Ok(bundle) = Bundle::open(dir)
+        && bundle.index().source.key == key
+        && bundle.is_complete()
+    {
+        return Ok(bundle);
+    }
+    let fetch = Fetch::new(upstream.patience, events)?;
+    let stage = |name: &str, number| {
+        events(Event::Stage {
+            name: name.into(),
+            number,
+            of: STAGES,
+        });
+    };
+
+    stage("checksums and manifests", 1);
+    let mut jobs: Vec<BoxFuture<'_, _>> = Vec::new();
+    for file in &files {
+        jobs.push(Box::pin(published_hash(&fetch, file)));
+    }
+    let hashes = in_parallel(jobs).await?;
+    let mut jobs: Vec<BoxFuture<'_, _>> = Vec::new();
+    for w in &wanted {
+        let resolve = registry::resolve(
+            &fetch,
+            &upstream.registry,
+            &w.path,
+            &w.tag,
+            &w.reference,
+            w.arch,
+        );
+        jobs.push(Box::pin(resolve));
+    }
+    let resolved = in_parallel(jobs).await?;
+
+    stage("downloads", 2);
+    let writer = Writer::new(dir)?;
+    let layers = dir.join("layers");
+    create_dir(&layers)?;
+    // By content: layers are shared between images, and two transfers must not write the same file.
+    let mut jobs = BTreeMap::new();
+    for (file, hash) in files.iter().zip(&hashes) {
+        jobs.insert(
+            hash.clone(),
+            Job {
+                name: format!("{} ({})", file.name, file.arch.as_str()),
+                url: file.url.clone(),
+                session: None,
+                to: writer.blob_path(hash),
+            },
+        );
+    }
+    for image in &resolved {
+        for (hash, url) in image.layers()? {
+            let to = layers.join(&hash);
+            jobs.entry(hash).or_insert(Job {
+                name: format!("{} ({})", image.reference, image.arch.as_str()),
+                url,
+                session: Some(&image.session),
+                to,
+            });
+        }
+    }
+    let mut transfers: Vec<BoxFuture<'_, _>> = Vec::new();
+    for (hash, job) in &jobs {
+        transfers.push(Box::pin(fetch.download(
+            &job.name,
+            &job.url,
+            job.session,
+            hash,
+            &job.to,
+        )));
+    }
+    let sizes = in_parallel(transfers).await?;
+    let sizes: BTreeMap<String, u64> = jobs.keys().cloned().zip(sizes).collect();
+    drop(jobs);
+
+    stage("images", 3);
+    let mut artefacts: Vec<Artefact> = files
+        .into_iter()
+        .zip(hashes)
+        .map(|(file, sha256)| {
+            let size = sizes.get(&sha256).copied().unwrap_or_default();
+            artefact(file, sha256, size)
+        })
+        .collect();
+    let archs = archs.to_vec();
+    let origin = Origin {
+        kind: "upstream".into(),
+        detail: "Kubernetes release site and registry".into(),
+        key,
+    };
+    blocking("writing the bundle", move || {
+        for (image, wanted) in resolved.into_iter().zip(wanted) {
+            let tar = layers.join("image.tar");
+            let image_digest = image.write(&tar, |hash| layers.join(hash))?;
+            let (sha256, size) = writer.add_file(&tar)?;
+            artefacts.push(Artefact::Image(Image {
+                reference: wanted.reference,
+                arch: wanted.arch,
+                roles: wanted.roles,
+                sha256,
+                size,
+                image_digest,
+            }));
+        }
+        let bundle = writer.finish(&Index::new(version, origin, archs, artefacts))?;
+        std::fs::remove_dir_all(&layers).map_err(Error::io("remove", &layers))?;
+        Ok(bundle)
+    })
+    .await
+}
+
+/// Programs of the release and the tools.
+fn files(upstream: &Upstream, version: Version, archs: &[Arch]) -> Result<Vec<File>, Error> {
+    let mut files = Vec::new();
+    let tools = upstream
+        .tools
+        .clone()
+        .unwrap_or_else(|| default_tools(upstream.tools_base.as_str(), version));
+    let parse = |text: String| {
+        Url::parse(&text).map_err(|e| Error::Request(format!("{text:?} is no address: {e}")))
+    };
+    for &arch in archs {
+        for name in ["kubeadm", "kubelet", "kubectl"] {
+            let path = format!("release/{version}/bin/linux/{}/{name}", arch.as_str());
+            files.push(File {
+                name: name.into(),
+                url: join(&upstream.release_base, &path)?,
+                checksum: join(&upstream.release_base, &format!("{path}.sha256"))?,
+                arch,
+                version: version.to_string(),
+                form: Form::Program,
+            });
+        }
+        for tool in &tools {
+            files.push(File {
+                name: tool.name.clone(),
+                url: parse(tool.fill(&tool.file, arch))?,
+                checksum: parse(tool.fill(&tool.checksum, arch))?,
+                arch,
+                version: tool.version.clone(),
+                form: tool.form.clone(),
+            });
+        }
+    }
+    Ok(files)
+}
+
+/// kubeadm's images. CoreDNS may run on any node.
+fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
+    use ImageRole::{All, ControlPlane};
+    let release = version.to_string();
+    let (coredns, coredns_tag) = tags
+        .coredns
+        .rsplit_once(':')
+        .unwrap_or((&tags.coredns, "latest"));
+    let list = [
+        ("kube-apiserver", release.as_str(), ControlPlane),
+        ("kube-controller-manager", &release, ControlPlane),
+        ("kube-scheduler", &release, ControlPlane),
+        ("kube-proxy", &release, All),
+        ("etcd", &tags.etcd, ControlPlane),
+        ("pause", &tags.pause, All),
+        (coredns, coredns_tag, All),
+    ];
+    let mut wanted = Vec::new();
+    for &arch in archs {
+        for (path, tag, roles) in list {
+            wanted.push(Wanted {
+                path: path.into(),
+                tag: tag.into(),
+                reference: format!("{}/{path}:{tag}", tags.repository),
+                roles,
+                arch,
+            });
+        }
+    }
+    wanted
+}
+
+/// Digest of everything that was asked for.
+fn key(upstream: &Upstream, files: &[File], images: &[Wanted]) -> String {
+    let mut text = format!("upstream 1\n{}\n", upstream.registry);
+    for file in files {
+        text.push_str(&format!("{} {} {:?}\n", file.name, file.url, file.form));
+    }
+    for image in images {
+        text.push_str(&format!(
+            "{} {} {:?}\n",
+            image.reference,
+            image.arch.as_str(),
+            image.roles
+        ));
+    }
+    sha256_hex(text.as_bytes())
+}
+
+async fn published_hash(fetch: &Fetch<'_>, file: &File) -> Result<String, Error> {
+    let (text, _) = fetch.get(&file.checksum, None, None).await?;
+    let name = file.url.path().rsplit('/').next().unwrap_or_default();
+    checksum_in(&String::from_utf8_lossy(&text), name).ok_or_else(|| Error::Invalid {
+        place: file.checksum.to_string(),
+        problem: format!("it holds no sha256 of {name}"),
+    })
+}
+
+fn artefact(file: File, sha256: String, size: u64) -> Artefact {
+    match file.form {
+        Form::Program => Artefact::Binary(Binary {
+            name: file.name,
+            arch: file.arch,
+            version: file.version,
+            sha256,
+            size,
+            mode: 0o755,
+        }),
+        Form::Archive {
+            strip,
+            members,
+            into,
+        } => Artefact::Archive(Archive {
+            name: file.name,
+            arch: file.arch,
+            version: file.version,
+            sha256,
+            size,
+            strip,
+            members,
+            into,
+        }),
+    }
+}
