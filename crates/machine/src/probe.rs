@@ -120,15 +120,17 @@ pub fn program(queries: &BTreeSet<Query>, nonce: &str, first: bool) -> String {
         }),
         |w| format!("getent group {w}"),
     );
+    // The shell's own `read` takes one byte at a time, and the kernel gives a number only whole.
+    let sysctls: Vec<String> = queries
+        .iter()
+        .filter_map(|q| match q {
+            Query::Sysctl(name) => Some(sysctl_path(name)),
+            _ => None,
+        })
+        .collect();
+    batch(&mut out, "sysctl", sysctls.iter().collect(), |w| format!("grep -Hs '' {w}"));
     for (index, query) in queries.iter().enumerate() {
         match query {
-            Query::Sysctl(name) => {
-                let path = word(format!("/proc/sys/{}", name.replace('.', "/")));
-                let _ = writeln!(
-                    out,
-                    "f sysctl:{index}; [ ! -r {path} ] || while IFS= read -r v; do printf '%s\\n' \"$v\"; done < {path} 2>/dev/null"
-                );
-            }
             Query::Content(path) => {
                 let path = word(path);
                 let _ = writeln!(
@@ -210,12 +212,7 @@ pub fn read(
                 &all,
                 &mut found,
             ),
-            ("sysctl", Some(i), _) => {
-                let value = body.split_whitespace().collect::<Vec<_>>().join(" ");
-                if let (Some(q), false) = (at(i), value.is_empty()) {
-                    found.insert(q, Answer::Text(Some(value)));
-                }
-            }
+            ("sysctl", ..) => sysctls(body, &all, &mut found),
             ("content", Some(i), _) => {
                 if let Some(q) = at(i) {
                     found.insert(q, Answer::Text(Some((*body).to_owned())));
@@ -282,6 +279,32 @@ fn pairs<'q, 'b>(
             && let Some(asked) = all.iter().find(|q| ***q == query)
         {
             found.insert(asked, Answer::Text(Some(value.to_owned())));
+        }
+    }
+}
+
+/// Where a kernel parameter is a file; a dot that belongs to a name (an interface) is written as `/`.
+fn sysctl_path(name: &str) -> String {
+    let swap = |c| match c {
+        '.' => '/',
+        '/' => '.',
+        c => c,
+    };
+    format!("/proc/sys/{}", name.chars().map(swap).collect::<String>())
+}
+
+fn sysctls<'q>(body: &str, all: &[&'q Query], found: &mut BTreeMap<&'q Query, Answer>) {
+    for query in all {
+        let Query::Sysctl(name) = query else { continue };
+        let head = format!("{}:", sysctl_path(name));
+        // A parameter of several lines becomes one value.
+        let words: Vec<&str> = body
+            .lines()
+            .filter_map(|line| line.strip_prefix(&head))
+            .flat_map(str::split_whitespace)
+            .collect();
+        if !words.is_empty() {
+            found.insert(query, Answer::Text(Some(words.join(" "))));
         }
     }
 }

@@ -82,7 +82,10 @@ impl Resource for Archive {
         if unpacked == Some(self.sha256.as_str()) && !seen.journal.pending(&self.id()) {
             return Ok(None);
         }
-        let (staged, list) = (format!("{HOME}/blobs/{}", self.sha256), format!("{note}.files"));
+        let (staged, list) = (
+            format!("{HOME}/blobs/{}", self.sha256),
+            format!("{note}.files"),
+        );
         let folder = word(&self.folder);
         let strip = format!("--strip-components={}", self.strip);
         let members = words(&self.members);
@@ -95,13 +98,29 @@ impl Resource for Archive {
         apply.line(format!(
             "tar -xzf {staged} -C {folder} --no-same-owner {strip} {members}"
         ));
-        apply.line(format!("printf '%s\\n' {} > {note}\nrm -f {staged}", self.sha256));
-        let verb = if unpacked.is_some() { Verb::Update } else { Verb::Create };
-        let summary = format!("{} {} from the bundle into {}", self.name, self.version, self.folder);
-        let undo =
-            super::Undo::Archive(Undo { name: self.name.clone(), folder: self.folder.clone() });
+        apply.line(format!(
+            "printf '%s\\n' {} > {note}\nrm -f {staged}",
+            self.sha256
+        ));
+        let verb = if unpacked.is_some() {
+            Verb::Update
+        } else {
+            Verb::Create
+        };
+        let summary = format!(
+            "{} {} from the bundle into {}",
+            self.name, self.version, self.folder
+        );
+        let undo = super::Undo::Archive(Undo {
+            name: self.name.clone(),
+            folder: self.folder.clone(),
+        });
         let mut change = Change::new(verb, summary, apply, undo);
-        change.uploads.push(Upload { sha256: self.sha256.clone(), size: self.size, to: staged });
+        change.uploads.push(Upload {
+            sha256: self.sha256.clone(),
+            size: self.size,
+            to: staged,
+        });
         change.limit = Duration::from_secs(600);
         Ok(Some(change))
     }

@@ -1,0 +1,12 @@
+//! Every kind on a real root file system: apply, again, drift, interruption, undo, compare.
+
+mod archives;
+mod cycle;
+mod files;
+mod machine;
+mod packages;
+mod probe;
+mod programs;
+mod root;
+mod system;
+mod users;
