@@ -3,8 +3,8 @@
 //! The way that worked last for a user is tried first, so that a fleet whose machines all take the third
 //! key of an agent doesn't pay for two refusals on each of them.
 
-use crate::connection::Watcher;
 use crate::known_hosts::fingerprint;
+use crate::watcher::Watcher;
 use crate::{Options, Target};
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;

@@ -24,6 +24,7 @@
 
 mod auth;
 mod connection;
+mod connector;
 mod error;
 mod forward;
 mod hold;
@@ -36,6 +37,7 @@ mod run;
 mod shell;
 mod target;
 mod tunnel;
+mod watcher;
 
 pub use error::{ChangedKey, Error};
 pub use forward::Forward;

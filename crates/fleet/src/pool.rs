@@ -1,7 +1,8 @@
 //! One connection per machine and per jump host, shared by all who ask.
 
 use crate::auth::Memory;
-use crate::connection::{Connection, Connector};
+use crate::connection::Connection;
+use crate::connector::Connector;
 use crate::run::Session;
 use crate::{Error, Options, Target};
 use futures::FutureExt;

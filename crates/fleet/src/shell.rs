@@ -86,6 +86,12 @@ impl<'a> Shell<'a> {
             _turn: turn,
         };
         if let Sudo::Password(password) = &session.sudo {
+            if password.expose().contains('\n') {
+                return Err(session.sudo_error(
+                    "the sudo password has more than one line",
+                    "remove the newline at its end",
+                ));
+            }
             let line = format!("{}\n", password.expose());
             match timeout(SUDO_LIMIT, shell.authorize(&prompt, line.into_bytes())).await {
                 Ok(result) => result?,

@@ -6,6 +6,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A long program that ends when nobody takes its output any more.
+const TICKING: &str = "while sleep 0.1; do echo tick; done";
+
 async fn says(fleet: &Fleet, target: &Target, program: &str) -> Result<String, Error> {
     let session = fleet.connect(target).await?;
     let finished = session
@@ -260,7 +263,7 @@ async fn concurrent_callers_share_one_connection_and_a_dead_one_is_replaced() {
     assert_eq!(sshd.connections(), 1);
 
     let session = fleet.connect(&target).await.unwrap();
-    let running = session.run(b"echo up; sleep 60", LIMIT, "a long program", |_| {
+    let running = session.run(TICKING.as_bytes(), LIMIT, "a long program", |_| {
         sshd.cut_connections();
     });
     let error = running.await.unwrap_err();
@@ -298,6 +301,28 @@ async fn twenty_machines_behind_one_jump_host_cost_it_one_connection() {
     // The jump host itself is on the same connection.
     assert_eq!(says(&fleet, &via, "echo gate").await.unwrap(), "gate\n");
     assert_eq!(jump.connections(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_a_busy_sshd_drops_are_tried_again() {
+    if !can_run() {
+        return;
+    }
+    let sshd = Arc::new(Sshd::with("MaxStartups 2"));
+    let fleet = Fleet::new(sshd.options());
+    // Two unfinished handshakes of others take all places.
+    let other = || tokio::net::TcpStream::connect(("127.0.0.1", sshd.port));
+    let others = (other().await.unwrap(), other().await.unwrap());
+    tokio::task::block_in_place(|| eventually("two connections", || sshd.connections() == 2));
+    let target = sshd.target("m1");
+    let connecting = tokio::spawn(async move { fleet.connect(&target).await });
+    tokio::task::block_in_place(|| {
+        eventually("a dropped connection", || {
+            sshd.log().contains("MaxStartups throttling")
+        });
+    });
+    drop(others);
+    assert!(connecting.await.unwrap().is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -396,6 +421,23 @@ async fn machines_that_do_not_answer_are_named_within_the_limit() {
     assert!(error.is_unreachable(), "{error}");
 }
 
+#[tokio::test]
+async fn a_silent_program_keeps_its_connection() {
+    if !can_run() {
+        return;
+    }
+    let sshd = Sshd::start();
+    let mut options = sshd.options();
+    options.keepalive = Duration::from_millis(100);
+    options.connect_limit = Duration::from_millis(500);
+    let session = Fleet::new(options)
+        .connect(&sshd.target("m1"))
+        .await
+        .unwrap();
+    let finished = session.run(b"sleep 1.5; echo done", LIMIT, "a silent program", |_| {});
+    assert_eq!(finished.await.unwrap().stdout, b"done\n");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_machine_is_noticed() {
     if !can_run() {
@@ -407,7 +449,7 @@ async fn a_frozen_machine_is_noticed() {
     let fleet = Fleet::new(options);
     let session = fleet.connect(&sshd.target("m1")).await.unwrap();
     let start = Instant::now();
-    let running = session.run(b"echo up; sleep 60", LIMIT, "a long program", |_| {
+    let running = session.run(TICKING.as_bytes(), LIMIT, "a long program", |_| {
         sshd.freeze_connections();
     });
     let error = running.await.unwrap_err();

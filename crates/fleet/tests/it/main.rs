@@ -6,5 +6,6 @@
 
 mod connecting;
 mod fixture;
+mod interactive;
 mod programs;
 mod sudo;
