@@ -23,15 +23,16 @@ fn main() -> Result<(), Error> {
         .skip(1)
         .filter_map(|a| a.parse::<u8>().ok())
     {
-        let before = used();
+        let free = available();
         let begin = Instant::now();
         let lab = Lab::up(&topology(size), &Options::default(), |_| {})?;
         let up = begin.elapsed();
-        let memory = used().saturating_sub(before);
+        let memory = used();
+        let total = free.saturating_sub(available());
         let begin = Instant::now();
         lab.down(|_| {})?;
         println!(
-            "{size} machines: up in {up:.1?}, {memory} MB of memory, down in {:.1?}",
+            "{size} machines: up in {up:.1?}, processes use {memory} MB, this computer has {total} MB less, down in {:.1?}",
             begin.elapsed()
         );
     }
@@ -70,19 +71,25 @@ fn topology(size: u8) -> Topology {
     }
 }
 
-/// Memory in use, without what the kernel would give back, in MB.
+/// Memory of the lab's processes in MB, pages that several share counted once.
 fn used() -> u64 {
+    let mut sum = 0;
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let read = |file| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+        if read("cgroup").contains("bramble-lab/measure/") {
+            let rollup = read("smaps_rollup");
+            let pss = rollup.lines().find_map(|l| l.strip_prefix("Pss:"));
+            let number = pss.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+            sum += number.unwrap_or(0);
+        }
+    }
+    sum / 1024
+}
+
+/// Memory that programs could still have, in MB.
+fn available() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let field = |name: &str| -> u64 {
-        text.lines()
-            .find_map(|l| {
-                l.strip_prefix(name)?
-                    .split_whitespace()
-                    .nth(1)?
-                    .parse()
-                    .ok()
-            })
-            .unwrap_or(0)
-    };
-    field("MemTotal").saturating_sub(field("MemAvailable")) / 1024
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
+    let number = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+    number.unwrap_or(0) / 1024
 }

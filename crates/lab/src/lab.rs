@@ -194,30 +194,32 @@ impl Lab {
     /// # Errors
     /// As [`Lab::down`].
     pub fn down_by_name(base: &Path, name: &str, events: impl Fn(Event)) -> Result<bool> {
+        // A name that can't be a lab's must not become a path.
+        let probe = Topology {
+            name: name.to_owned(),
+            networks: Vec::new(),
+            machines: Vec::new(),
+        };
+        if probe.validate().is_err() {
+            return Ok(false);
+        }
+        // Also removes the lock that a killed `up` left.
+        let _lock = lock(name, &events)?;
         let lab = match Self::open_in(base, name) {
             Ok(lab) => lab,
-            Err(Error::NoLab { .. }) => {
-                // A name that can't be a lab's must not become a path.
-                let probe = Topology {
-                    name: name.to_owned(),
-                    networks: Vec::new(),
-                    machines: Vec::new(),
-                };
-                if probe.validate().is_err() {
-                    return Ok(false);
-                }
+            Err(Error::NoLab { dir, .. }) => {
                 let left = Layout::detect().is_some_and(|l| !l.machines_of(name).is_empty());
                 if !left && !network::left_of(name)? {
                     return Ok(false);
                 }
                 Self {
                     name: name.to_owned(),
-                    places: Places(base.join(name)),
+                    places: Places(dir),
                 }
             }
             Err(error) => return Err(error),
         };
-        lab.down(events)?;
+        lab.remove(&events)?;
         Ok(true)
     }
 
@@ -398,13 +400,14 @@ impl Lab {
         let _all = Lock::all()?;
         self.check_new(topology, base)?;
         let dir = &self.places.0;
+        // Known first, then there: a death in between leaves nothing unknown.
+        self.settle(topology)?;
         std::fs::create_dir_all(base).at("make", base)?;
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(dir)
             .at("make", dir)?;
-        write_json(&self.places.record(), &Record::new(topology.clone(), image))?;
-        self.settle(topology)
+        write_json(&self.places.record(), &Record::new(topology.clone(), image))
     }
 
     /// Makes the computer know the lab and fit to carry it. Under [`Lock::all`].

@@ -9,7 +9,7 @@ use bramble_lab::{
     Topology,
 };
 
-use crate::common::{LIMIT, Turn, machine, ssh, topology, traces, until};
+use crate::common::{LIMIT, Turn, assert_as_before, machine, ssh, topology, traces, until};
 
 #[test]
 fn two_labs_live_beside_each_other() {
@@ -71,7 +71,7 @@ fn overlapping_ranges_are_refused_before_anything_is_made() {
         .unwrap_err()
         .to_string();
     assert!(text.contains("overlaps this computer's"), "{text}");
-    assert_eq!(traces(), before);
+    assert_as_before(&before, "after refusals");
 }
 
 #[test]
@@ -87,10 +87,7 @@ fn a_lab_that_does_not_come_up_is_removed_and_says_why() {
         .to_string();
     assert!(text.contains("machine one: it did not come up"), "{text}");
     assert!(text.contains("the end of its console"), "{text}");
-    until("the computer is as before", LIMIT, || {
-        traces().is_subset(&before)
-    });
-    assert_eq!(traces(), before);
+    assert_as_before(&before, "after down");
     drop(turn);
 }
 
@@ -138,10 +135,7 @@ fn a_killed_up_leaves_nothing_that_down_does_not_find() {
             assert_eq!(ssh(&lab, "two", "hostname"), "two\n");
         }
         Lab::down_by_name(Path::new(DEFAULT_BASE), "t-killed", |_| {}).unwrap();
-        until(&format!("as before, killed at {event}"), LIMIT, || {
-            traces().is_subset(&before)
-        });
-        assert_eq!(traces(), before, "killed at {event}");
+        assert_as_before(&before, &format!("killed at {event}"));
     }
     drop(turn);
 }
@@ -160,10 +154,7 @@ fn half_a_lab_with_a_lost_record_goes_too() {
             .is_some_and(|d| d.contains("lab.json is damaged"))
     );
     Lab::down_by_name(Path::new(DEFAULT_BASE), "t-half", |_| {}).unwrap();
-    until("the computer is as before", LIMIT, || {
-        traces().is_subset(&before)
-    });
-    assert_eq!(traces(), before);
+    assert_as_before(&before, "after down");
     drop(turn);
 }
 

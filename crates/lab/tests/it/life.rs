@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bramble_lab::{DEFAULT_BASE, Lab, MachineState};
 
-use crate::common::{LIMIT, Turn, machine, ssh, topology, traces, until};
+use crate::common::{LIMIT, Turn, assert_as_before, machine, ssh, topology, traces, until};
 
 #[test]
 fn two_machines_live_and_go_without_a_trace() {
@@ -28,10 +28,7 @@ fn two_machines_live_and_go_without_a_trace() {
         assert_eq!(m.addresses.len(), 1);
     }
     lab.clone().down(|_| {}).unwrap();
-    until("the computer is as before", LIMIT, || {
-        traces().is_subset(&before)
-    });
-    assert_eq!(traces(), before);
+    assert_as_before(&before, "after down");
     lab.down(|_| {}).unwrap();
     assert!(!Lab::down_by_name(Path::new(DEFAULT_BASE), "t-life", |_| {}).unwrap());
     assert!(Lab::open("t-life").is_err());

@@ -126,80 +126,124 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// What labs might leave on this computer. Lines of labs that are none of this program's are left
-/// out: others may use the computer meanwhile.
+/// Asserts that the computer is as before. Briefly patient, since killed processes of others may
+/// still be on their way out.
+pub fn assert_as_before(before: &BTreeSet<String>, when: &str) {
+    let begin = Instant::now();
+    loop {
+        let now = traces();
+        if now == *before {
+            return;
+        }
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "{when}: this computer is not as before: {:#?}",
+            now.symmetric_difference(before).collect::<Vec<_>>()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What labs might leave on this computer, one line each. Others may use the computer meanwhile:
+/// what belongs to labs that are none of these tests' is left out.
 pub fn traces() -> BTreeSet<String> {
-    let others: Vec<String> = Lab::list(Path::new(DEFAULT_BASE))
-        .into_iter()
-        .filter(|l| !l.name.starts_with("t-"))
-        .map(|l| l.name)
-        .collect();
-    let text = |program: &str, args: &[&str]| {
-        let output = Command::new(program).args(args).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let foreign: Vec<String> = text("ip", &["-d", "-o", "link"])
-        .lines()
-        .filter(|l| {
-            others
-                .iter()
-                .any(|o| l.contains(&format!("bramble-lab:{o}:")))
-        })
-        .filter_map(|l| Some(l.split(": ").nth(1)?.to_owned()))
-        .collect();
+    let mut others: Vec<String> = vec![];
+    let mut foreign = false;
+    for lab in Lab::list(Path::new(DEFAULT_BASE)) {
+        let name = lab.name;
+        if !name.starts_with("t-") {
+            foreign = true;
+            others.extend([
+                format!("/{name}/"),
+                format!("/{name} "),
+                format!("/{name}.lab "),
+                format!("/{name}.lock "),
+                format!("inet bramble-lab-{name} "),
+            ]);
+            for net in lab.networks {
+                others.extend(bridge_of(&name, &net.name));
+            }
+        }
+    }
     let mut found = BTreeSet::new();
     let mut add = |kind: &str, text: &str| {
         for line in text.lines() {
-            let other = others.iter().any(|o| line.contains(o.as_str()))
-                || foreign.iter().any(|bridge| line.contains(bridge.as_str()));
-            if !other {
-                found.insert(format!("{kind}: {}", line.trim()));
+            let line = format!("{kind}: {} ", line.trim());
+            if !others.iter().any(|o| line.contains(o.as_str())) {
+                found.insert(line);
             }
         }
     };
-    // Numbers and the ends of veth pairs change by themselves.
+    // Without numbers, states and veths' other ends, which change by themselves.
     let links: Vec<String> = text("ip", &["-o", "link"])
         .lines()
-        .filter_map(|l| Some(l.split(": ").nth(1)?.to_owned() + l.split_once("master")?.1))
-        .chain(
-            text("ip", &["-o", "link"])
-                .lines()
-                .filter_map(|l| Some(l.split(": ").nth(1)?.to_owned())),
-        )
+        .filter_map(|line| {
+            let name = line.split(": ").nth(1)?.split('@').next()?.to_owned();
+            let master = line.split(" master ").nth(1);
+            let master = master.and_then(|m| m.split(' ').next()).unwrap_or_default();
+            Some(format!("{name} {master}"))
+        })
         .collect();
     add("link", &links.join("\n"));
-    add("route", &text("ip", &["route", "show", "table", "all"]));
-    add("address", &text("ip", &["-br", "address"]));
-    for table in text("nft", &["list", "tables"]).lines() {
-        add("table", table);
-    }
+    add(
+        "route",
+        &text("ip", &["-4", "route", "show", "table", "all"]),
+    );
+    add("table", &text("nft", &["list", "tables"]));
     add("mount", &read("/proc/mounts"));
     add(
         "groups",
         &text(
             "find",
-            &["/sys/fs/cgroup", "-type", "d", "-path", "*bramble-lab*"],
+            &["/sys/fs/cgroup", "-type", "d", "-path", "*/bramble-lab/?*"],
         ),
     );
     add("process", &processes());
     add(
-        "run",
+        "file",
         &text(
             "find",
             &[
                 "/run/bramble-lab",
                 "/run/systemd/nspawn",
                 "/var/lib/bramble-lab",
+                "-mindepth",
+                "1",
             ],
         ),
     );
-    add("forward", &read("/proc/sys/net/ipv4/ip_forward"));
-    add(
-        "instances",
-        &read("/proc/sys/fs/inotify/max_user_instances"),
-    );
+    if !foreign {
+        add("forward", &read("/proc/sys/net/ipv4/ip_forward"));
+        add(
+            "instances",
+            &read("/proc/sys/fs/inotify/max_user_instances"),
+        );
+        add("watches", &read("/proc/sys/fs/inotify/max_user_watches"));
+    }
+    // Another's work in this moment.
+    found.retain(|line| !line.contains(".all.lock"));
+    if foreign {
+        found.retain(|line| !line.contains("settings.json"));
+    }
     found
+}
+
+fn text(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The bridge of another's network, by the alias that it bears.
+fn bridge_of(lab: &str, net: &str) -> Option<String> {
+    let all = text("ip", &["-d", "-o", "link"]);
+    let line = all
+        .lines()
+        .find(|l| l.contains(&format!("alias bramble-lab:{lab}:{net}")))?;
+    Some(line.split(": ").nth(1)?.to_owned())
 }
 
 /// Processes that name a lab's directory or are in a lab's group.
@@ -210,7 +254,8 @@ fn processes() -> String {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if group.contains("/bramble-lab") || line.contains(DEFAULT_BASE) {
-            let group = group.lines().next().unwrap_or_default().to_owned();
+            let group = group.lines().find(|l| l.contains("/bramble-lab"));
+            let group = group.unwrap_or_default();
             found.push_str(&format!("{line} {group}\n"));
         }
     }
