@@ -63,7 +63,8 @@ pub struct Machine {
     pub taints: Option<Vec<Taint>>,
     /// Properties that can't be observed.
     pub quirks: Vec<Quirk>,
-    /// Range of its pods, from the file or the address plan. `None` for machines that run no pods.
+    /// Range of its pods, from the file or the address plan. `None` for machines that run no pods,
+    /// and, with [`PodNetwork::None`], where the plan has none to give.
     pub pod_range: Option<Ipv4Net>,
 }
 

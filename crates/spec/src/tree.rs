@@ -9,7 +9,7 @@ mod scalar;
 pub(crate) use scalar::is_plain_text;
 
 use crate::problem::{Place, Problem};
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle, Tag};
 use std::collections::HashMap;
 
 /// Nodes at most, aliases expanded: far more than 1000 machines need, and a bound on alias bombs.
@@ -461,34 +461,32 @@ impl<'a> Builder<'a> {
 
     /// Where a span is, cut at the end of its first line.
     fn place(&self, span: &Span) -> Place {
-        let line = span.start.line().max(1);
-        let column = span.start.col() + 1;
-        let length = if span.end.line() == span.start.line() {
-            span.end.col().saturating_sub(span.start.col())
-        } else {
-            self.rest_of_line(line, column)
-        };
-        Place {
-            line,
-            column,
-            length: length.max(1),
-        }
+        self.cut(span, &span.end, span.end.line() == span.start.line())
     }
 
     fn collection(&self, start: &Span, end: &Span, style: StructureStyle) -> Place {
+        // A block's end is where the next thing begins.
+        let one_line = style == StructureStyle::Flow && end.end.line() == start.start.line();
+        self.cut(start, &end.end, one_line)
+    }
+
+    fn cut(&self, start: &Span, end: &Marker, one_line: bool) -> Place {
         let line = start.start.line().max(1);
         let column = start.start.col() + 1;
-        let one_line = style == StructureStyle::Flow && end.end.line() == start.start.line();
         let length = if one_line {
-            end.end.col().saturating_sub(start.start.col())
+            end.col().saturating_sub(start.start.col())
         } else {
             self.rest_of_line(line, column)
         };
-        Place {
-            line,
-            column,
-            length: length.max(1),
-        }
+        let length = length.max(1);
+        inside(
+            &self.lines,
+            Place {
+                line,
+                column,
+                length,
+            },
+        )
     }
 
     /// Characters from a column to the end of the line, without a comment or trailing space.
@@ -499,5 +497,17 @@ impl<'a> Builder<'a> {
         let rest: String = text.chars().skip(column - 1).collect();
         let rest = rest.split(" #").next().unwrap_or_default();
         rest.trim_end().chars().count()
+    }
+}
+
+/// Past the last line there is nothing to underline: the end of that line stands for it.
+fn inside(lines: &[&str], place: Place) -> Place {
+    if place.line <= lines.len() {
+        return place;
+    }
+    Place {
+        line: lines.len().max(1),
+        column: lines.last().map_or(1, |line| line.chars().count() + 1),
+        length: 1,
     }
 }

@@ -6,16 +6,12 @@ use granit_parser::{ErrorKind, ScanError};
 /// A syntax error, where it is and what helps. `lines` are those of the file.
 pub(super) fn problem(lines: &[&str], error: &ScanError) -> Problem {
     let marker = error.marker();
-    let mut place = Place {
+    let place = Place {
         line: marker.line().max(1),
         column: marker.col() + 1,
         length: 1,
     };
-    // Past the last character there is nothing to underline: show the last line instead.
-    if place.line > lines.len().max(1) {
-        place.line = lines.len().max(1);
-        place.column = lines.last().map_or(1, |l| l.chars().count() + 1);
-    }
+    let mut place = super::inside(lines, place);
     let indented_by_tab = lines.get(place.line - 1).is_some_and(|line| {
         line.chars()
             .take_while(|c| c.is_whitespace())
@@ -76,8 +72,12 @@ fn syntax_hint(kind: &ErrorKind) -> &'static str {
             "inside double quotes write a backslash as `\\\\`, or use single quotes"
         }
         ErrorKind::RecursionLimitExceeded => "no cluster file is nested this deep",
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            "write `key: value`, with a space after the colon; text that holds `: ` needs quotes"
+        ErrorKind::SimpleKeyExpected
+        | ErrorKind::InvalidSimpleKey
+        | ErrorKind::MappingValueNotAllowed
+        | ErrorKind::InvalidColonPlacement
+        | ErrorKind::InvalidMappingValueWhitespace => {
+            "write one `key: value` a line, begun in the same column as its neighbors; text that holds `: ` needs quotes"
         }
         _ => {
             "compare the indentation with the lines above: keys of one section begin in the same column"

@@ -56,6 +56,8 @@ fn yaml_cases() -> Vec<Case> {
         ("yaml-tab", format!("{HEAD}«\t»machines: []\n"), "a tab", "two spaces"),
         ("yaml-syntax", format!("{HEAD}  machines: [one, two\n«»"), "not valid YAML", "`]`"),
         ("yaml-syntax", format!("{HEAD}  network: {{domain: «@»home}}\n"), "@", "quotes"),
+        ("yaml-syntax", format!("{HEAD}  network: domain«:» home\n"), "mapping values are not allowed", "needs quotes"),
+        ("yaml-syntax", format!("{HEAD}  network: {{}}\n «t»ime: {{}}\n"), "did not find expected key", "same column"),
         ("several-documents", format!("{}«---»\nkind: Cluster\n", machines("")), "second YAML document", "file of its own"),
         ("duplicate-key", format!("{}  «machines»: []\n", machines("")), "`machines` appears a second time", "remove one"),
         ("duplicate-key", machines("  - {name: two, address: 10.77.0.12, «name»: three}\n"), "(first in line 7)", "join"),
