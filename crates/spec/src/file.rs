@@ -173,7 +173,7 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = DNS_LABEL))]
     pub name: Option<String>,
-    /// What it does. Default: [worker].
+    /// What it does. Default: `[worker]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub roles: Option<Vec<Role>>,
@@ -372,7 +372,7 @@ pub struct Time {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Proxy {
-    /// Proxy for http, such as http://proxy.example:3128.
+    /// Proxy for http, such as `http://proxy.example:3128`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = URL))]
     pub http: Option<String>,

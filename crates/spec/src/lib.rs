@@ -4,7 +4,7 @@
 //! passed; all errors of a file are reported at once, each with its place and a remedy.
 //!
 //! The way of a file: text → tree with places (`tree`) → checked against the JSON schema, which
-//! is made from the types in [`file`] (`shape`) → those types → rules that no schema can
+//! is made from the types in [`mod@file`] (`shape`) → those types → rules that no schema can
 //! say, defaults and the address [`plan`] (`resolve`) → [`Cluster`].
 
 pub mod cluster;
