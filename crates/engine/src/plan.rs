@@ -22,7 +22,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn step(&self, name: &str) -> bool {
+    /// Whether a step belongs to it.
+    pub fn includes(&self, name: &str) -> bool {
         self.steps.is_empty()
             || self.steps.iter().any(|s| {
                 s == name || name.strip_prefix(s.as_str()).is_some_and(|r| r.starts_with('/'))
@@ -153,14 +154,14 @@ pub fn towards(
             .journal
             .records
             .iter()
-            .filter(|r| !wanted.contains(&r.id) && scope.step(&r.step))
+            .filter(|r| !wanted.contains(&r.id) && scope.includes(&r.step))
             .map(|r| (r.id.as_str(), &r.undo));
         out.steps.push(undo_step(RETIRE, retired.collect()));
     }
     let mut changed: BTreeSet<ResourceId> = BTreeSet::new();
     for step in steps {
         let mut items = Vec::new();
-        if scope.machine(machine) && scope.step(step.name) {
+        if scope.machine(machine) && scope.includes(step.name) {
             for resource in &step.resources {
                 match compare(resource.as_ref(), seen, &changed) {
                     Ok(Some(change)) => {
@@ -201,7 +202,7 @@ fn compare(
 pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
     let mut groups: Vec<(String, Vec<(&str, &Undo)>)> = Vec::new();
     if scope.machine(machine) {
-        for record in seen.journal.records.iter().rev().filter(|r| scope.step(&r.step)) {
+        for record in seen.journal.records.iter().rev().filter(|r| scope.includes(&r.step)) {
             if groups.last().is_none_or(|(step, _)| *step != record.step) {
                 groups.push((record.step.clone(), Vec::new()));
             }

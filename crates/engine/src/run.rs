@@ -306,6 +306,11 @@ impl Runner<'_> {
         if uploads.is_empty() {
             return Ok(());
         }
+        let folder = format!("umask 077; mkdir -p {}/blobs", bramble_machine::HOME);
+        session
+            .run(folder.as_bytes(), Duration::from_secs(30), "make room for uploads", |_| {})
+            .await
+            .map_err(|e| Failure::new(e.to_string()))?;
         let total: u64 = uploads.iter().map(|u| u.size).sum();
         let mut before = 0;
         for upload in uploads {

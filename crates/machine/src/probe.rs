@@ -128,7 +128,9 @@ pub fn program(queries: &BTreeSet<Query>, nonce: &str, first: bool) -> String {
             _ => None,
         })
         .collect();
-    batch(&mut out, "sysctl", sysctls.iter().collect(), |w| format!("grep -Hs '' {w}"));
+    batch(&mut out, "sysctl", sysctls.iter().collect(), |w| {
+        format!("grep -Hs '' {w}")
+    });
     for (index, query) in queries.iter().enumerate() {
         match query {
             Query::Content(path) => {

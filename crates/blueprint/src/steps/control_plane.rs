@@ -94,6 +94,10 @@ pub(super) fn preflight(on: &On) -> Vec<&'static str> {
     if facts.cpus == 1 {
         out.push("NumCPU");
     }
+    if on.is(Role::ControlPlane) && !has_dns(on) {
+        // kubeadm asks for the image even when the phase that needs it is skipped.
+        out.push("ImagePull");
+    }
     if out.is_empty() {
         out.push("none");
     }
