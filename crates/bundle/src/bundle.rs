@@ -1,6 +1,7 @@
 //! A bundle on this computer's disk: opening, checking, adding.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use bramble_spec::cluster::{Arch, Role};
@@ -197,12 +198,26 @@ fn list_blobs(dir: &Path) -> Result<Vec<PathBuf>, Error> {
 #[derive(Debug)]
 pub(crate) struct Writer {
     dir: PathBuf,
+    /// Held until the writer is gone: two builds in one folder would mix their parts.
+    _lock: File,
 }
 
 impl Writer {
     pub(crate) fn new(dir: &Path) -> Result<Writer, Error> {
         files::create_dir(&dir.join("blobs/sha256"))?;
-        Ok(Writer { dir: dir.into() })
+        let path = dir.join("lock");
+        let lock = File::create(&path).map_err(Error::io("create", &path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Writer {
+                dir: dir.into(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Request(format!(
+                "another build is writing to {}; wait for it, or choose another folder",
+                dir.display()
+            ))),
+            Err(TryLockError::Error(e)) => Err(Error::io("lock", &path)(e)),
+        }
     }
 
     pub(crate) fn blob_path(&self, sha256: &str) -> PathBuf {

@@ -136,3 +136,64 @@ fn shown(command: &Command) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sh(text: &str, limit: Duration) -> (Result<(), Error>, String, Vec<Event>) {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let events = std::sync::Mutex::new(Vec::new());
+        let run = Run {
+            stage: "trial",
+            log: &log,
+            limit,
+            events: &|e| events.lock().unwrap().push(e),
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", text]);
+        let result = run.run(&mut command).await;
+        let log = std::fs::read_to_string(&log).unwrap();
+        (result, log, events.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_failure_shows_how_it_ended_and_its_last_lines() {
+        let text =
+            "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; done; echo why >&2; exit 3";
+        let (result, log, events) = sh(text, Duration::from_secs(20)).await;
+        let message = result.unwrap_err().to_string();
+        assert!(
+            message.contains("exit status: 3") && message.contains("why"),
+            "{message}"
+        );
+        assert!(
+            message.contains("line 50") && !message.contains("line 2\n"),
+            "{message}"
+        );
+        assert!(log.contains("line 2\n") && log.contains("why"), "{log}");
+        assert_eq!(events.len(), 51);
+    }
+
+    #[tokio::test]
+    async fn at_the_limit_the_whole_group_ends() {
+        let (result, log, _) = sh("sleep 600 & echo $!; wait", Duration::from_secs(1)).await;
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains("did not end within 1 s"), "{message}");
+        // Killed, though perhaps not collected yet by whoever inherited it.
+        let stat = format!("/proc/{}/stat", log.trim());
+        let gone = || match std::fs::read_to_string(&stat) {
+            Ok(text) => text.contains(") Z"),
+            Err(_) => true,
+        };
+        let since = std::time::Instant::now();
+        while !gone() {
+            assert!(
+                since.elapsed() < Duration::from_secs(20),
+                "sleep still runs"
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+}

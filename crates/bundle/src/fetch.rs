@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url, header};
 use tokio::io::AsyncWriteExt;
 
@@ -82,6 +83,7 @@ impl<'a> Fetch<'a> {
             .user_agent(concat!("bramble/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(patience.idle.min(Duration::from_secs(20)))
             .read_timeout(patience.idle)
+            .redirect(redirects())
             .build()
             .map_err(|e| Error::Request(format!("can't set up HTTPS: {}", chain(&e))))?;
         Ok(Fetch {
@@ -328,6 +330,24 @@ impl<'a> Fetch<'a> {
             total,
         });
     }
+}
+
+/// Release sites send us on to their storage, but never from HTTPS to something that anyone may alter: the
+/// published checksums come this way too.
+fn redirects() -> Policy {
+    Policy::custom(|attempt| {
+        let secure = attempt
+            .previous()
+            .first()
+            .is_some_and(|url| url.scheme() == "https");
+        if attempt.previous().len() > 10 {
+            attempt.error("the server sends us on and on")
+        } else if secure && attempt.url().scheme() != "https" {
+            attempt.error("the server sends us from https to an insecure address")
+        } else {
+            attempt.follow()
+        }
+    })
 }
 
 /// Whether the answer continues at that offset.

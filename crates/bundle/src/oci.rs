@@ -153,6 +153,8 @@ impl Layer {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Start {
     pub entrypoint: Vec<String>,
+    /// `NAME=value`, beside `PATH`.
+    pub env: Vec<String>,
     pub ports: Vec<u16>,
 }
 
@@ -173,12 +175,15 @@ pub(crate) fn write_image(
         .iter()
         .map(|p| (format!("{p}/tcp"), json!({})))
         .collect();
+    let mut env =
+        vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()];
+    env.extend(start.env.iter().cloned());
     let config = json!({
         "created": "1970-01-01T00:00:00Z",
         "architecture": arch.as_str(),
         "os": "linux",
         "config": {
-            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            "Env": env,
             "Entrypoint": start.entrypoint,
             "ExposedPorts": ports,
             "WorkingDir": "/",
@@ -325,5 +330,34 @@ impl<W: Write> Write for Hashing<W> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_content_gives_the_same_bytes_whatever_the_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        std::fs::write(&source, "program").unwrap();
+        let write = |name: &str, layer: &Layer| {
+            let to = dir.path().join(name);
+            let digest =
+                write_image(&to, "r.example/x:1", Arch::Amd64, layer, &Start::default()).unwrap();
+            (digest, std::fs::read(to).unwrap())
+        };
+        let mut one = Layer::default();
+        one.file("usr/bin/x", &source, 0o755)
+            .link("bin", "usr/bin")
+            .bytes("etc/y", "y", 0o644);
+        let mut two = Layer::default();
+        two.bytes("etc/y", "y", 0o644)
+            .link("bin", "usr/bin")
+            .file("usr/bin/x", &source, 0o755);
+        assert_eq!(write("one", &one), write("two", &two));
+        two.bytes("etc/y", "z", 0o644);
+        assert_ne!(write("one", &one).0, write("two", &two).0);
     }
 }

@@ -16,6 +16,9 @@ const DEMO_PAGE: &str = include_str!("assets/demo.cgi");
 /// Image of the demo web service.
 pub(crate) const DEMO: &str = "bramble.dev/demo:1";
 
+/// kubeadm 1.20 asks for this name; the program is Debian's 3.4.23.
+const ETCD: &str = "k8s.gcr.io/etcd:3.4.13-0";
+
 /// Where the parts of images are.
 pub(crate) struct Parts<'a> {
     /// Programs from [`super::golang`].
@@ -38,7 +41,7 @@ pub(crate) struct Recipe {
 }
 
 /// All images, with the names that kubeadm 1.20 wants.
-pub(crate) fn recipes(version: Version) -> Vec<Recipe> {
+pub(crate) fn recipes(version: Version, arch: Arch) -> Vec<Recipe> {
     use ImageRole::{All, ControlPlane};
     let kube = |name: &str| format!("k8s.gcr.io/{name}:{version}");
     let recipe = |reference: String, roles, entry: &[&str], fill| Recipe {
@@ -46,6 +49,7 @@ pub(crate) fn recipes(version: Version) -> Vec<Recipe> {
         roles,
         start: Start {
             entrypoint: entry.iter().map(|s| s.to_string()).collect(),
+            env: Vec::new(),
             ports: Vec::new(),
         },
         fill,
@@ -69,12 +73,7 @@ pub(crate) fn recipes(version: Version) -> Vec<Recipe> {
             &["kube-scheduler"],
             |p, l| program(p, l, "kube-scheduler"),
         ),
-        recipe(
-            "k8s.gcr.io/etcd:3.4.13-0".into(),
-            ControlPlane,
-            &["etcd"],
-            etcd,
-        ),
+        recipe(ETCD.into(), ControlPlane, &["etcd"], etcd),
         recipe(kube("kube-proxy"), All, &["kube-proxy"], kube_proxy),
         recipe("k8s.gcr.io/pause:3.2".into(), All, &["/pause"], |p, l| {
             l.file("pause", p.pause, 0o755);
@@ -83,8 +82,13 @@ pub(crate) fn recipes(version: Version) -> Vec<Recipe> {
         recipe(DEMO.into(), All, &["/usr/local/bin/demo"], demo),
     ];
     for recipe in &mut recipes {
-        if recipe.reference == DEMO {
-            recipe.start.ports = vec![8080];
+        match recipe.reference.as_str() {
+            DEMO => recipe.start.ports = vec![8080],
+            // etcd 3.4 refuses to start on 64-bit ARM without; upstream's image says so too.
+            ETCD if arch == Arch::Arm64 => {
+                recipe.start.env = vec!["ETCD_UNSUPPORTED_ARCH=arm64".into()]
+            }
+            _ => {}
         }
     }
     recipes
@@ -128,6 +132,7 @@ fn etcd(parts: &Parts<'_>, layer: &mut Layer) -> Result<(), Error> {
         let from = parts.packages.join("usr/bin").join(name);
         layer.file(&format!("usr/local/bin/{name}"), &from, 0o755);
     }
+    let folder = format!("lib/{}", multiarch(parts.arch));
     let libraries = [
         "ld-linux",
         "libc.so",
@@ -137,16 +142,20 @@ fn etcd(parts: &Parts<'_>, layer: &mut Layer) -> Result<(), Error> {
         "libnss_files.so",
         "libnss_dns.so",
     ];
-    let folder = format!("lib/{}/", multiarch(parts.arch));
     layer.tree(parts.packages, &|path| {
-        let wanted = path.strip_prefix(&folder).unwrap_or(path);
-        // Folders on the way, the loader's own link (/lib64 or /lib), then the libraries.
-        path == "lib"
-            || path == "lib64"
-            || format!("{path}/") == folder
-            || (path.starts_with("lib") && wanted.starts_with("lib64/ld-linux"))
-            || (path.starts_with("lib/ld-linux"))
-            || (path.starts_with(&folder) && libraries.iter().any(|l| wanted.starts_with(l)))
+        let library = path
+            .strip_prefix(&folder)
+            .and_then(|rest| rest.strip_prefix('/'));
+        match library {
+            Some(name) => libraries.iter().any(|l| name.starts_with(l)),
+            // Folders on the way, and the link under which the kernel looks for the loader.
+            None => {
+                matches!(path, "lib" | "lib64")
+                    || path == folder
+                    || path.starts_with("lib64/ld-linux")
+                    || path.starts_with("lib/ld-linux")
+            }
+        }
     })?;
     layer.dir("var/lib/etcd", 0o700);
     Ok(())
@@ -162,7 +171,7 @@ fn kube_proxy(parts: &Parts<'_>, layer: &mut Layer) -> Result<(), Error> {
             || path.contains("/audit")
             || path.starts_with("usr/bin/")
             || path.starts_with("etc/init.d");
-        !unused || path == "usr/share/netfilter"
+        !unused
     })?;
     // What the package's install script does with alternatives: the nftables back end.
     for name in ["iptables", "ip6tables"] {

@@ -31,11 +31,23 @@ pub const VERSION: Version = Version {
     patch: 2,
 };
 
-/// Change this when a recipe changes in a way that the other inputs of a stage's key don't show.
-const RECIPE: &str = "1";
-
 const CRICTL: &str = include_str!("assets/crictl.sh");
 const PAUSE: &str = include_str!("assets/pause.c");
+
+/// How programs are built. As inputs of a stage's key, sources of this crate make sure that no stage of an
+/// older recipe is taken for the newer one's; with Go's own cache a needless repetition takes seconds.
+const PROGRAMS_RECIPE: &str = include_str!("golang.rs");
+
+/// How images are made.
+const IMAGES_RECIPE: &str = concat!(
+    include_str!("images.rs"),
+    include_str!("../oci.rs"),
+    include_str!("assets/demo.sh"),
+    include_str!("assets/demo.cgi")
+);
+
+/// Everything else.
+const RECIPE: &str = "1";
 
 /// Packages whose files go into images or into the build, each alone.
 const PACKAGES: [&str; 5] = [
@@ -69,9 +81,7 @@ pub(crate) async fn build(
              ask for {VERSION}, or use --from upstream"
         )));
     }
-    files::create_dir(cache)?;
-    let search = std::env::var("PATH").unwrap_or_default();
-    let arch = tools::check(&search, cache)?;
+    let arch = tools::arch()?;
     if archs.iter().any(|a| *a != arch) {
         return Err(Error::Request(format!(
             "a bundle from Debian's source is for this computer's own architecture, {}; \
@@ -86,6 +96,8 @@ pub(crate) async fn build(
     {
         return Ok(bundle);
     }
+    files::create_dir(cache)?;
+    tools::check(arch, &std::env::var("PATH").unwrap_or_default(), cache)?;
     let mut stages = Stages::open(cache, STAGES, events).await?;
     let packages = packages(&mut stages).await?;
     let gopath = source(&mut stages, &packages).await?;
@@ -99,7 +111,7 @@ pub(crate) async fn build(
         arch,
     };
     let mut images = Vec::new();
-    for recipe in images::recipes(version) {
+    for recipe in images::recipes(version, arch) {
         images.push(image(&mut stages, recipe, &parts).await?);
     }
     let detail = source_version(&packages)?;
@@ -191,7 +203,7 @@ fn source_version(packages: &Path) -> Result<String, Error> {
 /// The tree, ready to compile.
 async fn source(stages: &mut Stages<'_>, packages: &Path) -> Result<PathBuf, Error> {
     let name = "source";
-    let open = match stages.begin(name, &[RECIPE, &key(packages)])? {
+    let open = match stages.begin(name, &[PROGRAMS_RECIPE, &key(packages)])? {
         Stage::Done(path) => return Ok(path),
         Stage::Open(open) => open,
     };
@@ -216,7 +228,7 @@ async fn programs(
 ) -> Result<PathBuf, Error> {
     let name = "programs";
     let label = version.to_string();
-    let inputs = [RECIPE, &key(gopath), arch.as_str(), &label];
+    let inputs = [PROGRAMS_RECIPE, &key(gopath), arch.as_str(), &label];
     let open = match stages.begin(name, &inputs)? {
         Stage::Done(path) => return Ok(path),
         Stage::Open(open) => open,
@@ -269,10 +281,7 @@ async fn image(
     let short = recipe.reference.rsplit('/').next().unwrap_or_default();
     let name = format!("image {}", short.split(':').next().unwrap_or_default());
     let inputs = [
-        RECIPE,
-        include_str!("images.rs"),
-        include_str!("assets/demo.sh"),
-        include_str!("assets/demo.cgi"),
+        IMAGES_RECIPE,
         &recipe.reference,
         &key(&parts.programs),
         &key(parts.packages.parent().unwrap_or(Path::new(""))),

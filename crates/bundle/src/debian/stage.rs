@@ -177,3 +177,67 @@ pub(crate) fn key(stage: &Path) -> String {
         .to_string_lossy()
         .into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(stage: Stage) -> Open {
+        match stage {
+            Stage::Open(open) => open,
+            Stage::Done(path) => panic!("{} is done already", path.display()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_killed_stage_is_begun_again_and_a_finished_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stages = Stages::open(dir.path(), 2, &|_| {}).await.unwrap();
+        let first = open(stages.begin("first", &["a"]).unwrap());
+        std::fs::write(first.path().join("file"), "1").unwrap();
+        let first = stages.finish(first).unwrap();
+        let killed = open(stages.begin("second", &[&key(&first)]).unwrap());
+        std::fs::write(killed.path().join("half"), "").unwrap();
+        // As after kill -9: nothing is cleaned up, the lock is gone.
+        std::mem::forget(killed);
+        drop(stages);
+
+        let mut stages = Stages::open(dir.path(), 2, &|_| {}).await.unwrap();
+        assert!(
+            matches!(stages.begin("first", &["a"]).unwrap(), Stage::Done(path) if path == first)
+        );
+        let again = open(stages.begin("second", &[&key(&first)]).unwrap());
+        assert_eq!(std::fs::read_dir(again.path()).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("stages"))
+                .unwrap()
+                .count(),
+            2
+        );
+        open(stages.begin("first", &["b"]).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_second_build_waits_for_the_first_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Stages::open(dir.path(), 1, &|_| {}).await.unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let tell = std::sync::Mutex::new(Some(tell));
+        let say = |event| {
+            if let (Event::Waiting { what, .. }, Some(tell)) = (event, tell.lock().unwrap().take())
+            {
+                let _ = tell.send(what);
+            }
+        };
+        let second = Stages::open(dir.path(), 1, &say);
+        let release = async {
+            assert!(told.await.unwrap().contains("another build"));
+            drop(first);
+        };
+        let limit = Duration::from_secs(20);
+        let (second, ()) = tokio::time::timeout(limit, async { tokio::join!(second, release) })
+            .await
+            .unwrap();
+        assert!(second.is_ok());
+    }
+}

@@ -12,14 +12,18 @@ pub(crate) const GO: &str = "/usr/lib/go-1.19/bin/go";
 /// Room for sources, compiler cache, programs and images, in bytes.
 const ROOM: u64 = 6 << 30;
 
-/// Checks everything and says this computer's architecture.
-pub(crate) fn check(search: &str, cache: &Path) -> Result<Arch, Error> {
-    let Some(arch) = crate::build::host_arch() else {
-        return Err(Error::Request(format!(
+/// This computer's architecture; programs are built for no other.
+pub(crate) fn arch() -> Result<Arch, Error> {
+    crate::build::host_arch().ok_or_else(|| {
+        Error::Request(format!(
             "building from Debian's source works on amd64 and arm64, not on {}; use --from upstream",
             std::env::consts::ARCH
-        )));
-    };
+        ))
+    })
+}
+
+/// Checks that everything is there that the build calls.
+pub(crate) fn check(arch: Arch, search: &str, cache: &Path) -> Result<(), Error> {
     let mut missing = Vec::new();
     let mut packages = Vec::new();
     let mut want = |there: bool, what: &str, package: &'static str| {
@@ -59,7 +63,7 @@ pub(crate) fn check(search: &str, cache: &Path) -> Result<Arch, Error> {
             ROOM >> 30
         )));
     }
-    Ok(arch)
+    Ok(())
 }
 
 /// Debian's name for the architecture's library folder.
@@ -85,7 +89,12 @@ mod tests {
     #[test]
     fn everything_missing_is_named_at_once_with_one_remedy() {
         let empty = tempfile::tempdir().unwrap();
-        let error = check(&empty.path().display().to_string(), empty.path()).unwrap_err();
+        let error = check(
+            Arch::Amd64,
+            &empty.path().display().to_string(),
+            empty.path(),
+        )
+        .unwrap_err();
         let text = error.to_string();
         for word in ["apt-get (apt)", "dpkg-source (dpkg-dev)", "gcc (gcc)"] {
             assert!(text.contains(word), "{text}");
