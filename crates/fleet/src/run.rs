@@ -113,6 +113,9 @@ impl Session {
     /// `what` names the program in errors. When `limit` passes, or the returned future is dropped, the program
     /// and its process group are ended on the machine.
     ///
+    /// A program whose connection is cut goes on by itself, until it ends or writes to its output: let programs
+    /// that must not overlap hold a lock (see [`Session::hold`]).
+    ///
     /// A program that starts something in the background must redirect its output: the end of the output is
     /// waited for, as ssh does.
     ///

@@ -422,6 +422,59 @@ async fn machines_that_do_not_answer_are_named_within_the_limit() {
 }
 
 #[tokio::test]
+async fn what_does_not_speak_ssh_is_an_error_of_that_machine() {
+    use tokio::io::AsyncWriteExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = bramble_fleet::Options::new(dir.path().join("known_hosts"));
+    options.connect_limit = Duration::from_secs(2);
+    let fleet = Fleet::new(options);
+    let garbage: Vec<u8> = (0..100_000_u32).map(|n| (n * 7 + n / 256) as u8).collect();
+    for (kind, said) in [
+        (
+            "another protocol",
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        ),
+        ("garbage", garbage.clone()),
+        (
+            "garbage after a greeting",
+            [b"SSH-2.0-x\r\n".as_slice(), &garbage].concat(),
+        ),
+        (
+            "zeros after a greeting",
+            [b"SSH-2.0-x\r\n".as_slice(), &[0; 50_000]].concat(),
+        ),
+        (
+            "a short packet",
+            b"SSH-2.0-x\r\n\0\0\0\x01\x05\x14".to_vec(),
+        ),
+    ] {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target {
+            name: "odd".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: server.local_addr().unwrap().port(),
+            user: "root".to_owned(),
+            keys: Vec::new(),
+            jump: None,
+            host_key: None,
+            sudo: bramble_fleet::Sudo::No,
+        };
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = server.accept().await {
+                let _ = stream.write_all(&said).await;
+            }
+        });
+        let error = refused(&fleet, &target).await;
+        assert!(error.is_unreachable(), "{kind}: {error}");
+        assert!(
+            error.to_string().contains("odd (127.0.0.1:"),
+            "{kind}: {error}"
+        );
+        serving.abort();
+    }
+}
+
+#[tokio::test]
 async fn a_silent_program_keeps_its_connection() {
     if !can_run() {
         return;

@@ -404,9 +404,12 @@ async fn sixteen_machines_at_once() {
         return;
     }
     let sshd = Sshd::start();
-    let fleet = Fleet::new(sshd.options());
+    let mut options = sshd.options();
+    options.accept_new_host_keys = true;
+    let fleet = Fleet::new(options);
     let all = (1..=16).map(|n| {
         let mut target = sshd.target(&format!("m{n}"));
+        target.host_key = None;
         target.host = format!("127.0.2.{n}");
         let fleet = fleet.clone();
         async move {
@@ -420,4 +423,6 @@ async fn sixteen_machines_at_once() {
         let said = String::from_utf8(finished.unwrap().stdout).unwrap();
         assert!(said.contains(&format!("127.0.2.{}", n + 1)), "{said}");
     }
+    let known = std::fs::read_to_string(sshd.path("known_hosts")).unwrap();
+    assert_eq!(known.lines().count(), 16, "{known}");
 }
