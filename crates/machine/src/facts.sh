@@ -1,4 +1,4 @@
-ID= VERSION_CODENAME=
+ID='' VERSION_CODENAME=''
 [ -r /etc/os-release ] && . /etc/os-release
 printf 'os=%s\ncodename=%s\n' "$ID" "$VERSION_CODENAME"
 set -- $(uname -rm); printf 'kernel=%s\nmachine=%s\n' "$1" "$2"

@@ -100,7 +100,8 @@ impl Resource for AptMirror {
             apply.line(format!("cp -a -- {path} {new}\nmirror_edit {path} >{new}"));
             apply.line(format!("sync {new}\nmv -fT -- {new} {path}"));
         }
-        apply.line("apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update");
+        // The lists of the old addresses stay for the day when they come back.
+        apply.line("apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any update");
         let mut urls = before;
         urls.push(self.url.clone());
         let summary = if files.is_empty() {
@@ -141,6 +142,7 @@ impl Undo {
                 original_name(file)
             ));
         }
+        script.extend(&super::apt_source::forget_lists(&self.urls));
         script
     }
 

@@ -177,22 +177,27 @@ impl Undo {
         if !self.keyrings {
             script.line("rmdir /etc/apt/keyrings 2>/dev/null || :");
         }
-        for uri in &self.uris {
-            // apt names its lists after the address, without scheme and with _ for /.
-            let bare = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
-            let bare = bare
-                .strip_prefix("file:")
-                .unwrap_or(bare)
-                .trim_end_matches('/');
-            let prefix = bare.replace('_', "%5f").replace('/', "_");
-            script.line(format!("rm -f -- /var/lib/apt/lists/{}_*", word(prefix)));
-        }
-        // The index of all lists names those that are gone.
-        script.line("rm -f /var/cache/apt/pkgcache.bin /var/cache/apt/srcpkgcache.bin");
+        script.extend(&forget_lists(&self.uris));
         script
     }
 
     pub(super) fn summary(&self) -> String {
         format!("remove the package archive {}", self.uris.join(", "))
     }
+}
+
+/// The shell that removes the downloaded lists of archives.
+pub(super) fn forget_lists(uris: &[String]) -> Script {
+    let mut script = Script::new();
+    for uri in uris {
+        // apt names its lists after the address, without scheme and with _ for /.
+        let bare = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
+        let bare = bare.strip_prefix("file:").unwrap_or(bare);
+        let prefix = bare
+            .trim_end_matches('/')
+            .replace('_', "%5f")
+            .replace('/', "_");
+        script.line(format!("rm -f -- /var/lib/apt/lists/{}_*", word(prefix)));
+    }
+    script
 }

@@ -35,7 +35,8 @@ block_edit() {
 block_put() {
 	PUT=1
 	if [ -e "$p" ]; then
-		keep "$p" "$n"
+		# A file with a block of ours is no original: there was none, or it is kept already.
+		grep -q ' bramble:.* begin$' -- "$p" || keep "$p" "$n"
 		cp -a -- "$p" "$p.bramble-new"
 		block_edit "$p" >"$p.bramble-new"
 	elif [ "${2-}" = create ]; then

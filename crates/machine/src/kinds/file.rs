@@ -124,7 +124,10 @@ impl File {
         apply.line(format!("rm -f -- {new}; (umask 077; : > {new})"));
         apply.print_bytes(self.content.bytes(), &format!("> {new}"));
         if let Some(check) = &self.check {
-            apply.line(format!("new={new}\n{check}"));
+            // What was refused must not lie about beside the old file.
+            apply.line(format!("new={new}\ntrap 'rm -f -- \"$new\"' EXIT"));
+            apply.line(check);
+            apply.line("trap - EXIT");
         }
         apply.line(format!(
             "place {new} {path} {:04o} {}",

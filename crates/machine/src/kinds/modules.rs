@@ -5,6 +5,8 @@ use crate::shell::{word, words};
 use crate::{Change, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
 use serde::{Deserialize, Serialize};
 
+const FOLDER: &str = "/etc/modules-load.d";
+
 /// Kernel modules that are loaded now and at boot. In a container, which can't load any, nothing
 /// is changed: what they provide must be there.
 #[derive(Debug, Clone)]
@@ -90,6 +92,7 @@ impl Resource for Modules {
         if wants.iter().all(|q| seen.knows(q)) && self.missing(seen).next().is_some() {
             wants.push(Query::Command(BUILTIN.into()));
         }
+        wants.push(Query::Stat(FOLDER.into()));
         wants.extend(self.file().wants(seen));
         wants
     }
@@ -128,12 +131,19 @@ impl Resource for Modules {
             said.push(super::UNFINISHED.into());
         }
         let first = match super::recorded(seen, &id) {
-            Some(super::Undo::Modules(undo)) => Some(&undo.file),
+            Some(super::Undo::Modules(undo)) => Some(undo),
             _ => None,
         };
         let undo = Undo {
-            file: file.undo(first, seen),
+            file: file.undo(first.map(|u| &u.file), seen),
+            folder: seen.stat(FOLDER).is_some(),
             loaded: load.clone(),
+            there: self
+                .names
+                .iter()
+                .filter(|n| !load.contains(n))
+                .cloned()
+                .collect(),
         };
         let mut apply = Script::new();
         if !load.is_empty() {
@@ -143,7 +153,7 @@ impl Resource for Modules {
             ));
         }
         if !file_differs.is_empty() {
-            apply.line("mkdir -p /etc/modules-load.d");
+            apply.line(format!("mkdir -p {FOLDER}"));
             apply.extend(&file.write(undo.file.absent));
         }
         let verb = if first.is_some() {
@@ -162,18 +172,27 @@ impl Resource for Modules {
 pub struct Undo {
     /// The file that loads them at boot.
     pub file: file::Undo,
+    /// The folder of the file was there before.
+    pub folder: bool,
     /// Modules that were not there before.
     pub loaded: Vec<String>,
+    /// Modules that were there already.
+    pub there: Vec<String>,
 }
 
 impl Undo {
     pub(super) fn merge(mut self, later: &Self) -> Self {
         super::add_missing(&mut self.loaded, &later.loaded, |a, b| a == b);
+        let there = &self.there;
+        self.loaded.retain(|m| !there.contains(m));
         self
     }
 
     pub(super) fn script(&self) -> Script {
         let mut script = self.file.script();
+        if !self.folder {
+            script.line(format!("rmdir {FOLDER} 2>/dev/null || :"));
+        }
         for name in self.loaded.iter().rev() {
             // A module that is in use stays until the next boot.
             script.line(format!("modprobe -r -- {} 2>/dev/null || :", word(name)));

@@ -119,7 +119,11 @@ impl Resource for Mount {
         if mounted.is_some() && wrong.is_none() && difference.is_some() {
             apply.line(format!("mount -o remount {at}"));
         }
-        apply.line(format!("mountpoint -q {at} || mount -- {at}"));
+        // With `nofail`, mount keeps silent about a device that is not there.
+        apply.line(format!(
+            "mountpoint -q {at} || mount -- {at}\nmountpoint -q {at} || {{ echo {} 'can not be mounted at' {at}': is it there?'; exit 1; }}",
+            word(&self.what)
+        ));
         let undo = Undo {
             at: self.at.clone(),
             folder: seen.stat(&self.at).is_some(),

@@ -27,11 +27,11 @@ if [ -e "$P.added" ]; then
 		[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
 	fi
 	# Users and groups that the packages made and their removal left behind.
-	for u in $(sed -n 's/^user //p' "$P.added"); do
-		getent passwd "$u" >/dev/null && userdel "$u" || :
+	sed -n 's/^user //p' "$P.added" | while read -r u; do
+		if getent passwd "$u" >/dev/null; then userdel "$u" || :; fi
 	done
-	for g in $(sed -n 's/^group //p' "$P.added"); do
-		getent group "$g" >/dev/null && groupdel "$g" || :
+	sed -n 's/^group //p' "$P.added" | while read -r g; do
+		if getent group "$g" >/dev/null; then groupdel "$g" || :; fi
 	done
 	sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
 		rm -rf -- "$path"

@@ -114,17 +114,14 @@ impl Resource for Service {
         if said.is_empty() && !pending {
             return Ok(None);
         }
-        let (verb, summary, action) = if said.is_empty() {
-            (
-                Verb::Restart,
-                "restart, left out by an interrupted run".to_owned(),
-                "restart",
-            )
+        let (verb, summary) = if said.is_empty() {
+            (Verb::Restart, "restart, left out by an interrupted run".to_owned())
         } else {
-            let action = if pending { "restart" } else { "start" };
-            (Verb::Update, said.join(" and "), action)
+            (Verb::Update, said.join(" and "))
         };
-        let mut change = Change::new(verb, summary, self.script(action), self.undo(seen));
+        // Restart rather than start: the installation of its package may have started the service in
+        // this very run, with the configuration that it came with.
+        let mut change = Change::new(verb, summary, self.script("restart"), self.undo(seen));
         change.disruptive = self.disruptive;
         Ok(Some(change))
     }

@@ -40,7 +40,7 @@ impl SudoRule {
             Content::Text(text),
             0o440,
         )
-        .checked("visudo -qcf \"$new\"")
+        .checked("visudo -cf \"$new\" >/dev/null")
     }
 }
 

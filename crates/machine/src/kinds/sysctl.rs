@@ -6,6 +6,8 @@ use crate::{Change, Observation, PlanError, Query, Resource, ResourceId, Script,
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
+const FOLDER: &str = "/etc/sysctl.d";
+
 /// Kernel parameters, now and after a reboot.
 #[derive(Debug, Clone)]
 pub struct Sysctl {
@@ -51,6 +53,7 @@ impl Resource for Sysctl {
 
     fn wants(&self, seen: &Observation) -> Vec<Query> {
         let mut wants = self.file().wants(seen);
+        wants.push(Query::Stat(FOLDER.into()));
         let names = self.values.iter().map(|(n, _)| n.clone());
         wants.extend(names.map(Query::Sysctl));
         wants
@@ -63,11 +66,13 @@ impl Resource for Sysctl {
         let mut apply = Script::of(SET);
         for (name, value) in &self.values {
             let (old, new) = (seen.sysctl(name), normal(value));
+            // Those that are right already as well: should somebody change them later, that is
+            // not what was there at first.
+            live.extend(old.map(|old| (name.clone(), old.to_owned())));
             if old == Some(new.as_str()) {
                 continue;
             }
             said.push(format!("{name} {} → {new}", old.unwrap_or("(none)")));
-            live.extend(old.map(|old| (name.clone(), old.to_owned())));
             apply.line(format!("sysctl_set {} {}", word(name), word(&new)));
         }
         let file_differs = file.differences(seen);
@@ -81,15 +86,16 @@ impl Resource for Sysctl {
             said.push(super::UNFINISHED.into());
         }
         let first = match super::recorded(seen, &id) {
-            Some(super::Undo::Sysctl(undo)) => Some(&undo.file),
+            Some(super::Undo::Sysctl(undo)) => Some(undo),
             _ => None,
         };
         let undo = Undo {
-            file: file.undo(first, seen),
+            file: file.undo(first.map(|u| &u.file), seen),
+            folder: seen.stat(FOLDER).is_some(),
             live,
         };
         if !file_differs.is_empty() {
-            apply.line("mkdir -p /etc/sysctl.d");
+            apply.line(format!("mkdir -p {FOLDER}"));
             apply.extend(&file.write(undo.file.absent));
         }
         let verb = if first.is_some() {
@@ -121,6 +127,8 @@ sysctl_set() {
 pub struct Undo {
     /// The file that sets them at boot.
     pub file: file::Undo,
+    /// The folder of the file was there before.
+    pub folder: bool,
     /// Values before.
     pub live: Vec<(String, String)>,
 }
@@ -133,6 +141,9 @@ impl Undo {
 
     pub(super) fn script(&self) -> Script {
         let mut script = self.file.script();
+        if !self.folder {
+            script.line(format!("rmdir {FOLDER} 2>/dev/null || :"));
+        }
         if !self.live.is_empty() {
             script.extend(&Script::of(SET));
         }

@@ -99,6 +99,7 @@ impl Resource for User {
             absent: line.is_none(),
             shell: shell.map(str::to_owned),
             joined: missing.iter().map(|g| (*g).clone()).collect(),
+            member: self.groups.iter().filter(|g| member(g)).cloned().collect(),
         };
         let verb = if line.is_some() {
             Verb::Update
@@ -125,11 +126,15 @@ pub struct Undo {
     pub shell: Option<String>,
     /// Groups that the user was put into.
     pub joined: Vec<String>,
+    /// Groups that the user should be in and was in already.
+    pub member: Vec<String>,
 }
 
 impl Undo {
     pub(super) fn merge(mut self, later: &Self) -> Self {
         super::add_missing(&mut self.joined, &later.joined, |a, b| a == b);
+        let member = &self.member;
+        self.joined.retain(|g| !member.contains(g));
         self
     }
 

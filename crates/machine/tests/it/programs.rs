@@ -16,8 +16,9 @@ use std::process::Command;
 /// SC1091 os-release is not there to be followed; SC2317/SC2329 functions of the prelude that one
 /// program does not call; SC2034/SC2154 facts are set for a part that may not use them, or by
 /// os-release; SC2015 `a && b || c` where b can't fail; SC2016 awk programs are quoted on purpose;
+/// SC2043 a list of one; SC2089/SC2090 texts in the environment are for awk;
 /// SC2046/SC2086 words of lists that are split on purpose; SC2120/SC2119 optional arguments.
-const MEANT: &str = "SC1091,SC2317,SC2329,SC2034,SC2154,SC2015,SC2016,SC2046,SC2086,SC2119,SC2120";
+const MEANT: &str = "SC1091,SC2317,SC2329,SC2034,SC2154,SC2015,SC2016,SC2043,SC2089,SC2090,SC2046,SC2086,SC2119,SC2120";
 
 fn samples() -> Vec<Box<dyn Resource>> {
     let image = ContainerImage {
