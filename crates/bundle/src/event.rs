@@ -1,6 +1,6 @@
 //! What a build says while it works.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One message of a running build. The receiver decides what of it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,3 +60,33 @@ pub enum Event {
 
 /// Where events go. Builds hold it by reference, so that any closure does.
 pub(crate) type Sink<'a> = &'a (dyn Fn(Event) + Send + Sync);
+
+/// A stage that is being worked on and keeps nothing for later.
+pub(crate) struct Phase<'a> {
+    name: &'a str,
+    since: Instant,
+    events: Sink<'a>,
+}
+
+impl<'a> Phase<'a> {
+    pub(crate) fn begin(events: Sink<'a>, name: &'a str, number: usize, of: usize) -> Phase<'a> {
+        events(Event::Stage {
+            name: name.into(),
+            number,
+            of,
+        });
+        Phase {
+            name,
+            since: Instant::now(),
+            events,
+        }
+    }
+
+    pub(crate) fn done(self) {
+        (self.events)(Event::StageDone {
+            name: self.name.into(),
+            cached: false,
+            took: self.since.elapsed(),
+        });
+    }
+}

@@ -7,11 +7,11 @@ use bramble_spec::cluster::{Arch, Version};
 use futures::future::BoxFuture;
 use reqwest::Url;
 
+use crate::Error;
 use crate::bundle::{Bundle, Writer, parse_index};
-use crate::event::Sink;
+use crate::event::{Phase, Sink};
 use crate::fetch::{Fetch, Patience, in_parallel, join};
 use crate::files::blocking;
-use crate::{Error, Event};
 
 /// Copies the bundle at `base`. `archs`: which ones to copy; empty: all.
 pub(crate) async fn build(
@@ -23,14 +23,7 @@ pub(crate) async fn build(
     events: Sink<'_>,
 ) -> Result<Bundle, Error> {
     let fetch = Fetch::new(patience, events)?;
-    let stage = |name: &str, number| {
-        events(Event::Stage {
-            name: name.into(),
-            number,
-            of: 2,
-        });
-    };
-    stage("index", 1);
+    let phase = Phase::begin(events, "index", 1, 2);
     let url = join(base, "bundle.json")?;
     let (text, _) = fetch.get(&url, None, None).await?;
     let mut index = parse_index(&text, url.as_str())?;
@@ -54,7 +47,8 @@ pub(crate) async fn build(
         index.archs.retain(|a| archs.contains(a));
         index.artefacts.retain(|a| archs.contains(&a.arch()));
     }
-    stage("downloads", 2);
+    phase.done();
+    let phase = Phase::begin(events, "downloads", 2, 2);
     let writer = Writer::new(dir)?;
     let wanted: BTreeMap<String, String> = index
         .artefacts
@@ -72,5 +66,7 @@ pub(crate) async fn build(
         jobs.push(Box::pin(fetch.download(name, url, None, hash, to)));
     }
     in_parallel(jobs).await?;
-    blocking("writing the bundle", move || writer.finish(&index)).await
+    let bundle = blocking("writing the bundle", move || writer.finish(&index)).await?;
+    phase.done();
+    Ok(bundle)
 }

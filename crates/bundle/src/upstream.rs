@@ -7,15 +7,15 @@ use bramble_spec::cluster::{Arch, Version};
 use futures::future::BoxFuture;
 use reqwest::Url;
 
+use crate::Error;
 use crate::bundle::{Bundle, Writer};
-use crate::event::Sink;
+use crate::event::{Phase, Sink};
 use crate::fetch::{Fetch, Patience, checksum_in, in_parallel, join};
 use crate::files::{blocking, create_dir, sha256_hex};
 use crate::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
 use crate::registry::{self, Session};
 use crate::tags::{ImageTags, image_tags};
 use crate::tools::{Form, Tool, default_tools};
-use crate::{Error, Event};
 
 /// Where upstream's files are. [`Upstream::default`] is the public places.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,15 +101,7 @@ pub(crate) async fn build(
         return Ok(bundle);
     }
     let fetch = Fetch::new(upstream.patience, events)?;
-    let stage = |name: &str, number| {
-        events(Event::Stage {
-            name: name.into(),
-            number,
-            of: STAGES,
-        });
-    };
-
-    stage("checksums and manifests", 1);
+    let phase = Phase::begin(events, "checksums and manifests", 1, STAGES);
     let mut jobs: Vec<BoxFuture<'_, _>> = Vec::new();
     for file in &files {
         jobs.push(Box::pin(published_hash(&fetch, file)));
@@ -129,7 +121,9 @@ pub(crate) async fn build(
     }
     let resolved = in_parallel(jobs).await?;
 
-    stage("downloads", 2);
+    phase.done();
+
+    let phase = Phase::begin(events, "downloads", 2, STAGES);
     let writer = Writer::new(dir)?;
     let layers = dir.join("layers");
     create_dir(&layers)?;
@@ -171,7 +165,9 @@ pub(crate) async fn build(
     let sizes: BTreeMap<String, u64> = jobs.keys().cloned().zip(sizes).collect();
     drop(jobs);
 
-    stage("images", 3);
+    phase.done();
+
+    let phase = Phase::begin(events, "images", 3, STAGES);
     let mut artefacts: Vec<Artefact> = files
         .into_iter()
         .zip(hashes)
@@ -186,7 +182,7 @@ pub(crate) async fn build(
         detail: "Kubernetes release site and registry".into(),
         key,
     };
-    blocking("writing the bundle", move || {
+    let bundle = blocking("writing the bundle", move || {
         for (image, wanted) in resolved.into_iter().zip(wanted) {
             let tar = layers.join("image.tar");
             let image_digest = image.write(&tar, |hash| layers.join(hash))?;
@@ -204,7 +200,9 @@ pub(crate) async fn build(
         std::fs::remove_dir_all(&layers).map_err(Error::io("remove", &layers))?;
         Ok(bundle)
     })
-    .await
+    .await?;
+    phase.done();
+    Ok(bundle)
 }
 
 /// Programs of the release and the tools.

@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use self::stage::{Open, Stage, Stages, key};
 use crate::bundle::{Bundle, Writer};
-use crate::event::Sink;
+use crate::event::{Phase, Sink};
 use crate::exec::Run;
 use crate::files::{self, blocking, sha256_hex};
 use crate::index::{Artefact, Binary, Image, Index, Origin};
@@ -120,7 +120,9 @@ pub(crate) async fn build(
         detail: format!("source package kubernetes {detail}"),
         key: bundle_key,
     };
-    assemble(&mut stages, dir, version, origin, parts, images).await
+    let bundle = assemble(&stages, dir, version, origin, parts, images).await?;
+    stages.prune()?;
+    Ok(bundle)
 }
 
 /// Everything that the bundle depends on, apart from what the mirror holds that day.
@@ -337,20 +339,16 @@ async fn write(
 }
 
 async fn assemble(
-    stages: &mut Stages<'_>,
+    stages: &Stages<'_>,
     dir: &Path,
     version: Version,
     origin: Origin,
     parts: PartPaths,
     images: Vec<Built>,
 ) -> Result<Bundle, Error> {
-    (stages.events())(crate::Event::Stage {
-        name: "bundle".into(),
-        number: STAGES,
-        of: STAGES,
-    });
+    let phase = Phase::begin(stages.events(), "bundle", STAGES, STAGES);
     let dir = dir.to_owned();
-    blocking("writing the bundle", move || {
+    let bundle = blocking("writing the bundle", move || {
         let writer = Writer::new(&dir)?;
         let arch = parts.arch;
         let mut artefacts = Vec::new();
@@ -386,5 +384,7 @@ async fn assemble(
         }
         writer.finish(&Index::new(version, origin, vec![arch], artefacts))
     })
-    .await
+    .await?;
+    phase.done();
+    Ok(bundle)
 }

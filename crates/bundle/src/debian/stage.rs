@@ -3,9 +3,10 @@
 //! A stage's folder carries a digest of everything that went into it; it is filled under another name and
 //! renamed when it is complete, so a folder with the right name is a finished stage.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::Sink;
 use crate::files::{create_dir, sha256_hex};
@@ -22,6 +23,9 @@ pub(crate) struct Stages<'a> {
     events: Sink<'a>,
     _lock: File,
 }
+
+/// How many results of a stage are kept: builds of some patch releases take turns in tests of upgrades.
+const KEEP: usize = 3;
 
 /// A stage that is asked for.
 pub(crate) enum Stage {
@@ -120,6 +124,10 @@ impl<'a> Stages<'a> {
         let dir = self.cache.join("stages");
         let to = dir.join(format!("{}-{}", name.replace([' ', '/'], "-"), &key[..16]));
         if to.is_dir() {
+            // For `prune`: when it was last of use.
+            File::open(&to)
+                .and_then(|dir| dir.set_modified(SystemTime::now()))
+                .map_err(Error::io("touch", &to))?;
             (self.events)(Event::StageDone {
                 name: name.into(),
                 cached: true,
@@ -159,6 +167,35 @@ impl<'a> Stages<'a> {
             took: open.since.elapsed(),
         });
         Ok(open.to)
+    }
+}
+
+impl Stages<'_> {
+    /// Removes results that were not of use for the longest time, of each stage all but [`KEEP`].
+    pub(crate) fn prune(&self) -> Result<(), Error> {
+        let dir = self.cache.join("stages");
+        let mut results: BTreeMap<String, Vec<(SystemTime, PathBuf)>> = BTreeMap::new();
+        for entry in std::fs::read_dir(&dir).map_err(Error::io("list", &dir))? {
+            let path = entry.map_err(Error::io("list", &dir))?.path();
+            let used = path
+                .metadata()
+                .and_then(|m| m.modified())
+                .map_err(Error::io("read", &path))?;
+            if let Some((name, _)) = key(&path).rsplit_once('-') {
+                results
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push((used, path));
+            }
+        }
+        for mut of_stage in results.into_values() {
+            of_stage.sort();
+            let surplus = of_stage.len().saturating_sub(KEEP);
+            for (_, path) in of_stage.drain(..surplus) {
+                std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -215,6 +252,28 @@ mod tests {
             2
         );
         open(stages.begin("first", &["b"]).unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_results_least_of_use_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stages = Stages::open(dir.path(), 9, &|_| {}).await.unwrap();
+        let mut paths = Vec::new();
+        for (age, input) in [(9, "a"), (8, "b"), (7, "c"), (6, "d")] {
+            let stage = open(stages.begin("some stage", &[input]).unwrap());
+            let path = stages.finish(stage).unwrap();
+            let then = SystemTime::now() - Duration::from_secs(age);
+            File::open(&path).unwrap().set_modified(then).unwrap();
+            paths.push(path);
+        }
+        // Used again: no longer the oldest.
+        assert!(matches!(
+            stages.begin("some stage", &["a"]).unwrap(),
+            Stage::Done(_)
+        ));
+        stages.prune().unwrap();
+        let there: Vec<_> = paths.iter().map(|p| p.exists()).collect();
+        assert_eq!(there, [true, false, true, true]);
     }
 
     #[tokio::test]

@@ -1,12 +1,13 @@
 //! A bundle that was built from Debian's source, where this computer has one in its cache.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::path::Path;
+use std::process::Command;
 
 use bramble_bundle::{Bundle, DEBIAN_VERSION};
 use bramble_spec::cluster::{Arch, Role};
 
-use crate::programs::{in_path, until};
+use crate::containerd::Containerd;
+use crate::programs::until;
 
 /// Where `bramble bundle build --from debian` puts it by default.
 fn built() -> Option<(Bundle, Arch)> {
@@ -62,94 +63,14 @@ fn a_built_bundle_is_sound_and_has_what_kubeadm_asks_for() {
     assert!(bundle.total_for(Role::Worker, arch) < bundle.total_for(Role::ControlPlane, arch));
 }
 
-/// A containerd of its own for one test.
-struct Containerd {
-    child: Child,
-    dir: tempfile::TempDir,
-}
-
-impl Containerd {
-    fn start() -> Containerd {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        let text = format!(
-            "version = 2\nroot = {:?}\nstate = {:?}\n[grpc]\n  address = {:?}\n",
-            at("root"),
-            at("state"),
-            at("sock")
-        );
-        std::fs::write(at("config.toml"), text).unwrap();
-        let log = std::fs::File::create(at("log")).unwrap();
-        let child = Command::new("containerd")
-            .arg("-c")
-            .arg(at("config.toml"))
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let containerd = Containerd { child, dir };
-        until("containerd answers", || {
-            containerd.ctr(&["version"]).status.success()
-        });
-        containerd
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("sock")
-    }
-
-    fn ctr(&self, args: &[&str]) -> Output {
-        let mut ctr = Command::new("ctr");
-        ctr.arg("-a")
-            .arg(self.socket())
-            .args(["-n", "k8s.io"])
-            .args(args)
-            .output()
-            .unwrap()
-    }
-
-    fn crictl(&self, args: &[&str]) -> (bool, String) {
-        let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/debian/assets/crictl.sh");
-        let endpoint = format!("unix://{}", self.socket().display());
-        let out = Command::new("sh")
-            .arg(shim)
-            .args(["-r", &endpoint])
-            .args(args)
-            .output()
-            .unwrap();
-        (
-            out.status.success(),
-            String::from_utf8_lossy(&out.stdout).into_owned(),
-        )
-    }
-}
-
-impl Drop for Containerd {
-    fn drop(&mut self) {
-        for id in String::from_utf8_lossy(&self.ctr(&["tasks", "ls", "-q"]).stdout).lines() {
-            self.ctr(&["tasks", "rm", "-f", id]);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn the_images_run_under_containerd_and_crictl_clears_a_pod() {
     let Some((bundle, arch)) = built() else {
         return;
     };
-    for program in ["containerd", "ctr", "runc"] {
-        if !in_path(program) {
-            println!("skipped: {program} absent");
-            return;
-        }
-    }
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: not root");
+    let Some(containerd) = Containerd::start() else {
         return;
-    }
-    let containerd = Containerd::start();
+    };
     assert!(containerd.crictl(&["info"]).0);
     for short in ["pause", "demo"] {
         let image = bundle.index().image(short, arch).unwrap();

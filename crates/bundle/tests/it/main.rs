@@ -3,6 +3,7 @@
 
 mod built;
 mod bundle;
+mod containerd;
 mod mirror;
 mod programs;
 mod site;

@@ -10,6 +10,7 @@ use bramble_bundle::{
 };
 use bramble_spec::cluster::{Arch, Role};
 
+use crate::containerd::Containerd;
 use crate::site::{Fault, Site, content, hash};
 
 const VERSION: &str = "v1.34.2";
@@ -163,6 +164,40 @@ async fn the_list_of_manifests_leads_to_the_right_architecture() {
     assert_eq!(
         index["manifests"][0]["annotations"]["io.containerd.image.name"],
         "registry.k8s.io/kube-proxy:v1.34.2"
+    );
+}
+
+#[tokio::test]
+async fn containerd_takes_the_image_under_its_name_and_with_upstreams_digest() {
+    let Some(containerd) = Containerd::start() else {
+        return;
+    };
+    let site = site(&[Arch::Amd64]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = run(&site, &[Arch::Amd64], dir.path()).await.unwrap();
+    let image = bundle.index().image("kube-proxy", Arch::Amd64).unwrap();
+    let tar = bundle.blob_path(&image.sha256).display().to_string();
+    // The layers hold noise, which can't be unpacked.
+    let out = containerd.ctr(&[
+        "images",
+        "import",
+        "--no-unpack",
+        "--platform",
+        "linux/amd64",
+        &tar,
+    ]);
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let listed = String::from_utf8(containerd.ctr(&["images", "ls"]).stdout).unwrap();
+    let line = listed
+        .lines()
+        .find(|l| l.starts_with("registry.k8s.io/kube-proxy:v1.34.2 "));
+    assert!(
+        line.is_some_and(|l| l.contains(&image.image_digest)),
+        "{listed}"
     );
 }
 
