@@ -115,7 +115,10 @@ impl Resource for Service {
             return Ok(None);
         }
         let (verb, summary) = if said.is_empty() {
-            (Verb::Restart, "restart, left out by an interrupted run".to_owned())
+            (
+                Verb::Restart,
+                "restart, left out by an interrupted run".to_owned(),
+            )
         } else {
             (Verb::Update, said.join(" and "))
         };
