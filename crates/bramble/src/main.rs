@@ -1,2 +1,35 @@
-//! The command line.
-fn main() {}
+//! The command line: arguments, printer, one file per command.
+//!
+//! Invariants: decides nothing about what a cluster needs; every message goes through
+//! [`printer`]; every error ends in [`error::CliError`], whose kind is the exit code.
+
+mod args;
+mod commands;
+mod context;
+mod error;
+mod kube_place;
+mod plan_view;
+mod printer;
+mod progress;
+mod stop;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The one TLS provider; must be set before any client is made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let args = args::Cli::parse();
+    let printer = printer::Printer::new(&args.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = error::CliError::failed(format!("no runtime: {error}"));
+            return printer.fail(&error);
+        }
+    };
+    match runtime.block_on(commands::run(args, &printer)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => printer.fail(&error),
+    }
+}

@@ -1,0 +1,373 @@
+//! All arguments, with their help: help texts, completions and man pages are made from these types.
+
+use crate::printer::Output;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Bare machines to a Kubernetes cluster and back, from one file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bramble",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  bramble init                   ask a few questions, write bramble.yaml\n  bramble plan                   show what would change, change nothing\n  bramble up                     make it so\n  bramble down                   take everything away again\n\nExit codes: 0 done or nothing to do, 1 failed, 2 wrong use or file, 3 plan has changes\n(plan --exit-code), 4 a machine was unreachable, 5 locked by someone else, 130 interrupted."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The cluster file.
+    #[arg(short = 'f', long, global = true, default_value = "bramble.yaml", env = "BRAMBLE_FILE", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Text for people, or JSON for programs.
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORM")]
+    pub output: Output,
+    /// Say less.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Folder of the bundle; by default the one that fits is looked for in the caches.
+    #[arg(long, global = true, env = "BRAMBLE_BUNDLE", value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+    /// Learn the host key of machines that were never seen before. A changed key is refused anyway.
+    #[arg(long, global = true)]
+    pub accept_new_host_keys: bool,
+    /// Ask for the password that sudo wants on the machines.
+    #[arg(long, global = true, conflicts_with = "sudo_password_file")]
+    pub ask_sudo_password: bool,
+    /// File with the password that sudo wants on the machines.
+    #[arg(long, global = true, value_name = "FILE", env = "BRAMBLE_SUDO_PASSWORD_FILE")]
+    pub sudo_password_file: Option<PathBuf>,
+    /// Seconds that each stage of connecting to a machine may take.
+    #[arg(long, global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
+    pub connect_timeout: u64,
+}
+
+/// What Bramble can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a cluster file: by questions, or from options.
+    #[command(after_help = "Examples:\n  bramble init\n  bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12")]
+    Init(InitArgs),
+    /// Check the cluster file; connects to nothing.
+    #[command(after_help = "Examples:\n  bramble check\n  bramble check -f lab.yaml --output json")]
+    Check,
+    /// Show what `up` would change; changes nothing.
+    #[command(after_help = "Examples:\n  bramble plan\n  bramble plan --exit-code       exit with 3 if there are changes\n  bramble plan --down            what a teardown would do\n  bramble plan --step base       one step and those below it")]
+    Plan(PlanArgs),
+    /// Make the machines and the cluster what the file says.
+    #[command(after_help = "Examples:\n  bramble up\n  bramble up --step time --machine two")]
+    Up(RunArgs),
+    /// Take the cluster down and leave each machine as it was.
+    #[command(after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo")]
+    Down(DownArgs),
+    /// Machines, nodes, pods, versions, drift.
+    #[command(after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes")]
+    Status,
+    /// A shell on a machine, or one command.
+    #[command(after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- journalctl -u kubelet -f")]
+    Ssh(SshArgs),
+    /// Put the cluster into your kubeconfig, beside what is there.
+    #[command(after_help = "Examples:\n  bramble kubeconfig                 merge into $KUBECONFIG or ~/.kube/config\n  bramble kubeconfig --print > file  on its own\n  bramble kubeconfig --remove")]
+    Kubeconfig(KubeconfigArgs),
+    /// The log of a machine, or of one of its units.
+    #[command(after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow")]
+    Logs(LogsArgs),
+    /// Do something on all machines.
+    #[command(after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes")]
+    Fleet(FleetArgs),
+    /// Kubernetes artefacts as one folder: build, verify, list.
+    #[command(after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2\n  bramble bundle build --from debian\n  bramble bundle verify DIR\n  bramble bundle list")]
+    Bundle(BundleArgs),
+    /// Real Debian machines on this computer.
+    #[command(after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down")]
+    Lab(LabArgs),
+    /// All steps in order, and what each is for.
+    Steps,
+    /// The JSON schema of the cluster file, for editors.
+    #[command(after_help = "Example:\n  bramble schema > bramble.schema.json\n  # first line of bramble.yaml:\n  # yaml-language-server: $schema=bramble.schema.json")]
+    Schema,
+    /// End the lock of a run that can't end it itself.
+    Unlock(UnlockArgs),
+    /// Shell completions.
+    #[command(after_help = "Example:\n  bramble completions bash > /etc/bash_completion.d/bramble")]
+    Completions(CompletionsArgs),
+    /// Man pages, one for each command.
+    #[command(after_help = "Example:\n  bramble man --dir /usr/local/share/man/man1")]
+    Man(ManArgs),
+}
+
+/// Options of `init`.
+#[derive(Debug, Args, Default)]
+pub struct InitArgs {
+    /// Name of the cluster.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// A machine: NAME=ADDRESS, the first one is the control plane, or NAME=ADDRESS,ROLE[,ROLE].
+    #[arg(long = "machine", value_name = "NAME=ADDRESS[,ROLE]")]
+    pub machines: Vec<String>,
+    /// Release of Kubernetes.
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes: Option<String>,
+    /// Login name on the machines.
+    #[arg(long, value_name = "USER")]
+    pub ssh_user: Option<String>,
+    /// Private key file.
+    #[arg(long, value_name = "FILE")]
+    pub ssh_key: Option<String>,
+    /// Time zone, such as Europe/Berlin.
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// Put the demo page on the cluster.
+    #[arg(long)]
+    pub demo: bool,
+    /// Replace a file that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which part of the whole.
+#[derive(Debug, Clone, Args, Default)]
+pub struct ScopeArgs {
+    /// Only this step, or all below it (`base` = `base/...`); may be given more than once.
+    #[arg(long = "step", value_name = "STEP")]
+    pub steps: Vec<String>,
+    /// Only this machine; may be given more than once.
+    #[arg(long = "machine", value_name = "NAME")]
+    pub machines: Vec<String>,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which part.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Exit with 3 if there are changes.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Plan a teardown.
+    #[arg(long)]
+    pub down: bool,
+    /// Without the differences of files.
+    #[arg(long)]
+    pub short: bool,
+}
+
+/// Options of `up`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which part.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+}
+
+/// Options of `down`.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Which part.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Don't ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Options of `ssh`.
+#[derive(Debug, Args)]
+pub struct SshArgs {
+    /// Machine.
+    pub machine: String,
+    /// Command; a shell if there is none.
+    #[arg(last = true)]
+    pub command: Vec<String>,
+}
+
+/// Options of `kubeconfig`.
+#[derive(Debug, Args)]
+pub struct KubeconfigArgs {
+    /// Print it instead of merging.
+    #[arg(long, conflicts_with = "remove")]
+    pub print: bool,
+    /// Take the cluster out of the kubeconfig.
+    #[arg(long)]
+    pub remove: bool,
+    /// The kubeconfig; by default the first of $KUBECONFIG, or ~/.kube/config.
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+    /// Make it the current context even if there is another one.
+    #[arg(long)]
+    pub current: bool,
+}
+
+/// Options of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Machine.
+    pub machine: String,
+    /// Unit, such as kubelet; all if none is named.
+    pub unit: Option<String>,
+    /// Number of lines.
+    #[arg(short = 'n', long, default_value_t = 50)]
+    pub lines: u32,
+    /// Go on as lines come.
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// Options of `fleet`.
+#[derive(Debug, Args)]
+pub struct FleetArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: FleetAction,
+    /// Only this machine; may be given more than once.
+    #[arg(long = "machine", value_name = "NAME", global = true)]
+    pub machines: Vec<String>,
+}
+
+/// Actions on all machines: one row for each, unreachable ones marked.
+#[derive(Debug, Subcommand)]
+pub enum FleetAction {
+    /// Does it answer, and how fast.
+    Ping,
+    /// Time since boot, load.
+    Uptime,
+    /// Space on its file systems.
+    Df,
+    /// Addresses that it has, compared with the file.
+    CheckIp,
+    /// Restart, one after the other, waiting for each to come back.
+    Reboot {
+        /// Don't ask.
+        #[arg(short, long)]
+        yes: bool,
+        /// Seconds to wait for each machine.
+        #[arg(long, default_value_t = 300)]
+        limit: u64,
+    },
+}
+
+/// Options of `bundle`.
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: BundleAction,
+}
+
+/// Where a bundle comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BundleFrom {
+    /// Release site and registry of Kubernetes.
+    Upstream,
+    /// A copy of a bundle at a URL.
+    Mirror,
+    /// Debian's source package, compiled here.
+    Debian,
+}
+
+/// Actions on bundles.
+#[derive(Debug, Subcommand)]
+pub enum BundleAction {
+    /// Make a bundle.
+    Build {
+        /// Where from.
+        #[arg(long, value_enum)]
+        from: BundleFrom,
+        /// Release of Kubernetes; by default the cluster file's, or Debian's.
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
+        /// URL of the mirror (with `--from mirror`), or of another release site.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        /// URL of another registry, with `--from upstream`.
+        #[arg(long, value_name = "URL")]
+        registry: Option<String>,
+        /// Architecture; may be given more than once. By default this computer's.
+        #[arg(long = "arch", value_name = "ARCH")]
+        archs: Vec<String>,
+        /// Folder to make; by default one in the user's cache.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Read every file of a bundle and compare it with its digest.
+    Verify {
+        /// Folder; by default the one that the cluster file uses.
+        dir: Option<PathBuf>,
+    },
+    /// Bundles on this computer, or what one of them holds.
+    List {
+        /// Folder.
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Options of `lab`.
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: LabAction,
+}
+
+/// Actions on labs.
+#[derive(Debug, Subcommand)]
+pub enum LabAction {
+    /// Make and boot the machines of the cluster file on this computer.
+    Up,
+    /// Take a lab away with everything that belongs to it.
+    Down {
+        /// Name; by default the cluster file's.
+        name: Option<String>,
+        /// All labs of this computer.
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+    },
+    /// Labs on this computer and their machines.
+    List,
+    /// What this computer lacks to run labs.
+    Check,
+    /// A shell on a machine of the lab.
+    Ssh {
+        /// Machine.
+        machine: String,
+        /// Command.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+}
+
+/// Options of `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Machine.
+    pub machine: String,
+    /// Don't ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder to write to; by default the page of `bramble` goes to standard output.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}

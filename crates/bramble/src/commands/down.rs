@@ -1,0 +1,64 @@
+//! `bramble down`.
+
+use super::session;
+use crate::args::{DownArgs, Global};
+use crate::context::Context;
+use crate::error::{CliError, Kind};
+use crate::plan_view;
+use crate::printer::{Printer, Style};
+use crate::progress::Progress;
+use serde_json::json;
+use std::io::IsTerminal;
+
+/// Takes it away.
+pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<(), CliError> {
+    let context = Context::load(global, printer)?;
+    let progress = Progress::new(printer);
+    let session = session::prepare(&context, global, &args.scope, true, &progress).await?;
+    if session.plan.is_empty() {
+        if printer.json() {
+            printer.value(&json!({ "changes": 0 }));
+        } else {
+            if !session.plan.obstacles.is_empty() {
+                printer.warn_raw(&plan_view::text(&session.plan, printer, false));
+            }
+            printer.out("nothing to do");
+        }
+        return session::unreachable(&session);
+    }
+    confirm(&context, args, &session, printer)?;
+    let outcome = session::carry_out(&context, &session, "down", progress, printer).await?;
+    session::verdict(&session, &outcome)?;
+    if !printer.json() {
+        let took = outcome.took.as_secs_f64();
+        let done = format!("{} is down: {} changes in {took:.1} s", context.cluster.name, outcome.changes);
+        printer.out(printer.paint(Style::Green, done));
+    }
+    Ok(())
+}
+
+/// Nothing is destroyed unasked: `--yes`, or the cluster's name typed.
+fn confirm(
+    context: &Context,
+    args: &DownArgs,
+    session: &session::Session,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    if args.yes {
+        return Ok(());
+    }
+    let name = &context.cluster.name;
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::usage(format!("taking {name} down must be confirmed"))
+            .hint("say --yes; `bramble plan --down` shows what will happen"));
+    }
+    printer.note(plan_view::text(&session.plan, printer, false));
+    let question = format!("{}. Type the cluster's name ({name}) to go on:", plan_view::summary(&session.plan));
+    let answer = inquire::Text::new(&question)
+        .prompt()
+        .map_err(|_| CliError::silent(Kind::Interrupted))?;
+    if answer.trim() == name {
+        return Ok(());
+    }
+    Err(CliError::usage("that is not the cluster's name; nothing was changed"))
+}

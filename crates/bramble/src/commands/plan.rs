@@ -1,0 +1,31 @@
+//! `bramble plan`.
+
+use super::session;
+use crate::args::{Global, PlanArgs};
+use crate::context::Context;
+use crate::error::{CliError, Kind};
+use crate::plan_view;
+use crate::printer::{Printer, Style};
+use crate::progress::Progress;
+
+/// Shows what would change.
+pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<(), CliError> {
+    let context = Context::load(global, printer)?;
+    let progress = Progress::new(printer);
+    let session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;
+    let plan = &session.plan;
+    if printer.json() {
+        printer.value(&plan_view::json(plan));
+    } else {
+        printer.raw(&plan_view::text(plan, printer, !args.short));
+        for remark in &plan.remarks {
+            printer.note(format!("note: {remark}"));
+        }
+        printer.out(printer.paint(Style::Bold, plan_view::summary(plan)));
+    }
+    session::unreachable(&session)?;
+    if args.exit_code && !plan.is_empty() {
+        return Err(CliError::silent(Kind::Changes));
+    }
+    Ok(())
+}

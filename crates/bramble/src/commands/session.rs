@@ -1,0 +1,254 @@
+//! What `plan`, `up` and `down` share: look, plan, run.
+
+use crate::args::{Global, ScopeArgs};
+use crate::context::Context;
+use crate::error::{CliError, Kind};
+use crate::kube_place::KubePlace;
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::stop;
+use bramble_engine::plan::{self, ApiPlan, Obstacle, Scope};
+use bramble_engine::run::Means;
+use bramble_engine::{ApiPlace, Look, Outcome, Plan};
+use bramble_machine::Blueprint;
+use bramble_machine::step::StepRef;
+use bramble_spec::cluster::Role;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A look at the machines, what they should be, and the difference.
+pub struct Session {
+    /// The look, with its open connections.
+    pub look: Look,
+    /// What should be.
+    pub blueprint: Blueprint,
+    /// The difference.
+    pub plan: Plan,
+    place: KubePlace,
+}
+
+/// Looks and plans.
+pub async fn prepare(
+    context: &Context,
+    global: &Global,
+    scope: &ScopeArgs,
+    down: bool,
+    progress: &Progress,
+) -> Result<Session, CliError> {
+    let scope = checked(context, scope)?;
+    if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
+        context.need_bundle()?;
+    }
+    let fleet = context.fleet(global);
+    let targets = context.targets(&[])?;
+    let nothing = |_: &BTreeMap<_, _>| Blueprint::default();
+    let whole = |facts: &BTreeMap<_, _>| context.blueprint(facts);
+    progress.looking(targets.len());
+    let on = |name: &str, error: Option<&_>| progress.looked(name, error);
+    let look = if down {
+        bramble_engine::observe(&fleet, &targets, &nothing, &on).await
+    } else {
+        bramble_engine::observe(&fleet, &targets, &whole, &on).await
+    };
+    let blueprint = context.blueprint(&look.facts());
+    let place = KubePlace::new(&context.cluster);
+    let plan = if down {
+        away(context, &look, &scope)
+    } else {
+        towards(&blueprint, &look, &scope, &place).await?
+    };
+    progress.planned();
+    Ok(Session { look, blueprint, plan, place })
+}
+
+/// Carries the plan out, with progress; gives the outcome.
+pub async fn carry_out(
+    context: &Context,
+    session: &Session,
+    what: &str,
+    progress: Progress,
+    printer: &Printer,
+) -> Result<Outcome, CliError> {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let note = *printer;
+    let stop = stop::listen(move || {
+        note.note("\nstopping after the running steps; press Ctrl-C again to leave at once");
+    });
+    let shown = tokio::spawn(progress.follow(receiver));
+    let blob = |sha256: &str| match &context.bundle {
+        Some(bundle) => bundle.blob_path(sha256),
+        None => PathBuf::new(),
+    };
+    let means = Means {
+        sessions: &session.look.sessions,
+        facts: &session.blueprint.facts,
+        blob: &blob,
+        api: (!session.plan.down).then_some(&session.place as &dyn ApiPlace),
+        holder: holder(what),
+        anchor: anchor(context),
+        events: sender,
+        stop,
+    };
+    let outcome = bramble_engine::run(&session.plan, means).await;
+    let _ = shown.await;
+    outcome.map_err(locked)
+}
+
+/// The error that an outcome ends the command with, if it does.
+pub fn verdict(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
+    if !outcome.failed.is_empty() {
+        let places: Vec<String> = outcome.failed.iter().map(|(m, s, _)| place(m, s)).collect();
+        return Err(CliError::failed(format!("failed: {}", places.join(", ")))
+            .hint("run the same command again once the cause is mended: it goes on where it stopped"));
+    }
+    if outcome.stopped {
+        return Err(CliError::new(Kind::Interrupted, "stopped before everything was done")
+            .hint("run the same command again: it goes on where it stopped"));
+    }
+    unreachable(session)
+}
+
+/// An error if a machine was not seen or can't be changed.
+pub fn unreachable(session: &Session) -> Result<(), CliError> {
+    if !session.plan.obstacles.is_empty() {
+        return Err(CliError::silent(Kind::Failed));
+    }
+    if session.plan.unreachable.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = session.plan.unreachable.keys().map(String::as_str).collect();
+    Err(CliError::new(Kind::Unreachable, format!("not reached: {}", names.join(", ")))
+        .hint("`bramble fleet ping` shows which machines answer"))
+}
+
+/// `base/hosts on two`.
+pub fn place(machine: &str, step: &str) -> String {
+    if machine.is_empty() { step.to_owned() } else { format!("{step} on {machine}") }
+}
+
+fn locked(error: bramble_engine::lock::LockError) -> CliError {
+    use bramble_engine::lock::LockError;
+    let text = crate::error::chain(&error);
+    match error {
+        LockError::Busy { machine, .. } => CliError::new(Kind::Locked, text)
+            .hint("wait until that run is over; nothing was changed")
+            .hint(format!("if its computer is gone for good: bramble unlock {machine}")),
+        LockError::Stale { .. } => {
+            CliError::new(Kind::Locked, text).hint("run the command again; nothing was changed")
+        }
+        _ => CliError::failed(text),
+    }
+}
+
+/// Who holds the lock, for others.
+fn holder(what: &str) -> String {
+    let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let user = get("USER").or_else(|| get("LOGNAME")).unwrap_or_else(|| "somebody".into());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{user}@{} (bramble {what}, process {})", host.trim(), std::process::id())
+}
+
+/// The machine that every run locks.
+fn anchor(context: &Context) -> Option<String> {
+    context.cluster.with_role(Role::ControlPlane).next().map(|m| m.name.clone())
+}
+
+fn checked(context: &Context, scope: &ScopeArgs) -> Result<Scope, CliError> {
+    for name in &scope.machines {
+        context.machine(name)?;
+    }
+    let known: Vec<String> = bramble_blueprint::step_names().map(|(n, _)| n.to_owned()).collect();
+    for step in &scope.steps {
+        let below = format!("{step}/");
+        if !known.iter().any(|k| k == step || k.starts_with(&below)) && !step.starts_with("addon/") {
+            return Err(CliError::usage(format!("there is no step {step:?}"))
+                .hint(format!("steps are: {}", known.join(", "))));
+        }
+    }
+    Ok(Scope { steps: scope.steps.clone(), machines: scope.machines.clone() })
+}
+
+async fn towards(
+    blueprint: &Blueprint,
+    look: &Look,
+    scope: &Scope,
+    place: &KubePlace,
+) -> Result<Plan, CliError> {
+    let mut out = Plan {
+        cluster: blueprint.cluster.clone(),
+        remarks: blueprint.remarks.clone(),
+        unreachable: unseen(look),
+        ..Plan::default()
+    };
+    for (name, seen) in &look.seen {
+        match plan::towards(blueprint, name, seen, scope) {
+            Ok(machine) => {
+                out.machines.insert(name.clone(), machine);
+            }
+            Err(errors) => out.obstacles.extend(errors.iter().map(|error| Obstacle {
+                machine: name.clone(),
+                message: error.to_string(),
+                hint: error.hint(),
+            })),
+        }
+    }
+    if scope.machines.is_empty() {
+        let steps: Vec<_> =
+            blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
+        let changes = place.plan(&look.sessions, &steps).await.map_err(|error| {
+            CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
+        })?;
+        let mut changes = changes.map(Vec::into_iter);
+        out.api = steps
+            .into_iter()
+            .map(|step| ApiPlan { step, changes: changes.as_mut().and_then(Iterator::next) })
+            .collect();
+    }
+    Ok(out)
+}
+
+fn away(context: &Context, look: &Look, scope: &Scope) -> Plan {
+    let mut out = Plan {
+        cluster: context.cluster.name.clone(),
+        down: true,
+        unreachable: unseen(look),
+        ..Plan::default()
+    };
+    for (name, seen) in &look.seen {
+        if let Some(other) = seen.journal.cluster.as_ref().filter(|c| **c != out.cluster) {
+            out.obstacles.push(Obstacle {
+                machine: name.clone(),
+                message: format!("it belongs to the cluster {other:?}"),
+                hint: "use that cluster's file".into(),
+            });
+            continue;
+        }
+        out.machines.insert(name.clone(), plan::away(seen, scope, name));
+    }
+    order_teardown(context, &mut out);
+    out
+}
+
+/// Workers leave before the control planes that they talk to.
+fn order_teardown(context: &Context, plan: &mut Plan) {
+    let is_control_plane =
+        |name: &str| context.cluster.machine(name).is_some_and(|m| m.is(Role::ControlPlane));
+    let leaving: Vec<StepRef> = plan
+        .machines
+        .iter()
+        .filter(|(name, _)| !is_control_plane(name))
+        .flat_map(|(name, m)| m.steps.iter().map(move |s| (name.clone(), s.name.clone())))
+        .filter(|(_, step)| step == "worker/join")
+        .collect();
+    for (name, machine) in &mut plan.machines {
+        if is_control_plane(name) {
+            for step in machine.steps.iter_mut().filter(|s| s.name == "control-plane/init") {
+                step.needs.clone_from(&leaving);
+            }
+        }
+    }
+}
+
+fn unseen(look: &Look) -> BTreeMap<String, String> {
+    look.unseen.iter().map(|(name, why)| (name.clone(), crate::error::chain(why))).collect()
+}

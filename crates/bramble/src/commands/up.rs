@@ -1,0 +1,56 @@
+//! `bramble up`.
+
+use super::session;
+use crate::args::{Global, RunArgs};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::plan_view;
+use crate::printer::{Printer, Style};
+use crate::progress::Progress;
+use bramble_spec::cluster::Addon;
+use serde_json::json;
+
+/// Makes it so.
+pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
+    let context = Context::load(global, printer)?;
+    let progress = Progress::new(printer);
+    let session = session::prepare(&context, global, &args.scope, false, &progress).await?;
+    for remark in &session.plan.remarks {
+        printer.note(format!("note: {remark}"));
+    }
+    if !session.plan.obstacles.is_empty() {
+        printer.warn_raw(&plan_view::text(&session.plan, printer, false));
+        return Err(CliError::failed("some machines can't be changed; nothing was changed anywhere"));
+    }
+    if session.plan.is_empty() {
+        if printer.json() {
+            printer.value(&json!({ "changes": 0 }));
+        } else {
+            printer.out("nothing to do");
+        }
+        return session::unreachable(&session);
+    }
+    printer.note(plan_view::summary(&session.plan));
+    let outcome = session::carry_out(&context, &session, "up", progress, printer).await?;
+    session::verdict(&session, &outcome)?;
+    if !printer.json() {
+        let took = outcome.took.as_secs_f64();
+        let done = format!("{}: {} changes in {took:.1} s", context.cluster.name, outcome.changes);
+        printer.out(printer.paint(Style::Green, done));
+        whats_next(&context, printer);
+    }
+    Ok(())
+}
+
+/// Where things are and what to do with them.
+fn whats_next(context: &Context, printer: &Printer) {
+    let file = context.path.display();
+    let first = context.cluster.machines.iter().find(|m| m.is_node());
+    for addon in &context.cluster.addons {
+        if let (Addon::Demo { node_port }, Some(machine)) = (addon, first) {
+            printer.out(format!("demo page   http://{}:{node_port}/", machine.address));
+        }
+    }
+    printer.out(format!("kubectl     bramble kubeconfig -f {file} && kubectl get nodes"));
+    printer.out(format!("state       bramble status -f {file}"));
+}
