@@ -1,5 +1,6 @@
 //! Measures this computer: `cargo run -p bramble-lab --example measure -- 3 16` makes a lab of each
-//! size, says how long that took and how much memory it uses, and removes it.
+//! size, says how long that took and how much memory it uses, and removes it. An argument with a `/`
+//! is the cache of root images; an empty one shows what building costs.
 
 #![allow(clippy::print_stdout, reason = "an example's output is its purpose")]
 
@@ -13,7 +14,7 @@ use bramble_lab::{
 
 fn main() -> Result<(), Error> {
     let begin = Instant::now();
-    let image = root_image(Path::new(DEFAULT_CACHE), &ImageOptions::default(), &|_| {})?;
+    let image = root_image(&options.cache, &ImageOptions::default(), &|_| {})?;
     println!(
         "root image {} after {:.1?}",
         image.display(),
@@ -25,7 +26,7 @@ fn main() -> Result<(), Error> {
     {
         let free = available();
         let begin = Instant::now();
-        let lab = Lab::up(&topology(size), &Options::default(), |_| {})?;
+        let lab = Lab::up(&topology(size), &options, |_| {})?;
         let up = begin.elapsed();
         let memory = used();
         let total = free.saturating_sub(available());

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::cgroup::Layout;
+use crate::command::run;
 use crate::error::{At, Error, Result};
 use crate::event::{Event, WaitFor};
 use crate::host::{self, Lock};
@@ -327,14 +328,28 @@ impl Lab {
         self.set_frozen(machine, false)
     }
 
-    /// Waits until a machine's SSH server answers, such as after a restart from inside.
+    /// Waits until a machine's SSH server answers.
     ///
     /// # Errors
     /// [`Error::NotReady`] with the end of its console.
     pub fn wait_ready(&self, machine: &str, limit: Duration) -> Result<()> {
+        self.wait_boot(machine, None, limit)
+    }
+
+    /// Waits until a machine that was told to restart has done so, and its SSH server answers.
+    /// `before` is its [`crate::MachineStatus::pid`] of before that.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] with the end of its console.
+    pub fn wait_restarted(&self, machine: &str, before: u32, limit: Duration) -> Result<()> {
+        self.wait_boot(machine, Some(before), limit)
+    }
+
+    fn wait_boot(&self, machine: &str, before: Option<u32>, limit: Duration) -> Result<()> {
         let record = self.record()?;
         self.with_power(&record, machine, |power| {
-            power.wait_ready(ssh::reachable(&record.topology, power.machine), limit)
+            let address = ssh::reachable(&record.topology, power.machine);
+            power.wait_ready(before, address, limit)
         })
     }
 
@@ -400,7 +415,21 @@ impl Lab {
         let _all = Lock::all()?;
         self.check_new(topology, base)?;
         let dir = &self.places.0;
-        // Known first, then there: a death in between leaves nothing unknown.
+        // An empty one is what a killed `up` left before this computer's restart.
+        if dir.exists() {
+            std::fs::remove_dir(dir).at("replace (it is no lab's directory)", dir)?;
+        }
+        let made = self.make_dir(topology, base, image);
+        if made.is_err() {
+            let _ = std::fs::remove_dir_all(dir);
+            let _ = host::unregister(&self.name);
+        }
+        made
+    }
+
+    /// Known first, then there: a death in between leaves nothing unknown.
+    fn make_dir(&self, topology: &Topology, base: &Path, image: PathBuf) -> Result<()> {
+        let dir = &self.places.0;
         self.settle(topology)?;
         std::fs::create_dir_all(base).at("make", base)?;
         std::fs::DirBuilder::new()
@@ -468,7 +497,7 @@ impl Lab {
                     limit,
                 });
                 let address = ssh::reachable(&record.topology, power.machine);
-                power.wait_ready(address, limit)?;
+                power.wait_ready(None, address, limit)?;
                 say(Event::MachineReady {
                     machine: (*name).to_owned(),
                     addresses: power.machine.static_addresses(),
@@ -561,7 +590,13 @@ impl Lab {
         let dir = &self.places.0;
         let _all = Lock::all()?;
         // The record goes with its directory, and the rest of that may take several attempts.
-        if dir.exists() {
+        if dir.exists() && std::fs::remove_dir_all(dir).is_err() {
+            // Files that a machine marked immutable.
+            let _ = run(
+                "unlock a disk",
+                "chattr",
+                ["-R", "-f", "-i", "-a", &dir.to_string_lossy()],
+            );
             std::fs::remove_dir_all(dir).at("remove", dir)?;
         }
         host::unregister(&self.name)?;

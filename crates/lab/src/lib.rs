@@ -9,6 +9,9 @@
 //!   table never changes, and when the machine dies they are gone;
 //! - never prints; long calls report [`Event`]s.
 //!
+//! Machines share this computer's kernel and have every capability: they stand in for real machines
+//! in tests, and are no wall around programs that aren't trusted.
+//!
 //! The calls block (they wait for processes): asynchronous callers use a blocking thread.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]

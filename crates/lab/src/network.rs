@@ -136,7 +136,17 @@ pub(crate) fn ensure(topology: &Topology, events: &dyn Fn(Event)) -> Result<()> 
         let bridge = bridge_name(&topology.name, &net.name);
         if !exists(&bridge) {
             let what = format!("make the bridge of network {}", net.name);
-            run(&what, "ip", ["link", "add", &bridge, "type", "bridge"])?;
+            // Bit 14: neighbors see each other's LLDP, which a bridge alone would keep back.
+            let args = [
+                "link",
+                "add",
+                &bridge,
+                "type",
+                "bridge",
+                "group_fwd_mask",
+                "0x4000",
+            ];
+            run(&what, "ip", args)?;
             made = true;
             events(Event::NetworkReady {
                 net: net.name.clone(),

@@ -149,15 +149,22 @@ impl Power<'_> {
         text
     }
 
-    /// Waits until the SSH server answers, inside and, given `address`, from this computer.
-    pub(crate) fn wait_ready(&self, address: Option<Ipv4Addr>, limit: Duration) -> Result<()> {
+    /// Waits until the SSH server answers, inside and, given `address`, from this computer; not the
+    /// server of the boot whose first process was `before`.
+    pub(crate) fn wait_ready(
+        &self,
+        before: Option<u32>,
+        address: Option<Ipv4Addr>,
+        limit: Duration,
+    ) -> Result<()> {
+        let before = before.and_then(|pid| i32::try_from(pid).ok());
         let begin = Instant::now();
         let groups = self.groups();
         let mut leader: Option<i32> = None;
         let mut inside = false;
         loop {
             if leader.is_none_or(|pid| !Path::new(&format!("/proc/{pid}/ns/net")).exists()) {
-                leader = groups.leader();
+                leader = groups.leader().filter(|pid| Some(*pid) != before);
                 inside = false;
             }
             if let Some(pid) = leader {

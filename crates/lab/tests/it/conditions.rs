@@ -217,6 +217,25 @@ fn a_router_and_a_machine_behind_it_that_this_computer_can_not_reach() {
 }
 
 #[test]
+fn a_directory_that_is_no_lab_is_left_alone() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("t-dir").join("precious");
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "text").unwrap();
+    let turn = Turn::take(&["t-dir"]);
+    let options = Options {
+        base: base.path().into(),
+        ..Options::default()
+    };
+    let refused = Lab::up(&topology("t-dir", 15, &[]), &options, |_| {});
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("it is no lab's directory"), "{text}");
+    assert!(!Lab::down_by_name(base.path(), "t-dir", |_| {}).unwrap());
+    assert!(file.exists());
+    drop(turn);
+}
+
+#[test]
 fn an_unsound_topology_is_refused() {
     let bad = Topology {
         name: "../etc".into(),

@@ -253,6 +253,14 @@ fn processes() -> String {
         let group = std::fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // Dead, and only waiting for its parent to take note.
+        let zombie = stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, s)| s.starts_with('Z'));
+        if zombie {
+            continue;
+        }
         if group.contains("/bramble-lab") || line.contains(DEFAULT_BASE) {
             let group = group.lines().find(|l| l.contains("/bramble-lab"));
             let group = group.unwrap_or_default();
