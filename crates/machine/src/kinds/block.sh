@@ -18,6 +18,11 @@ block_edit() {
 			if (text != "") text = text "\n"
 		}
 		$0 == first { release(); open = 1; next }
+		# Without its beginning, only the lines that are ours to the letter are known as ours.
+		$0 == last && !open {
+			for (k = count; k > 0 && n > 0 && line[n - 1] == part[k]; k--) n--
+			next
+		}
 		$0 == last { held = 0; open = 0; next }
 		open { hold[held++] = $0; next }
 		{ line[n++] = $0 }

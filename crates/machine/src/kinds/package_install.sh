@@ -11,14 +11,15 @@ census() {
 }
 # An interrupted installation left its list: that one is the true "before".
 [ -e "$P.before" ] || { census >"$P.before.new" && sync "$P.before.new" && mv "$P.before.new" "$P.before"; }
-if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ] || dpkg --audit 2>/dev/null | grep -q .; then
-	dpkg --configure -a --force-confdef --force-confold
-fi
 get() {
 	apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
 		--no-install-recommends --allow-downgrades --allow-change-held-packages "$@"
 }
+# What an interruption left half done; parts that it needs may not even be unpacked.
+if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ] || dpkg --audit 2>/dev/null | grep -q .; then
+	dpkg --configure -a --force-confdef --force-confold || get -f install
+fi
 if [ $# -gt 0 ]; then
 	# Package lists may be missing or so old that their files are gone from the archive.
 	get install "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update && get install "$@"; }

@@ -2,7 +2,8 @@
 if [ -e "$P.before" ]; then
 	dpkg --configure -a --force-confdef --force-confold || :
 	{
-		dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^[a-z]*\(installed\|configured\|files\|pending\) /package /p'
+		dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
+			sed '/^not-installed /d; /^config-files /d; s/^[a-z-]* /package /'
 		cut -d: -f1 /etc/passwd | sed 's/^/user /'
 		cut -d: -f1 /etc/group | sed 's/^/group /'
 	} | sort -u >"$P.after"
@@ -13,6 +14,11 @@ if [ -e "$P.before" ]; then
 	} | sort -u >"$P.added.new"
 	mv "$P.added.new" "$P.added"
 	rm -f "$P.before" "$P.after"
+	# apt does nothing at all while a package lacks what it needs: those of ours go first.
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n '/^installed /d; /^not-installed /d; /^config-files /d; s/^[a-z-]* //p' |
+		while read -r p; do
+			! grep -qxF -- "package $p" "$P.added" || dpkg --purge --force-remove-reinstreq "$p" || :
+		done
 fi
 if [ -e "$P.added" ]; then
 	set -- $(sed -n 's/^package //p' "$P.added")

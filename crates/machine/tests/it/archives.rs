@@ -84,7 +84,6 @@ touch -d 2001-02-03 /etc/apt/sources.list
     let prepare = format!("{ARCHIVE}{lists}");
     let mirror = AptMirror::new("file:/srv/a");
     Case::new(&prepare, &mirror)
-        .drift(&[("echo 'deb [trusted=yes] http://deb.debian.org/debian bookworm main' > /etc/apt/sources.list.d/x.list", "sources.list.d/x.list")][..0])
         .remains(CACHES)
         .run(|m| {
             assert_eq!(

@@ -1,5 +1,6 @@
 //! Every kind on a real root file system: apply, again, drift, interruption, undo, compare.
 
+mod actions;
 mod archives;
 mod cycle;
 mod files;

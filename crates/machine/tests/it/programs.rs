@@ -2,7 +2,7 @@
 
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{
-    Action, AptMirror, AptSource, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
+    Action, AptMirror, AptSource, Archive, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
     ContainerImage, Content, Directory, File, HostName, Link, Modules, Mount, Packages, Service,
     SudoRule, SwapOff, Sysctl, TimeZone, User,
 };
@@ -47,6 +47,7 @@ fn samples() -> Vec<Box<dyn Resource>> {
         Box::new(Service::off("x@y.service")),
         Box::new(action.undone_by("rm -f '/x y'")),
         Box::new(binary),
+        Box::new(Archive::new("x", "v1", &"00".repeat(32), 1)),
         Box::new(image),
         Box::new(Directory::new("/srv/a b/c").owned()),
         Box::new(Directory::new("/srv/a")),

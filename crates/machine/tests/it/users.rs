@@ -61,26 +61,24 @@ fn keys_come_and_go() {
     let held = |m: &Machine| {
         assert_eq!(
             m.hand(
-                "cd ~anna/.ssh; stat -c '%a %U:%G' . authorized_keys; grep -c ^ssh authorized_keys"
+                "cd ~anna/.ssh; stat -c '%U:%G' . authorized_keys; find . -perm /022; grep -c ^ssh authorized_keys"
             ),
-            "700 anna:anna\n600 anna:anna\n2\n"
+            "anna:anna\nanna:anna\n2\n"
         );
     };
     Case::new("useradd -m anna", &keys)
-        .drift(
-            &[
-                (
-                    "sed -i /AAAA2/d ~anna/.ssh/authorized_keys",
-                    "the block differs",
-                ),
-                ("chown root ~anna/.ssh/authorized_keys", "sshd would refuse"),
-                (
-                    "chmod 0777 ~anna/.ssh; chmod 0666 ~anna/.ssh/authorized_keys; ",
-                    "sshd would refuse",
-                ),
-                ("rm -r ~anna/.ssh", "add the block"),
-            ][..2],
-        )
+        .drift(&[
+            (
+                "sed -i /AAAA2/d ~anna/.ssh/authorized_keys",
+                "the block differs",
+            ),
+            ("chown root ~anna/.ssh/authorized_keys", "sshd would refuse"),
+            (
+                "chmod 0777 ~anna/.ssh; chmod 0666 ~anna/.ssh/authorized_keys; ",
+                "sshd would refuse",
+            ),
+            ("rm -r ~anna/.ssh", "add the block"),
+        ])
         .run(held);
     let root = AuthorizedKeys::new("root", ["ssh-ed25519 AAAA1 a@b"]);
     Case::new("mkdir -m 0750 ~root/.ssh; printf 'ssh-rsa OWN me' > ~root/.ssh/authorized_keys; chmod 0640 ~root/.ssh/authorized_keys", &root)
@@ -107,6 +105,8 @@ fn keys_of_a_user_made_in_the_same_run() {
         "{said:?}"
     );
     assert!(plan(&m, &keys).expect("a plan").is_none());
+    let modes = m.hand("stat -c '%a %U' ~anna/.ssh ~anna/.ssh/authorized_keys");
+    assert_eq!(modes, "700 anna\n600 anna\n");
     undo_all(&m);
     assert_eq!(m.hand("ls /home"), "");
 }
