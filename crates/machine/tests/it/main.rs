@@ -11,3 +11,4 @@ mod programs;
 mod root;
 mod system;
 mod users;
+mod values;
