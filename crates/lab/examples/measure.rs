@@ -13,6 +13,11 @@ use bramble_lab::{
 };
 
 fn main() -> Result<(), Error> {
+    let cache = std::env::args().skip(1).find(|a| a.contains('/'));
+    let options = Options {
+        cache: cache.unwrap_or_else(|| DEFAULT_CACHE.to_owned()).into(),
+        ..Options::default()
+    };
     let begin = Instant::now();
     let image = root_image(&options.cache, &ImageOptions::default(), &|_| {})?;
     println!(

@@ -1,8 +1,7 @@
-//! A lab as a whole: up, down, and what can be done to its machines in between.
+//! A lab as a whole: up, down, what there is. What its machines can do is in `machines.rs`.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::cgroup::Layout;
@@ -11,12 +10,12 @@ use crate::error::{At, Error, Result};
 use crate::event::{Event, WaitFor};
 use crate::host::{self, Lock};
 use crate::image::{DEFAULT_CACHE, ImageOptions, root_image};
-use crate::parallel::{Tell, each};
-use crate::power::{Power, cut};
+use crate::parallel::each;
+use crate::power::cut;
 use crate::preflight::preflight;
 use crate::state::{Places, Record, read_json, write_json};
-use crate::status::{self, LabStatus, MachineState};
-use crate::topology::{Boot, LabMachine, Topology, veth_name};
+use crate::status::{self, LabStatus};
+use crate::topology::{Boot, Topology, veth_name};
 use crate::{disk, network, ssh};
 
 /// Where labs keep their state unless said otherwise, each in a directory by its name.
@@ -34,7 +33,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// What the root image has beside its recipe.
     pub image: ImageOptions,
-    /// How long a machine may take from switching on until its SSH server answers.
+    /// How long a machine may take from switching on until its SSH server answers: two seconds on an
+    /// idle computer, a minute on a crowded one.
     pub ready_limit: Duration,
     /// How many machines start at a time.
     pub parallel: usize,
@@ -48,7 +48,7 @@ impl Default for Options {
             base: DEFAULT_BASE.into(),
             cache: DEFAULT_CACHE.into(),
             image: ImageOptions::default(),
-            ready_limit: Duration::from_secs(120),
+            ready_limit: Duration::from_secs(300),
             parallel: 16,
             keep_failed: false,
         }
@@ -58,8 +58,8 @@ impl Default for Options {
 /// A lab that exists, in whatever condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lab {
-    name: String,
-    places: Places,
+    pub(crate) name: String,
+    pub(crate) places: Places,
 }
 
 impl Lab {
@@ -224,170 +224,12 @@ impl Lab {
         Ok(true)
     }
 
-    /// Adds a machine to the lab.
-    ///
-    /// # Errors
-    /// When it doesn't fit the others, or does not come up; then it stays, as `down` removes it.
-    pub fn add_machine(
-        &self,
-        machine: LabMachine,
-        ready_limit: Duration,
-        events: impl Fn(Event),
-    ) -> Result<()> {
-        let _lock = lock(&self.name, &events)?;
-        let mut record = self.record()?;
-        record.topology.machines.push(machine.clone());
-        record.topology.validate()?;
-        write_json(&self.places.record(), &record)?;
-        let authorized = ssh::lab_key(&self.places, &self.name)?;
-        let places = self.places.machine(&machine.name);
-        disk::create(
-            &places,
-            &record.image,
-            &record.topology,
-            &machine,
-            &authorized,
-        )?;
-        ssh::write_client_files(&self.places, &record.topology)?;
-        if machine.boot == Boot::Off {
-            return Ok(());
-        }
-        self.power_on(&record, &[machine.name.as_str()], 1, ready_limit, &events)
-    }
-
-    /// Switches a machine on that is off, with the disk it has, and waits until it is ready.
-    ///
-    /// # Errors
-    /// When it is not off, or does not come up.
-    pub fn start(&self, machine: &str, limit: Duration, events: impl Fn(Event)) -> Result<()> {
-        let _lock = lock(&self.name, &events)?;
-        let record = self.record()?;
-        self.in_state(
-            &record,
-            machine,
-            &[MachineState::Stopped],
-            "it needs no start; `stop` or `kill` it before",
-        )?;
-        self.power_on(&record, &[machine], 1, limit, &events)
-    }
-
-    /// Shuts a machine down cleanly; after the limit its power is cut.
-    ///
-    /// # Errors
-    /// When there is no such machine, it is frozen, or its processes would not go.
-    pub fn stop(&self, machine: &str, limit: Duration, events: impl Fn(Event)) -> Result<()> {
-        let _lock = lock(&self.name, &events)?;
-        let record = self.record()?;
-        self.in_state(
-            &record,
-            machine,
-            &[
-                MachineState::Stopped,
-                MachineState::Starting,
-                MachineState::Running,
-            ],
-            "`thaw` it before",
-        )?;
-        events(Event::Waiting {
-            machine: Some(machine.to_owned()),
-            what: WaitFor::Shutdown,
-            limit,
-        });
-        self.with_power(&record, machine, |power| {
-            power.shut_down(limit);
-            power.off()
-        })?;
-        events(Event::MachineStopped {
-            machine: machine.to_owned(),
-        });
-        Ok(())
-    }
-
-    /// Cuts a machine's power.
-    ///
-    /// # Errors
-    /// When there is no such machine, or its processes would not go.
-    pub fn kill(&self, machine: &str) -> Result<()> {
-        let _lock = lock(&self.name, &|_| {})?;
-        self.with_power(&self.record()?, machine, |power| power.off())
-    }
-
-    /// Stops all of a machine's processes where they are, as if the machine hung.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub fn freeze(&self, machine: &str) -> Result<()> {
-        self.set_frozen(machine, true)
-    }
-
-    /// Continues a machine that was frozen.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub fn thaw(&self, machine: &str) -> Result<()> {
-        self.set_frozen(machine, false)
-    }
-
-    /// Waits until a machine's SSH server answers.
-    ///
-    /// # Errors
-    /// [`Error::NotReady`] with the end of its console.
-    pub fn wait_ready(&self, machine: &str, limit: Duration) -> Result<()> {
-        self.wait_boot(machine, None, limit)
-    }
-
-    /// Waits until a machine that was told to restart has done so, and its SSH server answers.
-    /// `before` is its [`crate::MachineStatus::pid`] of before that.
-    ///
-    /// # Errors
-    /// [`Error::NotReady`] with the end of its console.
-    pub fn wait_restarted(&self, machine: &str, before: u32, limit: Duration) -> Result<()> {
-        self.wait_boot(machine, Some(before), limit)
-    }
-
-    fn wait_boot(&self, machine: &str, before: Option<u32>, limit: Duration) -> Result<()> {
-        let record = self.record()?;
-        self.with_power(&record, machine, |power| {
-            let address = ssh::reachable(&record.topology, power.machine);
-            power.wait_ready(before, address, limit)
-        })
-    }
-
-    /// OpenSSH's client for a machine, to which the caller adds a command; strict about host keys.
-    /// A machine that this computer has no way to is reached through its own network namespace.
-    ///
-    /// # Errors
-    /// When there is no such machine, or it can't be reached because it is off.
-    pub fn ssh_command(&self, machine: &str) -> Result<Command> {
-        let record = self.record()?;
-        let described = self.find_machine(&record, machine)?;
-        let mut command = if ssh::reachable(&record.topology, described).is_some() {
-            Command::new("ssh")
-        } else {
-            let leader = layout()?.machine(&self.name, machine).leader();
-            let leader = leader.ok_or_else(|| Error::WrongState {
-                machine: machine.to_owned(),
-                state: MachineState::Stopped.as_str(),
-                remedy: "`start` it before",
-            })?;
-            let mut command = Command::new("nsenter");
-            command.arg(format!("--net=/proc/{leader}/ns/net")).args([
-                "ssh",
-                "-o",
-                "HostName=127.0.0.1",
-            ]);
-            command
-        };
-        command.arg("-F").arg(self.ssh_config()).arg(machine);
-        Ok(command)
-    }
-
     /// The last lines of a machine's console.
     pub fn console_tail(&self, machine: &str, lines: usize) -> String {
         self.places.machine(machine).console_tail(lines)
     }
 
-    fn record(&self) -> Result<Record> {
+    pub(crate) fn record(&self) -> Result<Record> {
         read_json(&self.places.record())?.ok_or_else(|| Error::NoLab {
             name: self.name.clone(),
             dir: self.places.0.clone(),
@@ -440,7 +282,7 @@ impl Lab {
     }
 
     /// Makes the computer know the lab and fit to carry it. Under [`Lock::all`].
-    fn settle(&self, topology: &Topology) -> Result<()> {
+    pub(crate) fn settle(&self, topology: &Topology) -> Result<()> {
         host::register(&self.name, &self.places.0)?;
         host::prepare_settings(topology.networks.iter().any(|n| n.nat))
     }
@@ -466,105 +308,6 @@ impl Lab {
             options.ready_limit,
             events,
         )
-    }
-
-    fn power_on(
-        &self,
-        record: &Record,
-        machines: &[&str],
-        parallel: usize,
-        limit: Duration,
-        events: &dyn Fn(Event),
-    ) -> Result<()> {
-        {
-            // A restart of the computer takes these and the bridges away, but not the disks.
-            let _all = Lock::all()?;
-            self.settle(&record.topology)?;
-        }
-        network::ensure(&record.topology, events)?;
-        each(machines, parallel, events, |name, tell: &Tell| {
-            // The receiver lives as long as the workers, so this can't fail.
-            let say = |event| drop(tell.send(event));
-            self.with_power(record, name, |power| {
-                let begin = Instant::now();
-                power.on()?;
-                say(Event::MachineStarted {
-                    machine: (*name).to_owned(),
-                });
-                say(Event::Waiting {
-                    machine: Some((*name).to_owned()),
-                    what: WaitFor::Ssh,
-                    limit,
-                });
-                let address = ssh::reachable(&record.topology, power.machine);
-                power.wait_ready(None, address, limit)?;
-                say(Event::MachineReady {
-                    machine: (*name).to_owned(),
-                    addresses: power.machine.static_addresses(),
-                    took: begin.elapsed(),
-                });
-                Ok(())
-            })
-        })
-    }
-
-    fn set_frozen(&self, machine: &str, frozen: bool) -> Result<()> {
-        let _lock = lock(&self.name, &|_| {})?;
-        let record = self.record()?;
-        self.in_state(
-            &record,
-            machine,
-            &[MachineState::Running, MachineState::Frozen],
-            "`start` it before",
-        )?;
-        layout()?.machine(&self.name, machine).freeze(frozen)
-    }
-
-    fn in_state(
-        &self,
-        record: &Record,
-        machine: &str,
-        good: &[MachineState],
-        remedy: &'static str,
-    ) -> Result<()> {
-        self.find_machine(record, machine)?;
-        let state = status::state(&layout()?.machine(&self.name, machine));
-        if good.contains(&state) {
-            Ok(())
-        } else {
-            Err(Error::WrongState {
-                machine: machine.to_owned(),
-                state: state.as_str(),
-                remedy,
-            })
-        }
-    }
-
-    fn find_machine<'a>(&self, record: &'a Record, machine: &str) -> Result<&'a LabMachine> {
-        let machines = &record.topology.machines;
-        machines
-            .iter()
-            .find(|m| m.name == machine)
-            .ok_or_else(|| Error::NoMachine {
-                lab: self.name.clone(),
-                machine: machine.to_owned(),
-                known: machines.iter().map(|m| m.name.clone()).collect(),
-            })
-    }
-
-    fn with_power<T>(
-        &self,
-        record: &Record,
-        machine: &str,
-        act: impl FnOnce(&Power<'_>) -> Result<T>,
-    ) -> Result<T> {
-        act(&Power {
-            lab: &self.name,
-            machine: self.find_machine(record, machine)?,
-            places: self.places.machine(machine),
-            image: &record.image,
-            layout: &layout()?,
-        })
     }
 
     /// Removes everything, the record last.
@@ -616,11 +359,11 @@ impl Lab {
     }
 }
 
-fn layout() -> Result<Layout> {
+pub(crate) fn layout() -> Result<Layout> {
     Layout::detect().ok_or_else(|| Error::Unable(preflight()))
 }
 
-fn lock(name: &str, events: &impl Fn(Event)) -> Result<Lock> {
+pub(crate) fn lock(name: &str, events: &impl Fn(Event)) -> Result<Lock> {
     Lock::lab(name, |limit| {
         events(Event::Waiting {
             machine: None,

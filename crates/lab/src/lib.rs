@@ -25,6 +25,7 @@ mod event;
 mod host;
 mod image;
 mod lab;
+mod machines;
 mod network;
 mod parallel;
 mod power;
