@@ -5,7 +5,7 @@ use crate::node::{self, Wanted};
 use crate::object::{self, Difference};
 use crate::rest::{Patch, Rest};
 use crate::status::{self, ClusterStatus};
-use crate::wait::{Clock, Listener, Look, Progress, until};
+use crate::wait::{Clock, Listener, Look, Progress, Wait};
 use crate::{Error, connect, rollout};
 use bramble_machine::Verb;
 use bramble_machine::api::ApiResource;
@@ -209,13 +209,21 @@ impl Api {
         }
         for (id, path) in &leaving {
             let rest = &self.rest;
-            let outcome = until(clock, &mut on, async || {
-                Ok(match rest.get(path).await? {
-                    None => Look::Done(()),
-                    Some(object) => Look::Not(format!("{id} to be gone{}", finalizers(&object))),
-                })
-            });
-            outcome.await?;
+            let mut wait = Wait::new(clock, &mut on);
+            let outcome = loop {
+                let look = async {
+                    Ok(match rest.get(path).await? {
+                        None => Look::Done(()),
+                        Some(object) => {
+                            Look::Not(format!("{id} to be gone{}", finalizers(&object)))
+                        }
+                    })
+                };
+                if let Some(end) = wait.judge(look.await).await.transpose() {
+                    break end;
+                }
+            };
+            outcome?;
             on(Progress::Changed { id: id.clone() });
         }
         removed.extend(leaving.into_iter().map(|(id, _)| id));
@@ -274,23 +282,28 @@ impl Api {
         mut on: impl FnMut(Progress) + Send,
     ) -> Result<(), Error> {
         let rest = &self.rest;
-        let outcome = until(Clock::new(limit), &mut on, async || {
-            let failing: Vec<String> = status::checks(rest)
-                .await?
-                .into_iter()
-                .filter(|check| !check.ok)
-                .map(|check| check.name)
-                .collect();
-            Ok(if failing.is_empty() {
-                Look::Done(())
-            } else {
-                Look::Not(format!(
-                    "the API server is not ready: {}",
-                    failing.join(", ")
-                ))
-            })
-        });
-        outcome.await
+        let mut wait = Wait::new(Clock::new(limit), &mut on);
+        loop {
+            let look = async {
+                let failing: Vec<String> = status::checks(rest)
+                    .await?
+                    .into_iter()
+                    .filter(|check| !check.ok)
+                    .map(|check| check.name)
+                    .collect();
+                Ok(if failing.is_empty() {
+                    Look::Done(())
+                } else {
+                    Look::Not(format!(
+                        "the API server is not ready: {}",
+                        failing.join(", ")
+                    ))
+                })
+            };
+            if let Some(end) = wait.judge(look.await).await.transpose() {
+                break end;
+            }
+        }
     }
 
     /// Waits until a node is in the cluster and ready.
@@ -380,16 +393,21 @@ impl Api {
     async fn wait_node(&self, name: &str, clock: Clock, on: Listener<'_>) -> Result<(), Error> {
         let path = node::path(name);
         let rest = &self.rest;
-        let outcome = until(clock, on, async || {
-            Ok(match rest.get(&path).await? {
-                None => Look::Not(format!("node {name} to join the cluster")),
-                Some(node) => match node::readiness(&node) {
-                    Ok(()) => Look::Done(()),
-                    Err(why) => Look::Not(format!("node {name} to be ready: {why}")),
-                },
-            })
-        });
-        outcome.await
+        let mut wait = Wait::new(clock, on);
+        loop {
+            let look = async {
+                Ok(match rest.get(&path).await? {
+                    None => Look::Not(format!("node {name} to join the cluster")),
+                    Some(node) => match node::readiness(&node) {
+                        Ok(()) => Look::Done(()),
+                        Err(why) => Look::Not(format!("node {name} to be ready: {why}")),
+                    },
+                })
+            };
+            if let Some(end) = wait.judge(look.await).await.transpose() {
+                break end;
+            }
+        }
     }
 
     async fn apply_node(
@@ -401,13 +419,19 @@ impl Api {
     ) -> Result<bool, Error> {
         let path = node::path(name);
         let rest = &self.rest;
-        let joined = until(clock, on, async || {
-            Ok(match rest.get(&path).await? {
-                None => Look::Not(format!("node {name} to join the cluster")),
-                Some(_) => Look::Done(()),
-            })
-        });
-        joined.await?;
+        let mut wait = Wait::new(clock, on);
+        let joined = loop {
+            let look = async {
+                Ok(match rest.get(&path).await? {
+                    None => Look::Not(format!("node {name} to join the cluster")),
+                    Some(_) => Look::Done(()),
+                })
+            };
+            if let Some(end) = wait.judge(look.await).await.transpose() {
+                break end;
+            }
+        };
+        joined?;
         self.write_node(&step.name, name, &wanted(step, name)).await
     }
 

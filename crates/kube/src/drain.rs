@@ -4,7 +4,7 @@ use crate::Error;
 use crate::api::Api;
 use crate::pods;
 use crate::rest::{escaped, refused};
-use crate::wait::{Clock, Look, Progress, until};
+use crate::wait::{Clock, Look, Progress, Wait};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -74,38 +74,44 @@ impl Api {
         }
         let mut gone: Vec<String> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
-        let outcome = until(Clock::new(options.limit), &mut on, async || {
-            let left = self.movable(name).await?;
-            let names: Vec<String> = left.iter().map(place).collect();
-            for pod in &seen {
-                if !names.contains(pod) && !gone.contains(pod) {
-                    gone.push(pod.clone());
+        let mut wait = Wait::new(Clock::new(options.limit), &mut on);
+        let outcome = loop {
+            let look = async {
+                let left = self.movable(name).await?;
+                let names: Vec<String> = left.iter().map(place).collect();
+                for pod in &seen {
+                    if !names.contains(pod) && !gone.contains(pod) {
+                        gone.push(pod.clone());
+                    }
                 }
+                if left.is_empty() {
+                    return Ok(Look::Done(()));
+                }
+                let mut reasons = Vec::new();
+                for pod in &left {
+                    let place = place(pod);
+                    if !seen.contains(&place) {
+                        seen.push(place.clone());
+                    }
+                    if pod.pointer("/metadata/deletionTimestamp").is_some() {
+                        reasons.push(format!("{place} ends"));
+                        continue;
+                    }
+                    match self.evict(pod, options.grace).await? {
+                        Outcome::Accepted => reasons.push(format!("{place} ends")),
+                        Outcome::Later(why) => reasons.push(format!("{place}: {why}")),
+                    }
+                }
+                Ok(Look::Not(format!(
+                    "node {name} to be empty: {}",
+                    reasons.join("; ")
+                )))
+            };
+            if let Some(end) = wait.judge(look.await).await.transpose() {
+                break end;
             }
-            if left.is_empty() {
-                return Ok(Look::Done(()));
-            }
-            let mut reasons = Vec::new();
-            for pod in &left {
-                let place = place(pod);
-                if !seen.contains(&place) {
-                    seen.push(place.clone());
-                }
-                if pod.pointer("/metadata/deletionTimestamp").is_some() {
-                    reasons.push(format!("{place} ends"));
-                    continue;
-                }
-                match self.evict(pod, options.grace).await? {
-                    Outcome::Accepted => reasons.push(format!("{place} ends")),
-                    Outcome::Later(why) => reasons.push(format!("{place}: {why}")),
-                }
-            }
-            Ok(Look::Not(format!(
-                "node {name} to be empty: {}",
-                reasons.join("; ")
-            )))
-        });
-        outcome.await?;
+        };
+        outcome?;
         Ok(gone)
     }
 

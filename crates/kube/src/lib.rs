@@ -10,6 +10,8 @@
 //! Objects travel as plain JSON and kinds are looked up by discovery, so one build serves every
 //! server version since 1.20. The binary chooses the version feature of `k8s-openapi`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 mod api;
 mod connect;
 mod drain;

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::inventory::Key;
 use crate::rest::{Patch, Rest, escaped};
 use crate::show;
-use crate::wait::{Clock, Listener, Look, until};
+use crate::wait::{Clock, Listener, Look, Wait};
 use serde_json::Value;
 
 /// Name under which Bramble owns fields.
@@ -280,42 +280,47 @@ pub(crate) async fn apply(
     clock: Clock,
     on: Listener<'_>,
 ) -> Result<bool, Error> {
-    let outcome = until(clock, on, async || {
-        let Some(target) = locate(rest, id, manifest).await? else {
-            return if clock.left().is_zero() {
-                Err(unknown(id, manifest))
-            } else {
-                Ok(Look::Not(format!(
-                    "{id}: the server does not know this kind yet"
-                )))
+    let mut wait = Wait::new(clock, on);
+    loop {
+        let look = async {
+            let Some(target) = locate(rest, id, manifest).await? else {
+                return if clock.left().is_zero() {
+                    Err(unknown(id, manifest))
+                } else {
+                    Ok(Look::Not(format!(
+                        "{id}: the server does not know this kind yet"
+                    )))
+                };
             };
+            match plan(rest, id, &target).await? {
+                Difference::Same => return Ok(Look::Done(false)),
+                Difference::Create { summary, .. } if summary != "create" => {
+                    return Ok(Look::Not(format!(
+                        "{id}: the old one is still being deleted"
+                    )));
+                }
+                Difference::Create { .. } | Difference::Update { .. } => {}
+            }
+            let answer = rest
+                .patch(&apply_path(&target, false), Patch::Apply, &target.manifest)
+                .await;
+            match answer.map_err(|error| named(id, error)) {
+                Ok(_) => Ok(Look::Done(true)),
+                Err(Error::Refused { code, message, .. })
+                    if code == 409
+                        || code == 403
+                            && (message.contains("being terminated")
+                                || message.contains("error looking up service account")) =>
+                {
+                    Ok(Look::Not(format!("{id}: {message}")))
+                }
+                Err(error) => Err(error),
+            }
         };
-        match plan(rest, id, &target).await? {
-            Difference::Same => return Ok(Look::Done(false)),
-            Difference::Create { summary, .. } if summary != "create" => {
-                return Ok(Look::Not(format!(
-                    "{id}: the old one is still being deleted"
-                )));
-            }
-            Difference::Create { .. } | Difference::Update { .. } => {}
+        if let Some(end) = wait.judge(look.await).await.transpose() {
+            break end;
         }
-        let answer = rest
-            .patch(&apply_path(&target, false), Patch::Apply, &target.manifest)
-            .await;
-        match answer.map_err(|error| named(id, error)) {
-            Ok(_) => Ok(Look::Done(true)),
-            Err(Error::Refused { code, message, .. })
-                if code == 409
-                    || code == 403
-                        && (message.contains("being terminated")
-                            || message.contains("error looking up service account")) =>
-            {
-                Ok(Look::Not(format!("{id}: {message}")))
-            }
-            Err(error) => Err(error),
-        }
-    });
-    outcome.await
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::pods;
 use crate::rest::{Rest, escaped};
-use crate::wait::{Clock, Listener, Look, until};
+use crate::wait::{Clock, Listener, Look, Wait};
 use serde_json::Value;
 
 /// Pods named in a message.
@@ -176,35 +176,41 @@ pub(crate) async fn wait(
     clock: Clock,
     on: Listener<'_>,
 ) -> Result<(), Error> {
-    let outcome = until(clock, on, async || {
-        let Some(object) = rest.get(path).await? else {
-            return Err(Error::Failed {
-                id: id.into(),
-                what: "it was deleted while it was being rolled out".into(),
-                log: Vec::new(),
-            });
-        };
-        match state(&object) {
-            State::Done => Ok(Look::Done(())),
-            State::Failed(what) => Err(Error::Failed {
-                id: id.into(),
-                what,
-                log: Vec::new(),
-            }),
-            State::Going(what) => {
-                let mut text = format!("{id}: {what}");
-                let reasons = reasons(&laggards(rest, &object).await?);
-                for reason in reasons.iter().take(NAMED) {
-                    text.push_str(&format!("; {reason}"));
+    let mut wait = Wait::new(clock, on);
+    let outcome = loop {
+        let look = async {
+            let Some(object) = rest.get(path).await? else {
+                return Err(Error::Failed {
+                    id: id.into(),
+                    what: "it was deleted while it was being rolled out".into(),
+                    log: Vec::new(),
+                });
+            };
+            match state(&object) {
+                State::Done => Ok(Look::Done(())),
+                State::Failed(what) => Err(Error::Failed {
+                    id: id.into(),
+                    what,
+                    log: Vec::new(),
+                }),
+                State::Going(what) => {
+                    let mut text = format!("{id}: {what}");
+                    let reasons = reasons(&laggards(rest, &object).await?);
+                    for reason in reasons.iter().take(NAMED) {
+                        text.push_str(&format!("; {reason}"));
+                    }
+                    if reasons.len() > NAMED {
+                        text.push_str(&format!("; and {} more", reasons.len() - NAMED));
+                    }
+                    Ok(Look::Not(text))
                 }
-                if reasons.len() > NAMED {
-                    text.push_str(&format!("; and {} more", reasons.len() - NAMED));
-                }
-                Ok(Look::Not(text))
             }
+        };
+        if let Some(end) = wait.judge(look.await).await.transpose() {
+            break end;
         }
-    });
-    match outcome.await {
+    };
+    match outcome {
         Err(Error::Expired { what, limit, .. }) => Err(Error::Expired {
             what,
             limit,

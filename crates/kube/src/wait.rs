@@ -56,10 +56,6 @@ impl Clock {
         }
     }
 
-    pub(crate) fn limit(&self) -> Duration {
-        self.limit
-    }
-
     pub(crate) fn left(&self) -> Duration {
         self.limit.saturating_sub(self.start.elapsed())
     }
@@ -73,44 +69,58 @@ pub(crate) enum Look<T> {
     Not(String),
 }
 
-/// Looks until it is there or the time is over. Passing errors of the server count as "not yet".
-pub(crate) async fn until<T>(
+/// A wait under way: `loop { if let Some(it) = wait.judge(look().await).await? { break it } }`.
+/// Passing errors of the server count as "not yet".
+pub(crate) struct Wait<'a> {
     clock: Clock,
-    on: Listener<'_>,
-    mut look: impl AsyncFnMut() -> Result<Look<T>, Error>,
-) -> Result<T, Error> {
-    let begin = Instant::now();
-    let mut said: Option<(Instant, String)> = None;
-    loop {
-        let what = match look().await {
-            Ok(Look::Done(value)) => return Ok(value),
+    on: Listener<'a>,
+    begin: Instant,
+    said: Option<(Instant, String)>,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn new(clock: Clock, on: Listener<'a>) -> Self {
+        Self {
+            clock,
+            on,
+            begin: Instant::now(),
+            said: None,
+        }
+    }
+
+    /// Gives what the look found. Otherwise says what is waited for and pauses, or ends with an
+    /// error if the time is over.
+    pub(crate) async fn judge<T>(
+        &mut self,
+        look: Result<Look<T>, Error>,
+    ) -> Result<Option<T>, Error> {
+        let over = self.clock.left().is_zero();
+        let what = match look {
+            Ok(Look::Done(value)) => return Ok(Some(value)),
             Ok(Look::Not(what)) => what,
-            Err(error) if error.is_passing() => {
-                if clock.left().is_zero() {
-                    return Err(error);
-                }
-                error.to_string()
-            }
+            Err(error) if error.is_passing() && !over => error.to_string(),
             Err(error) => return Err(error),
         };
-        if clock.left().is_zero() {
+        if over {
             return Err(Error::Expired {
                 what,
-                limit: clock.limit,
+                limit: self.clock.limit,
                 log: Vec::new(),
             });
         }
-        if said
+        let new = self
+            .said
             .as_ref()
-            .is_none_or(|(at, text)| *text != what || at.elapsed() >= REPEAT)
-        {
-            on(Progress::Waiting {
+            .is_none_or(|(at, text)| *text != what || at.elapsed() >= REPEAT);
+        if new {
+            (self.on)(Progress::Waiting {
                 what: what.clone(),
-                since: begin.elapsed(),
-                limit: clock.limit,
+                since: self.begin.elapsed(),
+                limit: self.clock.limit,
             });
-            said = Some((Instant::now(), what));
+            self.said = Some((Instant::now(), what));
         }
-        tokio::time::sleep(PAUSE.min(clock.left())).await;
+        tokio::time::sleep(PAUSE.min(self.clock.left())).await;
+        Ok(None)
     }
 }
