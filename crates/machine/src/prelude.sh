@@ -3,7 +3,13 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/b
 B=/var/lib/bramble
 # One program at a time: a run whose controller died may still be at work.
 prepare() {
-	[ -d $B/originals ] || mkdir -p $B/originals
+	if [ ! -d $B/originals ]; then
+		mkdir -p $B/originals
+		# The account files' backups change with every user that a package makes.
+		for a in passwd group shadow gshadow; do
+			[ ! -e /etc/$a- ] || cp -a /etc/$a- $B/originals/$a.backup
+		done
+	fi
 	chmod 0700 $B
 	mkdir -p /run/bramble
 	exec 9>>/run/bramble/step.lock

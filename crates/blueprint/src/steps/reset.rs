@@ -8,7 +8,9 @@ pub(super) fn program() -> &'static str {
 
 /// Notes what the kernel's tables were before the first node component ran.
 pub(super) fn baseline() -> &'static str {
-    "[ -e $B/nft.before ] || { nft list tables 2>/dev/null | sort >$B/nft.new; mv $B/nft.new $B/nft.before; }\n\
+    "[ -e $B/nft.before ] || [ -e /lib/modules ] || : >$B/modules.absent\n\
+     [ -e $B/nft.before ] || systemctl is-active -q network-online.target || : >$B/online.inactive\n\
+     [ -e $B/nft.before ] || { nft list tables 2>/dev/null | sort >$B/nft.new; mv $B/nft.new $B/nft.before; }\n\
      [ -e $B/sysctl.before ] || { for v in vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.conf.all.route_localnet; do \
      printf '%s=%s\\n' \"$v\" \"$(sysctl -n $v)\"; done >$B/sysctl.new; mv $B/sysctl.new $B/sysctl.before; }"
 }

@@ -61,4 +61,7 @@ rmdir /usr/libexec 2>/dev/null || :
 for g in /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods /sys/fs/cgroup/kubepods.slice /sys/fs/cgroup/*/kubepods.slice; do
 	[ ! -d "$g" ] || find "$g" -depth -type d -exec rmdir {} \; 2>/dev/null || :
 done
-rm -f /var/lib/bramble/nft.before /var/lib/bramble/sysctl.before
+# The kubelet makes it for kube-proxy's volume where there is none.
+[ ! -e /var/lib/bramble/modules.absent ] || rmdir /usr/lib/modules 2>/dev/null || :
+[ ! -e /var/lib/bramble/online.inactive ] || systemctl stop network-online.target 2>/dev/null || :
+rm -f /var/lib/bramble/modules.absent /var/lib/bramble/online.inactive /var/lib/bramble/nft.before /var/lib/bramble/sysctl.before

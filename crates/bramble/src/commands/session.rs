@@ -193,11 +193,14 @@ async fn towards(
         }
     }
     if scope.machines.is_empty() {
-        let steps: Vec<_> =
+        let mut steps: Vec<_> =
             blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
-        let changes = place.plan(&look.sessions, &steps).await.map_err(|error| {
+        let silent = |error: bramble_engine::api::ApiError| {
             CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
-        })?;
+        };
+        let retired = place.retired(&look.sessions, &blueprint.api).await.map_err(silent)?;
+        steps.extend(retired.into_iter().filter(|s| scope.includes(&s.name)));
+        let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
         let mut changes = changes.map(Vec::into_iter);
         out.api = steps
             .into_iter()
