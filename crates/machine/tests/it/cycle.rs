@@ -245,6 +245,12 @@ impl<'a> Case<'a> {
         for (before, after) in places {
             // Finished by the next run.
             let change = due(machine, self.resource);
+            let rare = ["useradd", "usermod", "mount"]
+                .into_iter()
+                .find(|c| before.starts_with(c));
+            if rare.is_some_and(|c| !change.apply.as_str().contains(c)) {
+                continue;
+            }
             let said = carry_out(machine, &id, &change, before, after);
             if said.last() != Some(&Said::End) {
                 apply(machine, self.resource);

@@ -57,17 +57,15 @@ impl Machine {
             .prefix("bramble-machine-")
             .tempdir()
             .expect("a temporary folder");
-        for name in [
-            "prepared", "work0", "first", "upper", "work", "merged", "before",
-        ] {
-            std::fs::create_dir(dir.path().join(name)).expect("a folder");
-        }
         let d = dir.path().display();
         let base = base.display();
         let script = format!(
             r#"set -e
-cd {d}
 mount --make-rprivate /
+# In memory: the programs write everything through to the disk, which here would only cost time.
+mount -t tmpfs tmpfs {d}
+cd {d}
+mkdir prepared work0 first upper work merged before
 mount -t overlay overlay -o lowerdir={base},upperdir=prepared,workdir=work0 first
 mount -t proc proc first/proc
 chroot first sh -es <<'PREPARE' >&2
@@ -152,7 +150,7 @@ read -r _ || :
 
     /// All that was written since the beginning, with times: to see that nothing is.
     pub fn written(&self) -> BTreeMap<PathBuf, Entry> {
-        let upper = self.dir.path().join("upper");
+        let upper = self.view("upper");
         let mut all = BTreeMap::new();
         walk(&upper, Path::new(""), &mut |path| {
             if let Some(entry) = entry(&upper.join(path)) {
@@ -164,7 +162,7 @@ read -r _ || :
 
     /// Paths that are not as they were at the beginning, with what differs.
     pub fn differences(&self) -> Vec<String> {
-        let upper = self.dir.path().join("upper");
+        let upper = self.view("upper");
         let (before, now) = (self.view("before"), self.view("merged"));
         let mut paths = std::collections::BTreeSet::new();
         walk(&upper, Path::new(""), &mut |path| {
