@@ -576,7 +576,14 @@ async fn plan_object(rest: &Rest, id: String, manifest: &Value) -> Result<Option
         ),
         Some(target) => match object::plan(rest, &id, &target).await? {
             Difference::Same => return Ok(None),
-            Difference::Create { summary, diff } => (Verb::Create, summary, diff),
+            Difference::Create { leaving, diff } => {
+                let when = if leaving {
+                    "create again once the old one is deleted"
+                } else {
+                    "create"
+                };
+                (Verb::Create, when.to_owned(), diff)
+            }
             Difference::Update { summary, diff } => (Verb::Update, summary, diff),
         },
     };

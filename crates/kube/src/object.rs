@@ -22,8 +22,8 @@ pub(crate) struct Target {
 pub(crate) enum Difference {
     /// Not at all.
     Same,
-    /// It is not there.
-    Create { summary: String, diff: String },
+    /// It is not there; `leaving`: an old one is still being deleted.
+    Create { leaving: bool, diff: String },
     /// It is there but differs.
     Update { summary: String, diff: String },
 }
@@ -80,7 +80,44 @@ fn clean(id: &str, manifest: &Value) -> Result<Value, Error> {
             metadata.remove(name);
         }
     }
+    name_protocols(&mut manifest);
     Ok(manifest)
+}
+
+/// Names the protocol of ports where it is left to the default: servers before 1.21 refuse to
+/// apply such a list, as the protocol is part of its key.
+fn name_protocols(manifest: &mut Value) {
+    let text = |key: &str| manifest.get(key).and_then(Value::as_str).unwrap_or("");
+    let built_in =
+        matches!(text("apiVersion"), "v1" | "apps/v1") || text("apiVersion").starts_with("batch/");
+    if !built_in {
+        return;
+    }
+    if text("kind") == "Service"
+        && let Some(Value::Array(ports)) = manifest.pointer_mut("/spec/ports")
+    {
+        ports.iter_mut().for_each(name_protocol);
+    }
+    for spec in [
+        "/spec",
+        "/spec/template/spec",
+        "/spec/jobTemplate/spec/template/spec",
+    ] {
+        for list in ["containers", "initContainers"] {
+            let containers = manifest.pointer_mut(&format!("{spec}/{list}"));
+            let containers = containers.and_then(Value::as_array_mut);
+            for container in containers.into_iter().flatten() {
+                let ports = container.get_mut("ports").and_then(Value::as_array_mut);
+                ports.into_iter().flatten().for_each(name_protocol);
+            }
+        }
+    }
+}
+
+fn name_protocol(port: &mut Value) {
+    if let Some(port) = port.as_object_mut() {
+        port.entry("protocol").or_insert_with(|| "TCP".into());
+    }
 }
 
 /// Which object a manifest is, without asking the server.
@@ -171,11 +208,7 @@ pub(crate) async fn plan(rest: &Rest, id: &str, target: &Target) -> Result<Diffe
         .is_some_and(|o| o.pointer("/metadata/deletionTimestamp").is_some());
     let Some(live) = live.filter(|_| !leaving) else {
         let create = Difference::Create {
-            summary: if leaving {
-                "create again once the old one is deleted".into()
-            } else {
-                "create".into()
-            },
+            leaving,
             diff: show::difference(&Value::Null, &target.manifest),
         };
         // A dry run finds mistakes before anything is changed. Its other objections (a namespace
@@ -257,8 +290,8 @@ fn named(id: &str, error: Error) -> Error {
                 .to_owned();
             Error::Manifest {
                 id: id.into(),
-                what: format!("the server does not know a field of it: {what}"),
-                hint: "take the field out, or use a version of the object that this server has"
+                what: format!("the server can't make sense of it: {what}"),
+                hint: "correct the field, or use a version of the object that this server has"
                     .into(),
             }
         }
@@ -294,7 +327,7 @@ pub(crate) async fn apply(
             };
             match plan(rest, id, &target).await? {
                 Difference::Same => return Ok(Look::Done(false)),
-                Difference::Create { summary, .. } if summary != "create" => {
+                Difference::Create { leaving: true, .. } => {
                     return Ok(Look::Not(format!(
                         "{id}: the old one is still being deleted"
                     )));
@@ -313,6 +346,16 @@ pub(crate) async fn apply(
                                 || message.contains("error looking up service account")) =>
                 {
                     Ok(Look::Not(format!("{id}: {message}")))
+                }
+                // No such namespace, or no such kind any more: only then another look helps.
+                Err(error @ Error::Refused { code: 404, .. }) => {
+                    let key = key(id, manifest)?;
+                    rest.forget_kinds(&key.api_version);
+                    match path(rest, &key).await? {
+                        Some(_) => Err(error),
+                        None if clock.left().is_zero() => Err(unknown(id, manifest)),
+                        None => Ok(Look::Not(format!("{id}: its kind was just deleted"))),
+                    }
                 }
                 Err(error) => Err(error),
             }
@@ -344,6 +387,21 @@ mod tests {
         }
         let rbac = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:a"}});
         assert_eq!(key("x", &rbac).unwrap().name, "system:a");
+    }
+
+    #[test]
+    fn protocols_of_ports_are_named() {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
+            "spec": {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 80}]}});
+        let ports = clean("x", &service).unwrap()["spec"]["ports"].clone();
+        assert_eq!(ports[0]["protocol"], "UDP");
+        assert_eq!(ports[1]["protocol"], "TCP");
+        let set = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a"},
+            "spec": {"template": {"spec": {"containers": [{"ports": [{"containerPort": 80}]}]}}}});
+        assert_eq!(
+            clean("x", &set).unwrap()["spec"]["template"]["spec"]["containers"][0]["ports"],
+            json!([{"containerPort": 80, "protocol": "TCP"}])
+        );
     }
 
     #[test]

@@ -207,6 +207,14 @@ impl Rest {
         Ok(none_if_missing(answer)?.is_some())
     }
 
+    /// Drops what was learned about a version of a group: a definition may have been deleted.
+    pub(crate) fn forget_kinds(&self, api_version: &str) {
+        self.kinds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(api_version);
+    }
+
     /// How the server serves a kind; `None` where it doesn't (yet).
     pub(crate) async fn kind(&self, api_version: &str, kind: &str) -> Result<Option<Kind>, Error> {
         let known = self
