@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// An archive unpacked into a folder. Which one was unpacked is written down beside the journal, and
-/// the list of its files, so that exactly those are removed again.
+/// the list of its files with what their inodes were: so a file that was changed or lost is noticed
+/// without reading any, and exactly those files are removed again. A file that was there before is
+/// kept and comes back.
 #[derive(Debug, Clone)]
 pub struct Archive {
     /// Name, unique on a machine.
@@ -65,6 +67,15 @@ impl Archive {
     fn note(&self) -> String {
         format!("{HOME}/archive.{}", self.name)
     }
+
+    /// Succeeds if the unpacked files are as they were right after they were unpacked.
+    fn look(&self) -> Script {
+        let note = self.note();
+        let mut script = variables(&note, &self.folder);
+        script.extend(&Script::of(STAMP));
+        script.line("[ ! -e \"$N.stamps\" ] || archive_stamp | cmp -s - \"$N.stamps\"");
+        script
+    }
 }
 
 impl Resource for Archive {
@@ -73,33 +84,33 @@ impl Resource for Archive {
     }
 
     fn wants(&self, _seen: &Observation) -> Vec<Query> {
-        vec![Query::Content(self.note())]
+        vec![
+            Query::Content(self.note()),
+            Query::Command(self.look().as_str().to_owned()),
+        ]
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
         let note = self.note();
         let unpacked = seen.content(&note).map(str::trim);
-        if unpacked == Some(self.sha256.as_str()) && !seen.journal.pending(&self.id()) {
+        let look = self.look();
+        let intact = seen.printed(look.as_str()).is_none_or(|p| p.exit == 0);
+        let same = unpacked == Some(self.sha256.as_str());
+        if same && intact && !seen.journal.pending(&self.id()) {
             return Ok(None);
         }
-        let (staged, list) = (
-            format!("{HOME}/blobs/{}", self.sha256),
-            format!("{note}.files"),
-        );
-        let folder = word(&self.folder);
-        let strip = format!("--strip-components={}", self.strip);
-        let members = words(&self.members);
-        let mut apply = Script::of(format!("mkdir -p {folder}"));
-        // The list holds what this archive brings, and is there before the first file is.
+        let staged = format!("{HOME}/blobs/{}", self.sha256);
+        let mut apply = variables(&note, &self.folder);
+        apply.line(format!("S={staged}"));
         apply.line(format!(
-            "tar -tzf {staged} {members} --show-transformed-names {strip} | grep -v '/$' | sed 's|^\\./||' >> {list}"
+            "set -- --strip-components={} {}",
+            self.strip,
+            words(&self.members)
         ));
-        apply.line(format!("sort -u -o {list} {list} && sync {list}"));
+        apply.extend(&Script::of(STAMP));
+        apply.extend(&Script::of(include_str!("archive.sh")));
         apply.line(format!(
-            "tar -xzf {staged} -C {folder} --no-same-owner {strip} {members}"
-        ));
-        apply.line(format!(
-            "printf '%s\\n' {} > {note}\nrm -f {staged}",
+            "printf '%s\\n' {} >\"$N\"\nrm -f \"$S\"",
             self.sha256
         ));
         let verb = if unpacked.is_some() {
@@ -107,10 +118,13 @@ impl Resource for Archive {
         } else {
             Verb::Create
         };
-        let summary = format!(
+        let mut summary = format!(
             "{} {} from the bundle into {}",
             self.name, self.version, self.folder
         );
+        if same && !intact {
+            summary.push_str(": its files were changed");
+        }
         let undo = super::Undo::Archive(Undo {
             name: self.name.clone(),
             folder: self.folder.clone(),
@@ -126,6 +140,30 @@ impl Resource for Archive {
     }
 }
 
+/// Size, inode and time of change of the files of an archive.
+const STAMP: &str = r#"archive_stamp() {
+	(cd "$D" && xargs -0 -r -a "$N.last" ls -dlinc --time-style=full-iso -- 2>/dev/null) || :
+}
+"#;
+
+/// Removes what an archive brought, and gives back what stood in its place.
+const REMOVE: &str = r#"if [ -e "$N.files" ]; then
+	while IFS= read -r f; do
+		n=$(printf %s "$D/$f" | sha256sum | cut -c1-32)
+		if there "$B/originals/$n"; then restore "$D/$f" "$n"; else rm -f -- "$D/$f"; fi
+	done <"$N.files"
+fi
+if [ -e "$N.folders" ]; then
+	while IFS= read -r f; do rmdir -- "$f" 2>/dev/null || :; done <"$N.folders"
+fi
+rm -f "$N" "$N.files" "$N.folders" "$N.stamps" "$N.last" "$N.new" "$N.inner"
+"#;
+
+fn variables(note: &str, folder: &str) -> Script {
+    let folder = folder.trim_end_matches('/');
+    Script::of(format!("N={} D={}", word(note), word(folder)))
+}
+
 /// How an archive is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
@@ -137,13 +175,9 @@ pub struct Undo {
 
 impl Undo {
     pub(super) fn script(&self) -> Script {
-        let list = word(format!("{HOME}/archive.{}.files", self.name));
-        let note = word(format!("{HOME}/archive.{}", self.name));
-        let folder = word(&self.folder);
-        Script::of(format!(
-            "if [ -e {list} ]; then while IFS= read -r f; do rm -f -- {folder}/\"$f\"; done < {list}; fi\n\
-             rmdir -p {folder} 2>/dev/null || :\nrm -f {list} {note}"
-        ))
+        let mut script = variables(&format!("{HOME}/archive.{}", self.name), &self.folder);
+        script.extend(&Script::of(REMOVE));
+        script
     }
 
     pub(super) fn summary(&self) -> String {

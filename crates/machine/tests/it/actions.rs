@@ -44,7 +44,7 @@ fn an_action_runs_until_its_check_holds() {
 #[test]
 fn an_archive_of_the_bundle_takes_its_files_back() {
     let Some(m) = Machine::new(
-        "mkdir -p /usr/local/bin; echo mine > /usr/local/bin/mine; cd /srv; mkdir -p x/bin; echo a > x/bin/a; echo b > x/bin/b; tar -czf x.tgz x; rm -r x",
+        "cd /srv; echo old > /usr/local/bin/b; touch -d 2001-01-01 /usr/local/bin/b; mkdir -p x/bin; echo a > x/bin/a; echo b > x/bin/b; mkdir x/bin/c; echo d > 'x/bin/c/d e'; tar -czf x.tgz x; rm -r x",
     ) else {
         return;
     };
@@ -56,13 +56,46 @@ fn an_archive_of_the_bundle_takes_its_files_back() {
     let upload = due(&m, &archive).uploads[0].to.clone();
     let put = format!("mkdir -p /var/lib/bramble/blobs; cp /srv/x.tgz {upload}");
     m.hand(&put);
-    // Cut off after half of the files were written.
+    // Cut off when the files were written.
     let change = due(&m, &archive);
-    carry_out(&m, &archive.id(), &change, "printf() { exit 9; }", "");
+    carry_out(
+        &m,
+        &archive.id(),
+        &change,
+        "tar() { command tar \"$@\"; [ \"$1\" = -tzf ] || exit 9; }",
+        "",
+    );
     m.hand(&put);
     apply(&m, &archive);
     assert!(plan(&m, &archive).expect("a plan").is_none());
     assert_eq!(m.hand("cat /usr/local/bin/a /usr/local/bin/b"), "a\nb\n");
+    // Drift: changed in place, or lost.
+    for hand in ["echo bad > /usr/local/bin/a", "rm /usr/local/bin/b"] {
+        m.hand(hand);
+        let says = due(&m, &archive).summary;
+        assert_eq!(
+            says,
+            "x v1 from the bundle into /usr/local/bin: its files were changed"
+        );
+        m.hand(&put);
+        apply(&m, &archive);
+        assert!(plan(&m, &archive).expect("a plan").is_none());
+        assert_eq!(
+            m.hand("cat /usr/local/bin/a /usr/local/bin/b /usr/local/bin/c/*"),
+            "a\nb\nd\n"
+        );
+    }
+    undo_all(&m);
+    assert_eq!(m.differences(), [] as [String; 0]);
+    // Into a folder of its own.
+    m.hand(&put);
+    let own = archive
+        .clone()
+        .into_folder("/opt/x/y")
+        .members(vec!["x/bin/a".into()]);
+    apply(&m, &own);
+    assert!(plan(&m, &own).expect("a plan").is_none());
+    assert_eq!(m.hand("find /opt -type f"), "/opt/x/y/a\n");
     undo_all(&m);
     assert_eq!(m.differences(), [] as [String; 0]);
 }
