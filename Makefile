@@ -1,0 +1,38 @@
+# Everything that a newcomer needs: `make help`.
+
+BRAMBLE := target/release/bramble
+FILE    := examples/lab.yaml
+BUNDLE  := /var/cache/bramble/bundles/debian-v1.20.2
+
+.PHONY: help up test down build bench check install
+
+help: ## Show this help
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+up: ## Set up, build, start the lab, bring a real cluster up in it (root, Debian 12)
+	@scripts/setup.sh
+	@$(MAKE) --no-print-directory build
+	@scripts/try.sh up $(BRAMBLE) $(FILE)
+
+test: ## Run everything, whole-system tests included (root, Debian 12)
+	@scripts/setup.sh --test
+	@scripts/test.sh
+
+down: ## Take the cluster and its lab away
+	@scripts/try.sh down $(BRAMBLE) $(FILE)
+
+build: ## Build the program (release, target/release/bramble)
+	@. scripts/rust.sh && cargo build --release --locked -p bramble
+
+check: ## Format, lints, shell scripts
+	@scripts/check.sh
+
+bench: ## Measure against other tools, side by side (root; about 30 minutes)
+	@scripts/setup.sh --test
+	@bench/run
+
+install: build ## Install the program, completions and man pages below /usr/local
+	install -D $(BRAMBLE) /usr/local/bin/bramble
+	mkdir -p /usr/local/share/man/man1 /etc/bash_completion.d
+	$(BRAMBLE) man --dir /usr/local/share/man/man1
+	$(BRAMBLE) completions bash > /etc/bash_completion.d/bramble

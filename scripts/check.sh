@@ -1,0 +1,18 @@
+#!/bin/sh
+# Format, lints, shell scripts.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/rust.sh
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+# One TLS provider: the others must not come in by some dependency's default.
+for crate in aws-lc-sys openssl-sys native-tls; do
+	if cargo tree --workspace --locked -i $crate >/dev/null 2>&1; then
+		echo "the dependency tree holds $crate; the one TLS provider is ring" >&2
+		exit 1
+	fi
+done
+git ls-files '*.sh' scripts .ci bench | sort -u | while read -r f; do
+	case $(head -c 40 "$f" | head -n 1) in '#!/bin/sh'* | '#!/bin/bash'* | '#!/usr/bin/env bash'*) printf '%s\n' "$f" ;; esac
+done | xargs -r shellcheck -x
+echo 'checks passed'

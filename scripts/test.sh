@@ -1,0 +1,16 @@
+#!/bin/sh
+# All tests: checks, the bundle, every crate's own tests, whole-system tests.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/rust.sh
+export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
+
+[ -d ../shared/fixtures ] || echo 'NOTE: ../shared is absent: tests that read its fixtures are skipped, each says so'
+scripts/check.sh
+cargo build --locked --workspace --all-targets
+# Real API servers and clusters come from the bundle; made once, kept in /var/cache/bramble.
+target/debug/bramble bundle build --from debian
+# The crates' own tests first: they are quick and name the place. Labs share one computer's cores, so
+# the whole-system tests run by themselves.
+cargo test --locked --workspace --exclude bramble-tests
+cargo test --locked -p bramble-tests -- --test-threads=2
