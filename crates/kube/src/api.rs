@@ -1,11 +1,12 @@
 //! The API as a place: plan, apply, prune.
 
 use crate::inventory::{Inventory, Key};
-use crate::node::{self, Wanted};
+use crate::node;
+use crate::nodes::plan_nodes;
 use crate::object::{self, Difference};
-use crate::rest::{Patch, Rest};
+use crate::rest::Rest;
 use crate::status::{self, ClusterStatus};
-use crate::wait::{Clock, Listener, Look, Progress, Wait};
+use crate::wait::{Clock, Look, Progress, Wait};
 use crate::{Error, connect, rollout};
 use bramble_machine::Verb;
 use bramble_machine::api::ApiResource;
@@ -14,15 +15,13 @@ use bramble_secret::Secret;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Comparisons under way at the same time.
 const AT_ONCE: usize = 8;
-/// How often the write of a node is tried against others who write.
-const TRIES: u32 = 10;
 
 /// A difference between what should be and what is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -306,58 +305,6 @@ impl Api {
         }
     }
 
-    /// Waits until a node is in the cluster and ready.
-    ///
-    /// # Errors
-    /// The limit passed; the message says what the node's condition says.
-    pub async fn node_ready(
-        &self,
-        name: &str,
-        limit: Duration,
-        mut on: impl FnMut(Progress) + Send,
-    ) -> Result<(), Error> {
-        self.wait_node(name, Clock::new(limit), &mut on).await
-    }
-
-    /// Takes a node out of the cluster; whether it was in.
-    ///
-    /// # Errors
-    /// No answer, or an answer that refuses it.
-    pub async fn delete_node(&self, name: &str) -> Result<bool, Error> {
-        self.rest.delete(&node::path(name)).await
-    }
-
-    /// Keeps new pods off a node; whether that was a change.
-    ///
-    /// # Errors
-    /// [`Error::NoNode`], or no answer.
-    pub async fn cordon(&self, name: &str) -> Result<bool, Error> {
-        self.schedulable(name, false).await
-    }
-
-    /// Lets new pods onto a node; whether that was a change.
-    ///
-    /// # Errors
-    /// [`Error::NoNode`], or no answer.
-    pub async fn uncordon(&self, name: &str) -> Result<bool, Error> {
-        self.schedulable(name, true).await
-    }
-
-    async fn schedulable(&self, name: &str, on: bool) -> Result<bool, Error> {
-        let path = node::path(name);
-        let Some(node) = self.rest.get(&path).await? else {
-            return Err(Error::NoNode(name.into()));
-        };
-        let off = node.pointer("/spec/unschedulable") == Some(&Value::Bool(true));
-        if off != on {
-            return Ok(false);
-        }
-        let value = if on { Value::Null } else { true.into() };
-        let patch = json!({ "spec": { "unschedulable": value } });
-        self.rest.patch(&path, Patch::Merge, &patch).await?;
-        Ok(true)
-    }
-
     /// Writes down which objects are about to be made, before the first is.
     async fn record(&self, step: &ApiStep) -> Result<(), Error> {
         let inventory = Inventory::load(&self.rest).await?;
@@ -389,97 +336,6 @@ impl Api {
         }
         Ok(())
     }
-
-    async fn wait_node(&self, name: &str, clock: Clock, on: Listener<'_>) -> Result<(), Error> {
-        let path = node::path(name);
-        let rest = &self.rest;
-        let mut wait = Wait::new(clock, on);
-        loop {
-            let look = async {
-                Ok(match rest.get(&path).await? {
-                    None => Look::Not(format!("node {name} to join the cluster")),
-                    Some(node) => match node::readiness(&node) {
-                        Ok(()) => Look::Done(()),
-                        Err(why) => Look::Not(format!("node {name} to be ready: {why}")),
-                    },
-                })
-            };
-            if let Some(end) = wait.judge(look.await).await.transpose() {
-                break end;
-            }
-        }
-    }
-
-    async fn apply_node(
-        &self,
-        step: &ApiStep,
-        name: &str,
-        clock: Clock,
-        on: Listener<'_>,
-    ) -> Result<bool, Error> {
-        let path = node::path(name);
-        let rest = &self.rest;
-        let mut wait = Wait::new(clock, on);
-        let joined = loop {
-            let look = async {
-                Ok(match rest.get(&path).await? {
-                    None => Look::Not(format!("node {name} to join the cluster")),
-                    Some(_) => Look::Done(()),
-                })
-            };
-            if let Some(end) = wait.judge(look.await).await.transpose() {
-                break end;
-            }
-        };
-        joined?;
-        self.write_node(&step.name, name, &wanted(step, name)).await
-    }
-
-    /// Reads, compares and writes; again if somebody else wrote in between.
-    async fn write_node(&self, step: &str, name: &str, wanted: &Wanted<'_>) -> Result<bool, Error> {
-        let path = node::path(name);
-        for _ in 0..TRIES {
-            let Some(node) = self.rest.get(&path).await? else {
-                return Err(Error::NoNode(name.into()));
-            };
-            let Some(change) = node::plan(step, &node, wanted)? else {
-                return Ok(false);
-            };
-            match self.rest.patch(&path, Patch::Merge, &change.patch).await {
-                Ok(_) => return Ok(true),
-                Err(Error::Refused { code: 409, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::Contended {
-            what: format!("node {name}"),
-            tries: TRIES,
-        })
-    }
-
-    async fn release_nodes(
-        &self,
-        step: &str,
-        keep: &[ApiResource],
-        on: Listener<'_>,
-    ) -> Result<Vec<String>, Error> {
-        let mut released = Vec::new();
-        for node in self.rest.list("/api/v1/nodes", "").await? {
-            let name = node::name(&node);
-            let kept = keep
-                .iter()
-                .any(|r| matches!(r, ApiResource::Node { name: n, .. } if n == name));
-            if kept || !node::remembers(&node, step) {
-                continue;
-            }
-            let id = format!("node:{name}");
-            on(Progress::Started { id: id.clone() });
-            self.write_node(step, name, &released_node()).await?;
-            on(Progress::Changed { id: id.clone() });
-            released.push(id);
-        }
-        Ok(released)
-    }
 }
 
 /// The object that a resource is; `None` for nodes.
@@ -487,83 +343,6 @@ fn object_key(resource: &ApiResource) -> Result<Option<Key>, Error> {
     match resource {
         ApiResource::Object { manifest, .. } => object::key(&resource.id(), manifest).map(Some),
         ApiResource::Node { .. } => Ok(None),
-    }
-}
-
-fn released_node() -> Wanted<'static> {
-    Wanted {
-        release: true,
-        ..Wanted::default()
-    }
-}
-
-/// Everything that a step says about a node, as one.
-fn wanted<'a>(step: &'a ApiStep, of: &str) -> Wanted<'a> {
-    let mut out = Wanted::default();
-    for resource in &step.resources {
-        let ApiResource::Node {
-            name,
-            labels,
-            annotations,
-            taints,
-            pod_cidr,
-        } = resource
-        else {
-            continue;
-        };
-        if name == of {
-            let pairs = |(k, v): (&'a String, &'a String)| (k.as_str(), v.as_str());
-            out.labels.extend(labels.iter().map(pairs));
-            out.annotations.extend(annotations.iter().map(pairs));
-            out.taints = taints.as_deref().or(out.taints);
-            out.pod_cidr = pod_cidr.as_deref().or(out.pod_cidr);
-        }
-    }
-    out
-}
-
-fn plan_nodes(step: &ApiStep, nodes: &[Value]) -> Result<Vec<Planned>, Error> {
-    let mut names: Vec<&str> = Vec::new();
-    for resource in &step.resources {
-        if let ApiResource::Node { name, .. } = resource
-            && !names.contains(&name.as_str())
-        {
-            names.push(name);
-        }
-    }
-    let mut out = Vec::new();
-    for name in &names {
-        let Some(node) = nodes.iter().find(|node| node::name(node) == *name) else {
-            out.push(Planned {
-                id: format!("node:{name}"),
-                verb: Verb::Create,
-                summary: "waits for the node to join".into(),
-                diff: None,
-            });
-            continue;
-        };
-        if let Some(change) = node::plan(&step.name, node, &wanted(step, name))? {
-            out.push(planned_node(name, change));
-        }
-    }
-    for node in nodes {
-        let name = node::name(node);
-        if !names.contains(&name)
-            && node::remembers(node, &step.name)
-            && let Some(change) = node::plan(&step.name, node, &released_node())?
-        {
-            out.push(planned_node(name, change));
-        }
-    }
-    Ok(out)
-}
-
-fn planned_node(name: &str, change: node::NodeChange) -> Planned {
-    Planned {
-        id: format!("node:{name}"),
-        verb: Verb::Update,
-        summary: change.summary,
-        diff: Some(change.diff).filter(|diff| !diff.is_empty()),
     }
 }
 

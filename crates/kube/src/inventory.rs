@@ -138,7 +138,8 @@ impl Inventory {
         rest: &Rest,
         change: impl Fn(&mut Inventory),
     ) -> Result<Inventory, Error> {
-        for _ in 0..TRIES {
+        for turn in 0..TRIES {
+            crate::wait::step_back(turn).await;
             let (old, map) = Self::read(rest).await?;
             let mut new = old.clone();
             change(&mut new);

@@ -19,6 +19,7 @@ mod error;
 mod inventory;
 pub mod kubeconfig;
 mod node;
+mod nodes;
 mod object;
 mod pods;
 mod rest;

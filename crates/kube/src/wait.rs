@@ -61,6 +61,12 @@ impl Clock {
     }
 }
 
+/// A pause that grows with every turn (none before the first), for writes that others got in
+/// between of.
+pub(crate) async fn step_back(turn: u32) {
+    tokio::time::sleep(Duration::from_millis(25) * turn).await;
+}
+
 /// What a look gave.
 pub(crate) enum Look<T> {
     /// There it is.
