@@ -7,7 +7,6 @@ use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 /// Whether a machine reaches package sources.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -200,16 +199,6 @@ read -r _ || :
             }
         }
         out
-    }
-
-    /// Waits until a program succeeds on the machine, for 20 seconds at most.
-    #[allow(dead_code)]
-    pub fn until(&self, what: &str, script: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !self.run(script).status.success() {
-            assert!(Instant::now() < end, "waited 20 seconds for: {what}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 }
 
