@@ -26,28 +26,28 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The cluster file.
-    #[arg(short = 'f', long, global = true, default_value = "bramble.yaml", env = "BRAMBLE_FILE", value_name = "FILE")]
+    #[arg(short = 'f', long, global = true, help_heading = "Options of every command", default_value = "bramble.yaml", env = "BRAMBLE_FILE", value_name = "FILE")]
     pub file: PathBuf,
     /// Text for people, or JSON for programs.
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORM")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_enum, default_value = "text", value_name = "FORM")]
     pub output: Output,
     /// Say less.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
     /// Folder of the bundle; by default the one that fits is looked for in the caches.
-    #[arg(long, global = true, env = "BRAMBLE_BUNDLE", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "Options of every command", env = "BRAMBLE_BUNDLE", value_name = "DIR")]
     pub bundle: Option<PathBuf>,
     /// Learn the host key of machines that were never seen before. A changed key is refused anyway.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub accept_new_host_keys: bool,
     /// Ask for the password that sudo wants on the machines.
-    #[arg(long, global = true, conflicts_with = "sudo_password_file")]
+    #[arg(long, global = true, help_heading = "Options of every command", conflicts_with = "sudo_password_file")]
     pub ask_sudo_password: bool,
     /// File with the password that sudo wants on the machines.
-    #[arg(long, global = true, value_name = "FILE", env = "BRAMBLE_SUDO_PASSWORD_FILE")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE", env = "BRAMBLE_SUDO_PASSWORD_FILE")]
     pub sudo_password_file: Option<PathBuf>,
     /// Seconds that each stage of connecting to a machine may take.
-    #[arg(long, global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
+    #[arg(long, global = true, help_heading = "Options of every command", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
     pub connect_timeout: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a cluster file: by questions, or from options.
-    #[command(after_help = "Examples:\n  bramble init\n  bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12")]
+    #[command(after_help = "Examples:\n  bramble init\n  bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12\n  bramble init --name home --machine one=192.168.1.11 --ssh-user admin --zone Europe/Berlin --demo")]
     Init(InitArgs),
     /// Check the cluster file; connects to nothing.
     #[command(after_help = "Examples:\n  bramble check\n  bramble check -f lab.yaml --output json")]
@@ -73,13 +73,13 @@ pub enum Command {
     #[command(after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes")]
     Status,
     /// A shell on a machine, or one command.
-    #[command(after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- journalctl -u kubelet -f")]
+    #[command(after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's.")]
     Ssh(SshArgs),
     /// Put the cluster into your kubeconfig, beside what is there.
     #[command(after_help = "Examples:\n  bramble kubeconfig                 merge into $KUBECONFIG or ~/.kube/config\n  bramble kubeconfig --print > file  on its own\n  bramble kubeconfig --remove")]
     Kubeconfig(KubeconfigArgs),
     /// The log of a machine, or of one of its units.
-    #[command(after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow")]
+    #[command(after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow\n  bramble logs two containerd --output json     one JSON object for each line")]
     Logs(LogsArgs),
     /// Do something on all machines.
     #[command(after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes")]
@@ -91,11 +91,13 @@ pub enum Command {
     #[command(after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down")]
     Lab(LabArgs),
     /// All steps in order, and what each is for.
+    #[command(after_help = "Examples:\n  bramble steps\n  bramble steps --output json | jq -r .[].name")]
     Steps,
     /// The JSON schema of the cluster file, for editors.
     #[command(after_help = "Example:\n  bramble schema > bramble.schema.json\n  # first line of bramble.yaml:\n  # yaml-language-server: $schema=bramble.schema.json")]
     Schema,
     /// End the lock of a run that can't end it itself.
+    #[command(after_help = "Example:\n  bramble unlock one              shows who holds the lock, then asks")]
     Unlock(UnlockArgs),
     /// Shell completions.
     #[command(after_help = "Example:\n  bramble completions bash > /etc/bash_completion.d/bramble")]
@@ -120,9 +122,15 @@ pub struct InitArgs {
     /// Login name on the machines.
     #[arg(long, value_name = "USER")]
     pub ssh_user: Option<String>,
-    /// Private key file.
+    /// Private key file; by default the agent's keys and the usual ones are tried.
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<String>,
+    /// Address that several control planes share; needed with more than one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub vip: Option<std::net::IpAddr>,
+    /// The network of the machines, such as 192.168.1.0/24; by default the one that all addresses share.
+    #[arg(long, value_name = "NETWORK")]
+    pub lan: Option<ipnet::IpNet>,
     /// Time zone, such as Europe/Berlin.
     #[arg(long)]
     pub zone: Option<String>,
@@ -238,14 +246,19 @@ pub struct FleetArgs {
 #[derive(Debug, Subcommand)]
 pub enum FleetAction {
     /// Does it answer, and how fast.
+    #[command(after_help = "Example:\n  bramble fleet ping --output json")]
     Ping,
     /// Time since boot, load.
+    #[command(after_help = "Example:\n  bramble fleet uptime")]
     Uptime,
     /// Space on its file systems.
+    #[command(after_help = "Example:\n  bramble fleet df --machine two")]
     Df,
     /// Addresses that it has, compared with the file.
+    #[command(after_help = "Example:\n  bramble fleet check-ip")]
     CheckIp,
     /// Restart, one after the other, waiting for each to come back.
+    #[command(after_help = "Examples:\n  bramble fleet reboot                      asks for the cluster's name\n  bramble fleet reboot --machine two --yes")]
     Reboot {
         /// Don't ask.
         #[arg(short, long)]
@@ -279,6 +292,7 @@ pub enum BundleFrom {
 #[derive(Debug, Subcommand)]
 pub enum BundleAction {
     /// Make a bundle.
+    #[command(disable_version_flag = true, after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian")]
     Build {
         /// Where from.
         #[arg(long, value_enum)]
@@ -300,11 +314,13 @@ pub enum BundleAction {
         dir: Option<PathBuf>,
     },
     /// Read every file of a bundle and compare it with its digest.
+    #[command(after_help = "Examples:\n  bramble bundle verify\n  bramble bundle verify /var/cache/bramble/bundles/upstream-v1.34.2")]
     Verify {
         /// Folder; by default the one that the cluster file uses.
         dir: Option<PathBuf>,
     },
     /// Bundles on this computer, or what one of them holds.
+    #[command(after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2")]
     List {
         /// Folder.
         dir: Option<PathBuf>,
@@ -323,8 +339,10 @@ pub struct LabArgs {
 #[derive(Debug, Subcommand)]
 pub enum LabAction {
     /// Make and boot the machines of the cluster file on this computer.
+    #[command(after_help = "Example:\n  bramble lab up -f examples/lab.yaml")]
     Up,
     /// Take a lab away with everything that belongs to it.
+    #[command(after_help = "Examples:\n  bramble lab down\n  bramble lab down --all")]
     Down {
         /// Name; by default the cluster file's.
         name: Option<String>,
@@ -333,10 +351,13 @@ pub enum LabAction {
         all: bool,
     },
     /// Labs on this computer and their machines.
+    #[command(after_help = "Example:\n  bramble lab list")]
     List,
     /// What this computer lacks to run labs.
+    #[command(after_help = "Example:\n  bramble lab check")]
     Check,
     /// A shell on a machine of the lab.
+    #[command(after_help = "Example:\n  bramble lab ssh two -- uptime")]
     Ssh {
         /// Machine.
         machine: String,

@@ -4,10 +4,16 @@ use crate::args::{Cli, Command};
 use crate::error::CliError;
 use crate::printer::Printer;
 
+mod check;
+mod completions;
 mod down;
+mod init;
 mod lab;
+mod man;
 mod plan;
+mod schema;
 mod session;
+mod steps;
 mod up;
 
 /// Runs the command.
@@ -18,6 +24,21 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Up(args) => up::run(global, &args, printer).await,
         Command::Down(args) => down::run(global, &args, printer).await,
         Command::Lab(args) => lab::run(global, args.action, printer).await,
+        Command::Init(args) => init::run(global, &args, printer),
+        Command::Check => check::run(global, printer),
+        Command::Steps => {
+            steps::run(printer);
+            Ok(())
+        }
+        Command::Schema => {
+            schema::run(printer);
+            Ok(())
+        }
+        Command::Completions(args) => {
+            completions::run(&args, printer);
+            Ok(())
+        }
+        Command::Man(args) => man::run(&args, printer),
         _ => Err(CliError::usage("not yet")),
     }
 }

@@ -1,8 +1,10 @@
 //! Everything that a command needs besides its arguments: the file, the bundle, the connections.
 
 use crate::args::Global;
+use crate::ask;
 use crate::error::{CliError, Explain, Kind};
 use crate::printer::{Output, Printer};
+use crate::suggest::closest;
 use bramble_blueprint::{Assets, Inputs};
 use bramble_bundle::Bundle;
 use bramble_fleet::{Fleet, Options, Sudo, Target};
@@ -40,6 +42,16 @@ impl Context {
         let lab = lab_of(&cluster.name);
         let sudo = sudo_password(global)?;
         Ok(Self { cluster, path, bundle, assets, lab, sudo })
+    }
+
+    /// Reads the file alone, for commands that only need to reach the machines: neither a missing
+    /// bundle nor a missing folder of manifests keeps anybody from a shell.
+    pub fn reach(global: &Global, printer: &Printer) -> Result<Self, CliError> {
+        let path = global.file.clone();
+        let cluster = load_file(&path, printer)?;
+        let lab = lab_of(&cluster.name);
+        let sudo = sudo_password(global)?;
+        Ok(Self { cluster, path, bundle: None, assets: Assets::new(), lab, sudo })
     }
 
     /// What the cluster should be, given what the machines are.
@@ -92,8 +104,12 @@ impl Context {
     pub fn machine(&self, name: &str) -> Result<&Machine, CliError> {
         self.cluster.machine(name).ok_or_else(|| {
             let all: Vec<&str> = self.cluster.machines.iter().map(|m| m.name.as_str()).collect();
-            CliError::usage(format!("there is no machine {name:?} in {}", self.path.display()))
-                .hint(format!("machines are: {}", all.join(", ")))
+            let error =
+                CliError::usage(format!("there is no machine {name:?} in {}", self.path.display()));
+            match closest(name, all.iter().copied()) {
+                Some(meant) => error.hint(format!("did you mean {meant}?")),
+                None => error.hint(format!("machines are: {}", all.join(", "))),
+            }
         })
     }
 
@@ -150,9 +166,14 @@ pub fn load_file(path: &Path, printer: &Printer) -> Result<Cluster, CliError> {
         CliError::usage(format!("{}: byte {at} is not UTF-8", path.display()))
             .hint("save the file as UTF-8 text")
     })?;
+    load_text(path, &text, printer)
+}
+
+/// Checks the text of a cluster file.
+pub fn load_text(path: &Path, text: &str, printer: &Printer) -> Result<Cluster, CliError> {
     let steps: Vec<&str> = bramble_blueprint::step_names().map(|(name, _)| name).collect();
     let context = bramble_spec::Context { known_steps: &steps };
-    bramble_spec::load_with(&path.display().to_string(), &text, &context).map_err(|problems| {
+    bramble_spec::load_with(&path.display().to_string(), text, &context).map_err(|problems| {
         if printer.output == Output::Json {
             printer.value(&problems);
         } else {
@@ -180,12 +201,13 @@ fn user_dir(variable: &str, usual: &str) -> PathBuf {
         .join("bramble")
 }
 
-/// Folders in which bundles are looked for, the first one is where new ones go.
+/// Folders in which bundles are looked for.
 pub fn bundle_dirs() -> Vec<PathBuf> {
     vec![cache_dir().join("bundles"), PathBuf::from("/var/cache/bramble/bundles")]
 }
 
-fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Option<Bundle>, CliError> {
+/// The bundle that a cluster uses: the named one, or the first on this computer that fits.
+pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Option<Bundle>, CliError> {
     if let Some(dir) = named {
         let bundle = Bundle::open(dir).explain(format!("the bundle {}", dir.display()))?;
         let (have, want) = (bundle.index().kubernetes, cluster.kubernetes.version);
@@ -219,7 +241,7 @@ fn sudo_password(global: &Global) -> Result<Option<Secret>, CliError> {
             .without_confirmation()
             .with_display_mode(inquire::PasswordDisplayMode::Hidden)
             .prompt()
-            .map_err(|e| CliError::usage(format!("no sudo password: {e}")))?;
+            .map_err(ask::unanswered)?;
         return Ok(Some(Secret::new(answer)));
     }
     Ok(None)

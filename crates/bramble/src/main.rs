@@ -4,14 +4,17 @@
 //! [`printer`]; every error ends in [`error::CliError`], whose kind is the exit code.
 
 mod args;
+mod ask;
 mod commands;
 mod context;
 mod error;
+mod files;
 mod kube_place;
 mod plan_view;
 mod printer;
 mod progress;
 mod stop;
+mod suggest;
 
 use clap::Parser;
 use std::process::ExitCode;

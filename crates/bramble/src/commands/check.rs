@@ -1,0 +1,116 @@
+//! `bramble check`.
+
+use crate::args::Global;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::printer::{Printer, Style};
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Addon, Endpoint, Machine, PodNetwork};
+use serde_json::{Value, json};
+
+/// Reads the file and everything that it names, and sums up what it says.
+pub fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
+    let context = Context::load(global, printer)?;
+    let cluster = &context.cluster;
+    if printer.json() {
+        printer.value(&summary(&context));
+        return Ok(());
+    }
+    let count = cluster.machines.len();
+    let s = if count == 1 { "" } else { "s" };
+    printer.out(format!(
+        "{} is fine: cluster {}, Kubernetes {}, {count} machine{s}",
+        context.path.display(),
+        printer.paint(Style::Bold, &cluster.name),
+        cluster.kubernetes.version
+    ));
+    for (what, value) in ranges(cluster) {
+        printer.out(format!("  {what:<12} {value}"));
+    }
+    let width = cluster.machines.iter().map(|m| m.name.len()).max().unwrap_or(0);
+    for machine in &cluster.machines {
+        let name = printer.paint(Style::Bold, format!("{:width$}", machine.name));
+        let address = machine.address.to_string();
+        let pods = machine.pod_range.map_or(String::new(), |r| format!("  pods {r}"));
+        let line = format!("  {name}  {address:<15}  {:<22}{pods}", roles(machine).join(", "));
+        printer.out(line.trim_end());
+    }
+    if context.bundle.is_none() && cluster.machines.iter().any(Machine::is_node) {
+        let version = cluster.kubernetes.version;
+        printer.note(format!(
+            "note: there is no bundle of Kubernetes {version} on this computer yet: bramble bundle build --from upstream --version {version}"
+        ));
+    }
+    Ok(())
+}
+
+fn roles(machine: &Machine) -> Vec<&'static str> {
+    machine.roles.iter().map(|r| r.as_str()).collect()
+}
+
+/// Ranges and addresses that belong to the whole, by name.
+fn ranges(cluster: &Cluster) -> Vec<(&'static str, String)> {
+    let kubernetes = &cluster.kubernetes;
+    let mut out = Vec::new();
+    out.extend(cluster.network.lan.map(|lan| ("machines", lan.to_string())));
+    out.push(("pods", kubernetes.pod_range.to_string()));
+    out.push(("services", kubernetes.service_range.to_string()));
+    out.push(("pod network", plugin(&cluster.pod_network)));
+    out.extend(endpoint(&kubernetes.endpoint).map(|e| ("API", e)));
+    let addons: Vec<&str> = cluster.addons.iter().map(Addon::name).collect();
+    if !addons.is_empty() {
+        out.push(("add-ons", addons.join(", ")));
+    }
+    out
+}
+
+fn plugin(network: &PodNetwork) -> String {
+    match network {
+        PodNetwork::Routed { .. } => "routed".into(),
+        PodNetwork::Custom { dir } => format!("custom ({dir})"),
+        PodNetwork::None => "none".into(),
+    }
+}
+
+fn endpoint(endpoint: &Endpoint) -> Option<String> {
+    match endpoint {
+        Endpoint::None => None,
+        Endpoint::External { host, port } => Some(format!("{host}:{port}")),
+        Endpoint::Vip { address, port } => {
+            Some(std::net::SocketAddr::new(*address, *port).to_string())
+        }
+    }
+}
+
+fn summary(context: &Context) -> Value {
+    let cluster = &context.cluster;
+    let machines: Vec<Value> = cluster
+        .machines
+        .iter()
+        .map(|m| {
+            json!({
+                "name": m.name,
+                "roles": roles(m),
+                "address": m.address,
+                "podRange": m.pod_range,
+                "ssh": { "user": m.ssh.user, "port": m.ssh.port },
+            })
+        })
+        .collect();
+    json!({
+        "file": context.path,
+        "cluster": cluster.name,
+        "kubernetes": cluster.kubernetes.version.to_string(),
+        "network": {
+            "machines": cluster.network.lan,
+            "domain": cluster.network.domain,
+            "pods": cluster.kubernetes.pod_range,
+            "services": cluster.kubernetes.service_range,
+            "podNetwork": plugin(&cluster.pod_network),
+            "endpoint": endpoint(&cluster.kubernetes.endpoint),
+        },
+        "machines": machines,
+        "addons": cluster.addons.iter().map(Addon::name).collect::<Vec<_>>(),
+        "bundle": context.bundle.as_ref().map(|b| b.dir()),
+    })
+}
