@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced: puts a cargo that can build the workspace first in PATH, if there is one.
 BRAMBLE_RUST_MINOR=95
 bramble_rust_fits() {

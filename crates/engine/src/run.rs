@@ -6,7 +6,7 @@ use crate::event::{Event, Happened};
 use crate::lock::{self, LockError};
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
 use crate::{Sessions, nonce};
-use bramble_fleet::Session;
+use bramble_fleet::{Fleet, Session, Target};
 use bramble_machine::journal::Line;
 use bramble_machine::program::{self, Part, Said};
 use bramble_machine::step::FactSource;
@@ -34,6 +34,11 @@ pub struct Means<'a> {
     /// A machine that is locked by every run, so that two runs that change different machines of
     /// one cluster exclude each other.
     pub anchor: Option<String>,
+    /// How the machines are reached.
+    pub targets: &'a [Target],
+    /// Makes a fleet without open connections: a new one proves that a change has not cut a machine
+    /// off.
+    pub fresh: &'a (dyn Fn() -> Fleet + Sync),
     /// Where events go.
     pub events: UnboundedSender<Event>,
     /// Becomes true when no further step shall be started.
@@ -266,7 +271,8 @@ impl Runner<'_> {
         }
         self.upload(machine, session, step).await?;
         let nonce = nonce();
-        let parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
+        let mut parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
+        let armed = arm(step, &mut parts, &nonce);
         let text = program::program(&self.plan.cluster, &parts, &facts, &step.finally, &nonce);
         let limit: Duration = step.items.iter().map(|i| i.change.limit).sum();
         let mut reader = Reader::new(self, machine, step);
@@ -280,10 +286,39 @@ impl Runner<'_> {
         let changes = reader.changes;
         self.outcome.lock().await.changes += changes;
         match done {
-            Ok(_) if reader.ended => Ok(changes),
+            Ok(_) if reader.ended => {
+                if armed {
+                    self.confirm(machine).await?;
+                }
+                Ok(changes)
+            }
             Ok(done) => Err(reader.failure(&String::from_utf8_lossy(&done.stderr))),
             Err(error) => Err(reader.failure(&error.to_string())),
         }
+    }
+
+    /// Proves by a new connection that the machine can still be reached, and lets the change stay.
+    async fn confirm(&self, machine: &str) -> Result<(), Failure> {
+        let target = self.means.targets.iter().find(|t| t.name == machine);
+        let target = target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
+        let confirm = async {
+            let session = (self.means.fresh)().connect(target).await?;
+            session
+                .run(program::confirm().as_bytes(), Duration::from_secs(20), "confirm", |_| {})
+                .await
+        };
+        let limit = Duration::from_secs(program::REVERT_AFTER - 5);
+        let why = match tokio::time::timeout(limit, confirm).await {
+            Ok(Ok(done)) if done.success() => return Ok(()),
+            Ok(Ok(done)) => done.stderr_tail(3),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no new connection within {} s", limit.as_secs()),
+        };
+        Err(Failure::new(format!(
+            "the change was not confirmed by a new connection, so the machine takes it back by itself \
+             within {} s: {why}",
+            program::REVERT_AFTER
+        )))
     }
 
     /// Takes Bramble's record off the machine; the last thing that a teardown does.
@@ -391,6 +426,20 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 fn describe((machine, step): &(String, String)) -> String {
     if machine.is_empty() { step.clone() } else { format!("{step} on {machine}") }
+}
+
+/// Makes the first change that can cut the connection arm the timer that takes it back.
+fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
+    let risky: Vec<_> = step.items.iter().filter(|i| i.change.disruptive && !step.undo).collect();
+    let first = step.items.iter().position(|i| i.change.disruptive && !step.undo);
+    let Some(part) = first.and_then(|index| parts.get_mut(index)) else {
+        return false;
+    };
+    let changes: Vec<_> = risky.iter().map(|i| (i.id.as_str(), &i.change.undo)).collect();
+    let mut apply = program::arm(&changes, nonce);
+    apply.extend(&part.apply);
+    part.apply = apply;
+    true
 }
 
 fn part(step: &StepPlan, item: &crate::plan::Item) -> Part {

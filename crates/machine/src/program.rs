@@ -6,7 +6,7 @@
 
 use crate::journal::{Line, to_line};
 use crate::shell::word;
-use crate::{HOME, ResourceId, Script};
+use crate::{HOME, ResourceId, Script, Undo};
 use std::fmt::Write as _;
 
 /// One change of a program.
@@ -72,6 +72,38 @@ pub fn program(
     }
     out.push_str("( finally ) 2>&1\nf end\n}\nmain </dev/null\n");
     out
+}
+
+/// Seconds that a machine waits for a new connection before it takes a change back.
+pub const REVERT_AFTER: u64 = 60;
+
+/// Shell that arms a timer on the machine: unless [`confirm`] comes in time, these changes are undone
+/// and the journal forgets them. For changes that can cut the connection.
+pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
+    let end = format!("END{}", nonce.trim_start_matches('@'));
+    let mut script = Script::of(format!("cat > /run/bramble/revert.sh <<'{end}'"));
+    script.extend(&Script::of(PRELUDE));
+    // The step's program may still be at work.
+    script.line("prepare");
+    for (index, (id, undo)) in changes.iter().enumerate().rev() {
+        let gone = to_line(&Line::Gone { id: (*id).to_owned() });
+        script.line(format!("u{index}() {{ :")).extend(&undo.script()).line("}");
+        script.line(format!("( set -e; u{index} )\nj {}", word(gone)));
+    }
+    for (_, undo) in changes {
+        script.extend(&undo.finally());
+    }
+    script.line("rm -f /run/bramble/revert.sh").line(end);
+    script.line("systemctl stop bramble-revert.timer 2>/dev/null || :");
+    script.line(format!(
+        "systemd-run --quiet --collect --unit=bramble-revert --on-active={REVERT_AFTER} --timer-property=AccuracySec=1s /bin/sh /run/bramble/revert.sh"
+    ));
+    script
+}
+
+/// Program for a new connection: the change stays. Ends with 0 if it was in time.
+pub fn confirm() -> &'static str {
+    "systemctl stop bramble-revert.timer && [ -e /run/bramble/revert.sh ] && rm -f /run/bramble/revert.sh"
 }
 
 /// Name of the shell variable that holds a fact.

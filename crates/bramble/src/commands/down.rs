@@ -27,7 +27,7 @@ pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<
         return session::unreachable(&session);
     }
     confirm(&context, args, &session, printer)?;
-    let outcome = session::carry_out(&context, &session, "down", progress, printer).await?;
+    let outcome = session::carry_out(&context, global, &session, "down", progress, printer).await?;
     session::verdict(&session, &outcome)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();

@@ -64,6 +64,7 @@ pub async fn prepare(
 /// Carries the plan out, with progress; gives the outcome.
 pub async fn carry_out(
     context: &Context,
+    global: &Global,
     session: &Session,
     what: &str,
     progress: Progress,
@@ -79,7 +80,11 @@ pub async fn carry_out(
         Some(bundle) => bundle.blob_path(sha256),
         None => PathBuf::new(),
     };
+    let targets = context.targets(&[])?;
+    let fresh = || context.fleet(global);
     let means = Means {
+        targets: &targets,
+        fresh: &fresh,
         sessions: &session.look.sessions,
         facts: &session.blueprint.facts,
         blob: &blob,

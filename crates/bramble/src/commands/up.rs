@@ -31,7 +31,7 @@ pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(
         return session::unreachable(&session);
     }
     printer.note(plan_view::summary(&session.plan));
-    let outcome = session::carry_out(&context, &session, "up", progress, printer).await?;
+    let outcome = session::carry_out(&context, global, &session, "up", progress, printer).await?;
     session::verdict(&session, &outcome)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();
