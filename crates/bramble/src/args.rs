@@ -309,7 +309,7 @@ pub enum BundleAction {
         /// Architecture; may be given more than once. By default this computer's.
         #[arg(long = "arch", value_name = "ARCH")]
         archs: Vec<String>,
-        /// Folder to make; by default one in the user's cache.
+        /// Folder to make; by default one in `/var/cache/bramble/bundles` (root) or in the user's cache.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },

@@ -103,3 +103,24 @@ impl<T, E: std::error::Error> Explain<T> for Result<T, E> {
         self.map_err(|error| CliError::failed(format!("{what}: {}", chain(&error))))
     }
 }
+
+impl From<bramble_fleet::Error> for CliError {
+    fn from(error: bramble_fleet::Error) -> Self {
+        let text = chain(&error);
+        if error.is_unreachable() {
+            return CliError::new(Kind::Unreachable, text)
+                .hint("`bramble fleet ping` shows which machines answer");
+        }
+        CliError::failed(text)
+    }
+}
+
+impl From<bramble_kube::Error> for CliError {
+    fn from(error: bramble_kube::Error) -> Self {
+        let out = CliError::failed(chain(&error));
+        match error.hint() {
+            Some(hint) => out.hint(hint),
+            None => out,
+        }
+    }
+}

@@ -105,6 +105,14 @@ impl Printer {
         }
     }
 
+    /// A result as one line of JSON, where lines follow each other.
+    pub fn line(&self, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.out(text),
+            Err(error) => self.note(format!("this result has no JSON form: {error}")),
+        }
+    }
+
     /// Something beside the result, to standard error; not said when quiet.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {

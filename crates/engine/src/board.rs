@@ -26,12 +26,22 @@ impl Board {
         let mut board = BTreeMap::new();
         for (name, machine) in &plan.machines {
             for step in &machine.steps {
-                let status = if step.items.is_empty() { Status::Done } else { Status::Open };
-                board.insert((name.clone(), step.name.clone()), watch::Sender::new(status));
+                let status = if step.items.is_empty() {
+                    Status::Done
+                } else {
+                    Status::Open
+                };
+                board.insert(
+                    (name.clone(), step.name.clone()),
+                    watch::Sender::new(status),
+                );
             }
         }
         for api in &plan.api {
-            board.insert((String::new(), api.step.name.clone()), watch::Sender::new(Status::Open));
+            board.insert(
+                (String::new(), api.step.name.clone()),
+                watch::Sender::new(Status::Open),
+            );
         }
         Self(board)
     }

@@ -58,13 +58,26 @@ pub async fn take(
          cat > /dev/null\n\
          rm -f /run/bramble/holder\n"
     );
-    let (line, held) = session.hold(program.as_bytes(), Duration::from_secs(20)).await?;
+    let (line, held) = session
+        .hold(program.as_bytes(), Duration::from_secs(20))
+        .await?;
     if let Some(holder) = line.strip_prefix("busy ") {
-        return Err(LockError::Busy { machine: machine.into(), holder: holder.trim().into() });
+        return Err(LockError::Busy {
+            machine: machine.into(),
+            holder: holder.trim().into(),
+        });
     }
-    match line.strip_prefix("locked ").and_then(|s| s.trim().parse::<u64>().ok()) {
+    match line
+        .strip_prefix("locked ")
+        .and_then(|s| s.trim().parse::<u64>().ok())
+    {
         Some(size) if size == journal_size => Ok(held),
-        Some(_) => Err(LockError::Stale { machine: machine.into() }),
-        None => Err(LockError::Odd { machine: machine.into(), said: line }),
+        Some(_) => Err(LockError::Stale {
+            machine: machine.into(),
+        }),
+        None => Err(LockError::Odd {
+            machine: machine.into(),
+            said: line,
+        }),
     }
 }

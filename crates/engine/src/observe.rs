@@ -47,7 +47,10 @@ pub struct Look {
 impl Look {
     /// What the machines are, for the blueprint.
     pub fn facts(&self) -> BTreeMap<String, Facts> {
-        self.seen.iter().map(|(name, seen)| (name.clone(), seen.facts.clone())).collect()
+        self.seen
+            .iter()
+            .map(|(name, seen)| (name.clone(), seen.facts.clone()))
+            .collect()
     }
 }
 
@@ -63,11 +66,14 @@ pub async fn observe(
     for round in 0..ROUNDS {
         let now = blueprint(&look.facts());
         let empty = Observation::default();
-        let asks = targets.iter().filter(|t| !look.unseen.contains_key(&t.name)).filter_map(|t| {
-            let seen = look.seen.get(&t.name);
-            let wants = wanted(&now, &t.name, seen.unwrap_or(&empty));
-            (seen.is_none() || !wants.is_empty()).then(|| (t, wants))
-        });
+        let asks = targets
+            .iter()
+            .filter(|t| !look.unseen.contains_key(&t.name))
+            .filter_map(|t| {
+                let seen = look.seen.get(&t.name);
+                let wants = wanted(&now, &t.name, seen.unwrap_or(&empty));
+                (seen.is_none() || !wants.is_empty()).then_some((t, wants))
+            });
         let jobs: Vec<_> = asks
             .map(|(target, wants)| {
                 let session = look.sessions.get(&target.name).cloned();
@@ -128,11 +134,21 @@ async fn ask(
     };
     let nonce = nonce();
     let program = probe::program(&wants, &nonce, first);
-    let done = session.run(program.as_bytes(), LIMIT, "look", |_| {}).await?;
+    let done = session
+        .run(program.as_bytes(), LIMIT, "look", |_| {})
+        .await?;
     if !done.success() {
         let said = done.stderr_tail(5);
-        return Err(Unseen::Failed { exit: done.exit.to_string(), said });
+        return Err(Unseen::Failed {
+            exit: done.exit.to_string(),
+            said,
+        });
     }
-    probe::read(&String::from_utf8_lossy(&done.stdout), &wants, &nonce, &mut seen)?;
+    probe::read(
+        &String::from_utf8_lossy(&done.stdout),
+        &wants,
+        &nonce,
+        &mut seen,
+    )?;
     Ok((session, seen))
 }

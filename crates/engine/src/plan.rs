@@ -2,7 +2,9 @@
 
 use crate::api::ApiChange;
 use bramble_machine::step::{ApiStep, Blueprint};
-use bramble_machine::{Change, HOME, Observation, PlanError, Resource, ResourceId, Script, StepRef, Undo, Verb};
+use bramble_machine::{
+    Change, HOME, Observation, PlanError, Resource, ResourceId, Script, StepRef, Undo, Verb,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +28,10 @@ impl Scope {
     pub fn includes(&self, name: &str) -> bool {
         self.steps.is_empty()
             || self.steps.iter().any(|s| {
-                s == name || name.strip_prefix(s.as_str()).is_some_and(|r| r.starts_with('/'))
+                s == name
+                    || name
+                        .strip_prefix(s.as_str())
+                        .is_some_and(|r| r.starts_with('/'))
             })
     }
     fn machine(&self, name: &str) -> bool {
@@ -142,13 +147,29 @@ pub fn towards(
     scope: &Scope,
 ) -> Result<MachinePlan, Vec<PlanError>> {
     let mut errors = Vec::new();
-    if let Some(other) = seen.journal.cluster.as_ref().filter(|c| **c != blueprint.cluster) {
-        return Err(vec![PlanError::OtherCluster { other: other.clone() }]);
+    if let Some(other) = seen
+        .journal
+        .cluster
+        .as_ref()
+        .filter(|c| **c != blueprint.cluster)
+    {
+        return Err(vec![PlanError::OtherCluster {
+            other: other.clone(),
+        }]);
     }
-    let steps = blueprint.machines.get(machine).map(|b| b.steps.as_slice()).unwrap_or_default();
-    let wanted: BTreeSet<ResourceId> =
-        steps.iter().flat_map(|s| s.resources.iter().map(|r| r.id())).collect();
-    let mut out = MachinePlan { steps: Vec::new(), journal_size: seen.journal.size };
+    let steps = blueprint
+        .machines
+        .get(machine)
+        .map(|b| b.steps.as_slice())
+        .unwrap_or_default();
+    let wanted: BTreeSet<ResourceId> = steps
+        .iter()
+        .flat_map(|s| s.resources.iter().map(|r| r.id()))
+        .collect();
+    let mut out = MachinePlan {
+        steps: Vec::new(),
+        journal_size: seen.journal.size,
+    };
     if scope.machine(machine) {
         let retired = seen
             .journal
@@ -166,7 +187,10 @@ pub fn towards(
                 match compare(resource.as_ref(), seen, &changed) {
                     Ok(Some(change)) => {
                         changed.insert(resource.id());
-                        items.push(Item { id: resource.id(), change });
+                        items.push(Item {
+                            id: resource.id(),
+                            change,
+                        });
                     }
                     Ok(None) => {}
                     Err(error) => errors.push(error),
@@ -181,7 +205,11 @@ pub fn towards(
             undo: false,
         });
     }
-    if errors.is_empty() { Ok(out) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(out)
+    } else {
+        Err(errors)
+    }
 }
 
 fn compare(
@@ -202,7 +230,13 @@ fn compare(
 pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
     let mut groups: Vec<(String, Vec<(&str, &Undo)>)> = Vec::new();
     if scope.machine(machine) {
-        for record in seen.journal.records.iter().rev().filter(|r| scope.includes(&r.step)) {
+        for record in seen
+            .journal
+            .records
+            .iter()
+            .rev()
+            .filter(|r| scope.includes(&r.step))
+        {
             if groups.last().is_none_or(|(step, _)| *step != record.step) {
                 groups.push((record.step.clone(), Vec::new()));
             }
@@ -212,12 +246,17 @@ pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
             }
         }
     }
-    let mut steps: Vec<StepPlan> =
-        groups.into_iter().map(|(name, group)| undo_step(&name, group)).collect();
+    let mut steps: Vec<StepPlan> = groups
+        .into_iter()
+        .map(|(name, group)| undo_step(&name, group))
+        .collect();
     if scope.machine(machine) && scope.steps.is_empty() && seen.facts.home {
         steps.push(forget_step());
     }
-    MachinePlan { steps, journal_size: seen.journal.size }
+    MachinePlan {
+        steps,
+        journal_size: seen.journal.size,
+    }
 }
 
 fn forget_step() -> StepPlan {
@@ -231,7 +270,10 @@ fn forget_step() -> StepPlan {
     StepPlan {
         name: FORGET.to_owned(),
         needs: Vec::new(),
-        items: vec![Item { id: format!("record:{HOME}"), change }],
+        items: vec![Item {
+            id: format!("record:{HOME}"),
+            change,
+        }],
         finally: Script::new(),
         undo: true,
     }
@@ -244,7 +286,16 @@ fn undo_step(name: &str, records: Vec<(&str, &Undo)>) -> StepPlan {
     for (id, undo) in records.into_iter().rev() {
         finally.extend(&undo.finally());
         let change = Change::new(Verb::Remove, undo.summary(), undo.script(), undo.clone());
-        items.push(Item { id: id.to_owned(), change });
+        items.push(Item {
+            id: id.to_owned(),
+            change,
+        });
     }
-    StepPlan { name: name.to_owned(), needs: Vec::new(), items, finally, undo: true }
+    StepPlan {
+        name: name.to_owned(),
+        needs: Vec::new(),
+        items,
+        finally,
+        undo: true,
+    }
 }

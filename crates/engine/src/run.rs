@@ -78,11 +78,19 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
         plan,
         board: Board::new(plan),
         start,
-        known: means.facts.keys().map(|k| (k.clone(), OnceCell::new())).collect(),
+        known: means
+            .facts
+            .keys()
+            .map(|k| (k.clone(), OnceCell::new()))
+            .collect(),
         outcome: Mutex::new(Outcome::default()),
         means,
     };
-    let machines = join_all(plan.machines.iter().map(|(name, plan)| runner.machine(name, plan)));
+    let machines = join_all(
+        plan.machines
+            .iter()
+            .map(|(name, plan)| runner.machine(name, plan)),
+    );
     join(machines, runner.api()).await;
     runner.release_facts().await;
     drop(locks);
@@ -91,14 +99,16 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
     Ok(outcome)
 }
 
-async fn lock_all(
-    plan: &Plan,
-    means: &Means<'_>,
-) -> Result<Vec<bramble_fleet::Held>, LockError> {
+async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::Held>, LockError> {
     let jobs = plan.machines.iter().filter_map(|(name, machine)| {
         let wanted = machine.changes() > 0 || means.anchor.as_deref() == Some(name);
         let session = means.sessions.get(name).filter(|_| wanted)?;
-        Some(lock::take(session, name, &means.holder, machine.journal_size))
+        Some(lock::take(
+            session,
+            name,
+            &means.holder,
+            machine.journal_size,
+        ))
     });
     // One that is busy drops the others' locks: nothing is half taken.
     join_all(jobs).await.into_iter().collect()
@@ -122,7 +132,11 @@ struct Failure {
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { resource: None, message: message.into(), log: Vec::new() }
+        Self {
+            resource: None,
+            message: message.into(),
+            log: Vec::new(),
+        }
     }
 }
 
@@ -150,7 +164,14 @@ impl Runner<'_> {
                 return;
             }
             let begun = Instant::now();
-            self.say(name, &step.name, None, Happened::Started { title: step.name.clone() });
+            self.say(
+                name,
+                &step.name,
+                None,
+                Happened::Started {
+                    title: step.name.clone(),
+                },
+            );
             match self.step(name, step).await {
                 Ok(changes) => {
                     let took = begun.elapsed();
@@ -179,7 +200,14 @@ impl Runner<'_> {
                 continue;
             }
             let begun = Instant::now();
-            self.say("", &step.name, None, Happened::Started { title: step.name.clone() });
+            self.say(
+                "",
+                &step.name,
+                None,
+                Happened::Started {
+                    title: step.name.clone(),
+                },
+            );
             let on = |progress| self.api_progress(&step.name, begun, progress);
             match place.apply(self.means.sessions, step, &on).await {
                 Ok(changes) => {
@@ -189,8 +217,11 @@ impl Runner<'_> {
                     self.board.set(&key, Status::Done);
                 }
                 Err(error) => {
-                    let failure =
-                        Failure { resource: None, message: error.message, log: error.log };
+                    let failure = Failure {
+                        resource: None,
+                        message: error.message,
+                        log: error.log,
+                    };
                     self.fail("", &step.name, failure).await;
                     self.board.set(&key, Status::Failed);
                 }
@@ -201,7 +232,10 @@ impl Runner<'_> {
     fn api_progress(&self, step: &str, begun: Instant, progress: ApiProgress) {
         match progress {
             ApiProgress::Changed { id } => {
-                let what = Happened::Changed { title: id.clone(), took: begun.elapsed() };
+                let what = Happened::Changed {
+                    title: id.clone(),
+                    took: begun.elapsed(),
+                };
                 self.say("", step, Some(&id), what);
             }
             ApiProgress::Waiting { what, since, limit } => {
@@ -217,7 +251,9 @@ impl Runner<'_> {
             if !self.board.known(need) {
                 // What is not part of the plan is as it is: either long done, or on a machine that
                 // can't be reached.
-                let Some(why) = self.plan.unreachable.get(&need.0) else { continue };
+                let Some(why) = self.plan.unreachable.get(&need.0) else {
+                    continue;
+                };
                 self.skip(machine, step, &format!("{} {why}", need.0)).await;
                 return false;
             }
@@ -243,15 +279,33 @@ impl Runner<'_> {
     }
 
     async fn skip(&self, machine: &str, step: &str, because: &str) {
-        self.say(machine, step, None, Happened::Skipped { because: because.to_owned() });
-        self.outcome.lock().await.skipped.push((machine.to_owned(), step.to_owned()));
+        self.say(
+            machine,
+            step,
+            None,
+            Happened::Skipped {
+                because: because.to_owned(),
+            },
+        );
+        self.outcome
+            .lock()
+            .await
+            .skipped
+            .push((machine.to_owned(), step.to_owned()));
     }
 
     async fn fail(&self, machine: &str, step: &str, failure: Failure) {
         let message = failure.message.clone();
-        let what = Happened::Failed { message: failure.message, log: failure.log };
+        let what = Happened::Failed {
+            message: failure.message,
+            log: failure.log,
+        };
         self.say(machine, step, failure.resource.as_deref(), what);
-        self.outcome.lock().await.failed.push((machine.to_owned(), step.to_owned(), message));
+        self.outcome
+            .lock()
+            .await
+            .failed
+            .push((machine.to_owned(), step.to_owned(), message));
     }
 
     async fn step(&self, machine: &str, step: &StepPlan) -> Result<usize, Failure> {
@@ -277,11 +331,16 @@ impl Runner<'_> {
         let limit: Duration = step.items.iter().map(|i| i.change.limit).sum();
         let mut reader = Reader::new(self, machine, step);
         let done = session
-            .run(text.as_bytes(), limit + Duration::from_secs(60), &step.name, |line| {
-                if let Some(said) = program::read_line(line, &nonce) {
-                    reader.take(said);
-                }
-            })
+            .run(
+                text.as_bytes(),
+                limit + Duration::from_secs(60),
+                &step.name,
+                |line| {
+                    if let Some(said) = program::read_line(line, &nonce) {
+                        reader.take(said);
+                    }
+                },
+            )
             .await;
         let changes = reader.changes;
         self.outcome.lock().await.changes += changes;
@@ -300,11 +359,17 @@ impl Runner<'_> {
     /// Proves by a new connection that the machine can still be reached, and lets the change stay.
     async fn confirm(&self, machine: &str) -> Result<(), Failure> {
         let target = self.means.targets.iter().find(|t| t.name == machine);
-        let target = target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
+        let target =
+            target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
         let confirm = async {
             let session = (self.means.fresh)().connect(target).await?;
             session
-                .run(program::confirm().as_bytes(), Duration::from_secs(20), "confirm", |_| {})
+                .run(
+                    program::confirm().as_bytes(),
+                    Duration::from_secs(20),
+                    "confirm",
+                    |_| {},
+                )
                 .await
         };
         let limit = Duration::from_secs(program::REVERT_AFTER - 5);
@@ -326,7 +391,12 @@ impl Runner<'_> {
         let text: String = step.items.iter().map(|i| i.change.apply.as_str()).collect();
         let limit = Duration::from_secs(60);
         let done = session
-            .run(format!("set -e\n{text}").as_bytes(), limit, &step.name, |_| {})
+            .run(
+                format!("set -e\n{text}").as_bytes(),
+                limit,
+                &step.name,
+                |_| {},
+            )
             .await
             .map_err(|e| Failure::new(e.to_string()))?;
         if !done.success() {
@@ -336,14 +406,24 @@ impl Runner<'_> {
         Ok(step.items.len())
     }
 
-    async fn upload(&self, machine: &str, session: &Session, step: &StepPlan) -> Result<(), Failure> {
+    async fn upload(
+        &self,
+        machine: &str,
+        session: &Session,
+        step: &StepPlan,
+    ) -> Result<(), Failure> {
         let uploads: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
         if uploads.is_empty() {
             return Ok(());
         }
         let folder = format!("umask 077; mkdir -p {}/blobs", bramble_machine::HOME);
         session
-            .run(folder.as_bytes(), Duration::from_secs(30), "make room for uploads", |_| {})
+            .run(
+                folder.as_bytes(),
+                Duration::from_secs(30),
+                "make room for uploads",
+                |_| {},
+            )
             .await
             .map_err(|e| Failure::new(e.to_string()))?;
         let total: u64 = uploads.iter().map(|u| u.size).sum();
@@ -360,12 +440,28 @@ impl Runner<'_> {
                 }
             };
             session
-                .put(&from, &upload.to, upload.size, &upload.sha256, 0o600, UPLOAD_LIMIT, on)
+                .put(
+                    &from,
+                    &upload.to,
+                    upload.size,
+                    &upload.sha256,
+                    0o600,
+                    UPLOAD_LIMIT,
+                    on,
+                )
                 .await
                 .map_err(|e| Failure::new(format!("copying to {}: {e}", upload.to)))?;
             before += upload.size;
         }
-        self.say(machine, &step.name, None, Happened::Upload { bytes: total, total });
+        self.say(
+            machine,
+            &step.name,
+            None,
+            Happened::Upload {
+                bytes: total,
+                total,
+            },
+        );
         Ok(())
     }
 
@@ -374,7 +470,9 @@ impl Runner<'_> {
         let (Some(cell), Some(source)) = (self.known.get(name), self.means.facts.get(name)) else {
             return Err(Failure::new(format!("nobody knows how to find out {name}")));
         };
-        let value = cell.get_or_try_init(|| self.read_fact(name, source)).await?;
+        let value = cell
+            .get_or_try_init(|| self.read_fact(name, source))
+            .await?;
         Ok(value.clone())
     }
 
@@ -384,9 +482,15 @@ impl Runner<'_> {
             return Err(Failure::new(format!("{name} needs {}", describe(&need))));
         }
         let session = self.means.sessions.get(&source.machine).ok_or_else(|| {
-            Failure::new(format!("{name} comes from {}, which can't be reached", source.machine))
+            Failure::new(format!(
+                "{name} comes from {}, which can't be reached",
+                source.machine
+            ))
         })?;
-        let text = format!("set -e\nexport PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}", source.program.as_str());
+        let text = format!(
+            "set -e\nexport PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}",
+            source.program.as_str()
+        );
         let what = format!("fact {name}");
         let done = session
             .run(text.as_bytes(), Duration::from_secs(60), &what, |_| {})
@@ -395,7 +499,10 @@ impl Runner<'_> {
         let value = String::from_utf8_lossy(&done.stdout).trim().to_owned();
         if !done.success() || value.is_empty() {
             let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            return Err(Failure::new(format!("{name} could not be read on {}: {said}", source.machine)));
+            return Err(Failure::new(format!(
+                "{name} could not be read on {}: {said}",
+                source.machine
+            )));
         }
         Ok(value)
     }
@@ -415,7 +522,9 @@ impl Runner<'_> {
                     source.release.as_str()
                 );
                 // It ends by itself soon, so a failure here is no failure of the run.
-                let _ = session.run(text.as_bytes(), Duration::from_secs(30), name, |_| {}).await;
+                let _ = session
+                    .run(text.as_bytes(), Duration::from_secs(30), name, |_| {})
+                    .await;
             }
         }
     }
@@ -425,17 +534,31 @@ impl Runner<'_> {
 const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 fn describe((machine, step): &(String, String)) -> String {
-    if machine.is_empty() { step.clone() } else { format!("{step} on {machine}") }
+    if machine.is_empty() {
+        step.clone()
+    } else {
+        format!("{step} on {machine}")
+    }
 }
 
 /// Makes the first change that can cut the connection arm the timer that takes it back.
 fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
-    let risky: Vec<_> = step.items.iter().filter(|i| i.change.disruptive && !step.undo).collect();
-    let first = step.items.iter().position(|i| i.change.disruptive && !step.undo);
+    let risky: Vec<_> = step
+        .items
+        .iter()
+        .filter(|i| i.change.disruptive && !step.undo)
+        .collect();
+    let first = step
+        .items
+        .iter()
+        .position(|i| i.change.disruptive && !step.undo);
     let Some(part) = first.and_then(|index| parts.get_mut(index)) else {
         return false;
     };
-    let changes: Vec<_> = risky.iter().map(|i| (i.id.as_str(), &i.change.undo)).collect();
+    let changes: Vec<_> = risky
+        .iter()
+        .map(|i| (i.id.as_str(), &i.change.undo))
+        .collect();
     let mut apply = program::arm(&changes, nonce);
     apply.extend(&part.apply);
     part.apply = apply;
@@ -457,7 +580,12 @@ fn part(step: &StepPlan, item: &crate::plan::Item) -> Part {
         step: step.name.clone(),
         undo: item.change.undo.clone(),
     };
-    Part { id: id.clone(), apply: item.change.apply.clone(), begin: Some(begin), end: Line::Done { id } }
+    Part {
+        id: id.clone(),
+        apply: item.change.apply.clone(),
+        begin: Some(begin),
+        end: Line::Done { id },
+    }
 }
 
 /// Turns what a program says into events.
@@ -494,7 +622,11 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     fn title(&self, index: usize) -> String {
-        self.step.items.get(index).map(|i| i.change.summary.clone()).unwrap_or_default()
+        self.step
+            .items
+            .get(index)
+            .map(|i| i.change.summary.clone())
+            .unwrap_or_default()
     }
 
     fn take(&mut self, said: Said) {
@@ -502,12 +634,23 @@ impl<'a, 'b> Reader<'a, 'b> {
             Said::Started(index) => {
                 self.current = Some((index, Instant::now()));
                 self.log.clear();
-                self.say(index, Happened::Started { title: self.title(index) });
+                self.say(
+                    index,
+                    Happened::Started {
+                        title: self.title(index),
+                    },
+                );
             }
             Said::Done(index) => {
                 let took = self.current.map(|(_, t)| t.elapsed()).unwrap_or_default();
                 self.changes += 1;
-                self.say(index, Happened::Changed { title: self.title(index), took });
+                self.say(
+                    index,
+                    Happened::Changed {
+                        title: self.title(index),
+                        took,
+                    },
+                );
             }
             Said::Failed(index, code) => self.failed = Some((index, code)),
             Said::Busy => self.busy = true,
@@ -534,12 +677,24 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
         let index = self.failed.map(|(i, _)| i).or(self.current.map(|(i, _)| i));
         let item = index.and_then(|i| self.step.items.get(i));
-        let what = item.map_or_else(|| self.step.name.clone(), |i| format!("{}: {}", i.id, i.change.summary));
-        log.extend(stderr.lines().map(str::to_owned).filter(|l| !l.trim().is_empty()));
+        let what = item.map_or_else(
+            || self.step.name.clone(),
+            |i| format!("{}: {}", i.id, i.change.summary),
+        );
+        log.extend(
+            stderr
+                .lines()
+                .map(str::to_owned)
+                .filter(|l| !l.trim().is_empty()),
+        );
         let message = match self.failed {
             Some((_, code)) => format!("{what} failed with exit code {code}"),
             None => format!("{what} was cut off"),
         };
-        Failure { resource: item.map(|i| i.id.clone()), message, log }
+        Failure {
+            resource: item.map(|i| i.id.clone()),
+            message,
+            log,
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{CliError, Kind};
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
-use serde_json::json;
+use bramble_engine::Outcome;
 use std::io::IsTerminal;
 
 /// Takes it away.
@@ -17,7 +17,7 @@ pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<
     let session = session::prepare(&context, global, &args.scope, true, &progress).await?;
     if session.plan.is_empty() {
         if printer.json() {
-            printer.value(&json!({ "changes": 0 }));
+            session::report(&Outcome::default(), printer);
         } else {
             if !session.plan.obstacles.is_empty() {
                 printer.warn_raw(&plan_view::text(&session.plan, printer, false));
@@ -28,6 +28,9 @@ pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<
     }
     confirm(&context, args, &session, printer)?;
     let outcome = session::carry_out(&context, global, &session, "down", progress, printer).await?;
+    if printer.json() {
+        session::report(&outcome, printer);
+    }
     session::verdict(&session, &outcome)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();

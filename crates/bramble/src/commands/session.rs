@@ -53,7 +53,7 @@ pub async fn prepare(
     let blueprint = context.blueprint(&look.facts());
     let place = KubePlace::new(&context.cluster);
     let plan = if down {
-        away(context, &look, &scope)
+        away(context, &look, &scope, &place).await?
     } else {
         towards(&blueprint, &look, &scope, &place).await?
     };
@@ -88,7 +88,7 @@ pub async fn carry_out(
         sessions: &session.look.sessions,
         facts: &session.blueprint.facts,
         blob: &blob,
-        api: (!session.plan.down).then_some(&session.place as &dyn ApiPlace),
+        api: Some(&session.place as &dyn ApiPlace),
         holder: holder(what),
         anchor: anchor(context),
         events: sender,
@@ -111,6 +111,26 @@ pub fn verdict(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
             .hint("run the same command again: it goes on where it stopped"));
     }
     unreachable(session)
+}
+
+/// The outcome as the last line of JSON.
+pub fn report(outcome: &Outcome, printer: &Printer) {
+    let places = |all: &[(String, String)]| -> Vec<serde_json::Value> {
+        all.iter().map(|(m, s)| serde_json::json!({ "machine": m, "step": s })).collect()
+    };
+    let failed: Vec<_> = outcome
+        .failed
+        .iter()
+        .map(|(m, s, why)| serde_json::json!({ "machine": m, "step": s, "message": why }))
+        .collect();
+    printer.line(&serde_json::json!({
+        "event": "end",
+        "changes": outcome.changes,
+        "failed": failed,
+        "skipped": places(&outcome.skipped),
+        "stopped": outcome.stopped,
+        "took": outcome.took.as_secs_f64(),
+    }));
 }
 
 /// An error if a machine was not seen or can't be changed.
@@ -200,9 +220,6 @@ async fn towards(
     if scope.machines.is_empty() {
         let mut steps: Vec<_> =
             blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
-        let silent = |error: bramble_engine::api::ApiError| {
-            CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
-        };
         let retired = place.retired(&look.sessions, &blueprint.api).await.map_err(silent)?;
         steps.extend(retired.into_iter().filter(|s| scope.includes(&s.name)));
         let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
@@ -215,7 +232,12 @@ async fn towards(
     Ok(out)
 }
 
-fn away(context: &Context, look: &Look, scope: &Scope) -> Plan {
+async fn away(
+    context: &Context,
+    look: &Look,
+    scope: &Scope,
+    place: &KubePlace,
+) -> Result<Plan, CliError> {
     let mut out = Plan {
         cluster: context.cluster.name.clone(),
         down: true,
@@ -234,7 +256,19 @@ fn away(context: &Context, look: &Look, scope: &Scope) -> Plan {
         out.machines.insert(name.clone(), plan::away(seen, scope, name));
     }
     order_teardown(context, &mut out);
-    out
+    // When everything goes, the API goes with it; a part of it is taken out by name.
+    if !scope.steps.is_empty() && scope.machines.is_empty() {
+        let made = place.retired(&look.sessions, &[]).await.map_err(silent)?;
+        let steps: Vec<_> = made.into_iter().filter(|s| scope.includes(&s.name)).collect();
+        let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
+        let mut changes = changes.into_iter().flatten();
+        out.api = steps.into_iter().map(|step| ApiPlan { step, changes: changes.next() }).collect();
+    }
+    Ok(out)
+}
+
+fn silent(error: bramble_engine::api::ApiError) -> CliError {
+    CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
 }
 
 /// Workers leave before the control planes that they talk to.

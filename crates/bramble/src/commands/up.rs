@@ -7,8 +7,8 @@ use crate::error::CliError;
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
+use bramble_engine::Outcome;
 use bramble_spec::cluster::Addon;
-use serde_json::json;
 
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
@@ -24,7 +24,7 @@ pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(
     }
     if session.plan.is_empty() {
         if printer.json() {
-            printer.value(&json!({ "changes": 0 }));
+            session::report(&Outcome::default(), printer);
         } else {
             printer.out("nothing to do");
         }
@@ -32,6 +32,9 @@ pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(
     }
     printer.note(plan_view::summary(&session.plan));
     let outcome = session::carry_out(&context, global, &session, "up", progress, printer).await?;
+    if printer.json() {
+        session::report(&outcome, printer);
+    }
     session::verdict(&session, &outcome)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();

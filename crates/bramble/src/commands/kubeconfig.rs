@@ -1,0 +1,154 @@
+//! `bramble kubeconfig`: the cluster in and out of the operator's kubeconfig.
+
+use crate::args::{Global, KubeconfigArgs};
+use crate::context::{Context, load_file};
+use crate::error::{CliError, Kind};
+use crate::files;
+use crate::kube_place;
+use crate::printer::Printer;
+use bramble_kube::kubeconfig::{merge, remove};
+use bramble_secret::Secret;
+use bramble_spec::cluster::{Endpoint, Machine, Role};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Where kubeadm's API server listens.
+const PORT: u16 = 6443;
+
+/// Prints it, takes it out, or merges it.
+pub async fn run(global: &Global, args: &KubeconfigArgs, printer: &Printer) -> Result<(), CliError> {
+    if args.remove {
+        let name = load_file(&global.file, printer)?.name;
+        return take_out(&place(args)?, &name, printer);
+    }
+    let context = Context::reach(global, printer)?;
+    let name = &context.cluster.name;
+    let (machine, admin) = fetch(&context, global).await?;
+    let server = server(&context, machine);
+    if args.print {
+        let text = merge(None, &admin, name, Some(&server), true)?;
+        if printer.json() {
+            printer.value(&json!({ "context": name, "server": server, "kubeconfig": text.expose() }));
+        } else {
+            printer.raw(text.expose());
+        }
+        return Ok(());
+    }
+    let path = place(args)?;
+    let before = files::read_secret(&path)?;
+    let text = merge(before.as_ref(), &admin, name, Some(&server), args.current)?;
+    let changed = before.as_ref().is_none_or(|before| *before != text);
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            CliError::failed(format!("can't make the folder {}: {error}", folder.display()))
+        })?;
+    }
+    // Written even when nothing differs: the mode is part of it.
+    files::write(&path, text.expose().as_bytes(), 0o600, true)?;
+    if printer.json() {
+        printer.value(&json!({ "file": path, "context": name, "server": server, "changed": changed }));
+        return Ok(());
+    }
+    let did = match (&before, changed) {
+        (_, false) => "has it already",
+        (None, true) => "made",
+        (Some(_), true) => "updated; everything else in it is kept",
+    };
+    printer.out(format!("{}: {did}: context {name}, {server}", path.display()));
+    let option = match &args.into {
+        Some(path) => format!("--kubeconfig {} ", path.display()),
+        None => String::new(),
+    };
+    printer.out(format!("kubectl {option}--context {name} get nodes"));
+    Ok(())
+}
+
+/// The first of `$KUBECONFIG`, or `~/.kube/config`.
+fn place(args: &KubeconfigArgs) -> Result<PathBuf, CliError> {
+    if let Some(path) = &args.into {
+        return Ok(path.clone());
+    }
+    let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let first = std::env::split_paths(&named).find(|p| !p.as_os_str().is_empty());
+    first.or_else(|| std::env::home_dir().map(|h| h.join(".kube/config"))).ok_or_else(|| {
+        CliError::usage("there is no home folder to put the kubeconfig in").hint("say --into FILE")
+    })
+}
+
+fn take_out(path: &Path, name: &str, printer: &Printer) -> Result<(), CliError> {
+    let before = files::read_secret(path)?;
+    let did = match &before {
+        None => "nothing to do",
+        Some(text) if !has(text, name)? => "nothing to do",
+        Some(text) => {
+            match remove(text, name)? {
+                Some(rest) => files::write(path, rest.expose().as_bytes(), 0o600, true)?,
+                None => std::fs::remove_file(path).map_err(|error| {
+                    CliError::failed(format!("can't remove {}: {error}", path.display()))
+                })?,
+            }
+            "taken out"
+        }
+    };
+    if printer.json() {
+        printer.value(&json!({ "file": path, "context": name, "changed": did == "taken out" }));
+    } else if did == "taken out" {
+        printer.out(format!("{}: {name} is taken out; everything else in it is kept", path.display()));
+    } else {
+        printer.out(format!("{}: there is no {name} in it: nothing to do", path.display()));
+    }
+    Ok(())
+}
+
+/// Whether anything of that name is in a kubeconfig: without it, the file written anew is the same
+/// as with a name taken out that can't be there.
+fn has(text: &Secret, name: &str) -> Result<bool, CliError> {
+    Ok(remove(text, name)? != remove(text, "\0")?)
+}
+
+/// The admin's kubeconfig, from the first control plane that answers and has one.
+async fn fetch<'a>(
+    context: &'a Context,
+    global: &Global,
+) -> Result<(&'a Machine, Secret), CliError> {
+    let fleet = context.fleet(global);
+    let mut problem = None;
+    for machine in context.cluster.with_role(Role::ControlPlane) {
+        let session = match fleet.connect(&context.target(machine)).await {
+            Ok(session) => session,
+            Err(error) => {
+                problem.get_or_insert(CliError::from(error));
+                continue;
+            }
+        };
+        match kube_place::admin(&session).await {
+            Ok(Some(admin)) => return Ok((machine, admin)),
+            Ok(None) => {
+                let name = &machine.name;
+                problem.get_or_insert(
+                    CliError::failed(format!("{name} has no /etc/kubernetes/admin.conf: it is no control plane yet"))
+                        .hint("bramble up makes it one"),
+                );
+            }
+            Err(error) => {
+                problem.get_or_insert(CliError::failed(error.message));
+            }
+        }
+    }
+    Err(problem.unwrap_or_else(|| CliError::new(Kind::Usage, "the cluster file has no control plane")))
+}
+
+/// How this computer reaches the API: the endpoint of the cluster, or the control plane itself.
+fn server(context: &Context, machine: &Machine) -> String {
+    let (host, port) = match &context.cluster.kubernetes.endpoint {
+        Endpoint::External { host, port } => (host.clone(), *port),
+        Endpoint::Vip { address, port } => (address.to_string(), *port),
+        Endpoint::None => {
+            (machine.management.clone().unwrap_or_else(|| machine.address.to_string()), PORT)
+        }
+    };
+    if host.contains(':') && !host.starts_with('[') {
+        return format!("https://[{host}]:{port}");
+    }
+    format!("https://{host}:{port}")
+}

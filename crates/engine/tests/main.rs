@@ -1,0 +1,281 @@
+//! The planner with values: no machine, no connection.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bramble_engine::plan::{FORGET, RETIRE, Scope, away, towards};
+use bramble_machine::journal::{Journal, Line, to_line};
+use bramble_machine::kinds::{Action, Check, File, Service};
+use bramble_machine::query::{Answer, Stat, Unit};
+use bramble_machine::{
+    Blueprint, MachineBlueprint, Observation, PlanError, Query, Resource, Script, Step, Verb,
+};
+use std::sync::Arc;
+
+fn blueprint(steps: Vec<(&'static str, Vec<Arc<dyn Resource>>)>) -> Blueprint {
+    let steps = steps
+        .into_iter()
+        .map(|(name, resources)| Step {
+            name,
+            resources,
+            needs: Vec::new(),
+        })
+        .collect();
+    let mut out = Blueprint {
+        cluster: "test".into(),
+        ..Blueprint::default()
+    };
+    out.machines
+        .insert("one".into(), MachineBlueprint { steps });
+    out
+}
+
+fn conf() -> Arc<dyn Resource> {
+    Arc::new(File::text("/etc/a.conf", "new\n"))
+}
+
+fn service() -> Arc<dyn Resource> {
+    Arc::new(Service::on("a.service").watching(["file:/etc/a.conf"]))
+}
+
+/// A machine on which the service runs and the file holds something.
+fn seen(text: &str) -> Observation {
+    let mut seen = Observation::default();
+    let path = || "/etc/a.conf".to_owned();
+    let stat = Stat {
+        kind: 'f',
+        mode: 0o644,
+        owner: "root".into(),
+        group: "root".into(),
+        size: text.len() as u64,
+        mtime: "1".into(),
+        ctime: "1".into(),
+        inode: 1,
+        target: String::new(),
+    };
+    let hash = match text {
+        "new\n" => "7aa7a5359173d05b63cfd682e3c38487f3cb4f7f1d60659fe59fab1505977d4c",
+        _ => "0",
+    };
+    seen.answers
+        .insert(Query::Stat(path()), Answer::Stat(Some(stat)));
+    seen.answers
+        .insert(Query::Sha256(path()), Answer::Text(Some(hash.into())));
+    seen.answers
+        .insert(Query::Content(path()), Answer::Text(Some(text.into())));
+    let unit = Unit {
+        load: "loaded".into(),
+        active: "active".into(),
+        file: "enabled".into(),
+    };
+    seen.answers
+        .insert(Query::Unit("a.service".into()), Answer::Unit(unit));
+    seen
+}
+
+/// The journal as a finished run of these resources leaves it.
+fn journal(of: &[(&str, Arc<dyn Resource>)], finished: bool) -> Journal {
+    let mut text = format!(
+        "{}\n",
+        to_line(&Line::Cluster {
+            name: "test".into()
+        })
+    );
+    for (step, resource) in of {
+        let change = resource.plan(&Observation::default()).unwrap().unwrap();
+        let begin = Line::Begin {
+            id: resource.id(),
+            step: (*step).into(),
+            undo: change.undo,
+        };
+        text.push_str(&format!("{}\n", to_line(&begin)));
+        if finished {
+            text.push_str(&format!("{}\n", to_line(&Line::Done { id: resource.id() })));
+        }
+    }
+    Journal::parse(&text)
+}
+
+fn verbs(plan: &bramble_engine::plan::MachinePlan) -> Vec<(String, String, Verb)> {
+    let steps = plan.steps.iter();
+    steps
+        .flat_map(|s| {
+            s.items
+                .iter()
+                .map(|i| (s.name.clone(), i.id.clone(), i.change.verb))
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_differs_nothing_is_planned() {
+    let plan = towards(
+        &blueprint(vec![("a", vec![conf(), service()])]),
+        "one",
+        &seen("new\n"),
+        &Scope::default(),
+    );
+    assert_eq!(plan.unwrap().changes(), 0);
+}
+
+#[test]
+fn a_changed_file_restarts_the_service_that_watches_it() {
+    let plan = towards(
+        &blueprint(vec![("a", vec![conf(), service()])]),
+        "one",
+        &seen("old\n"),
+        &Scope::default(),
+    )
+    .unwrap();
+    let expected = [
+        ("a".to_owned(), "file:/etc/a.conf".to_owned(), Verb::Update),
+        (
+            "a".to_owned(),
+            "service:a.service".to_owned(),
+            Verb::Restart,
+        ),
+    ];
+    assert_eq!(verbs(&plan), expected);
+    let diff = plan.steps[1].items[0].change.diff.clone().unwrap();
+    assert!(diff.contains("-old") && diff.contains("+new"), "{diff}");
+}
+
+#[test]
+fn an_interrupted_change_is_planned_again() {
+    let mut machine = seen("new\n");
+    machine.journal = journal(&[("a", conf()), ("a", service())], false);
+    let plan = towards(
+        &blueprint(vec![("a", vec![conf(), service()])]),
+        "one",
+        &machine,
+        &Scope::default(),
+    );
+    assert_eq!(plan.unwrap().changes(), 2);
+}
+
+#[test]
+fn what_the_file_no_longer_names_is_undone_last_made_first() {
+    let mut machine = seen("new\n");
+    machine.journal = journal(&[("a", conf()), ("a", service())], true);
+    let plan = towards(
+        &blueprint(vec![("a", vec![])]),
+        "one",
+        &machine,
+        &Scope::default(),
+    );
+    let expected = [
+        (
+            RETIRE.to_owned(),
+            "service:a.service".to_owned(),
+            Verb::Remove,
+        ),
+        (
+            RETIRE.to_owned(),
+            "file:/etc/a.conf".to_owned(),
+            Verb::Remove,
+        ),
+    ];
+    assert_eq!(verbs(&plan.unwrap()), expected);
+}
+
+#[test]
+fn a_teardown_goes_backwards_by_steps_and_ends_with_the_record() {
+    let mut machine = Observation::default();
+    machine.facts.home = true;
+    let second: Arc<dyn Resource> = Arc::new(File::text("/etc/b.conf", "b"));
+    machine.journal = journal(&[("a", conf()), ("a", service()), ("b", second)], true);
+    let plan = away(&machine, &Scope::default(), "one");
+    let names: Vec<&str> = plan.steps.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["b", "a", FORGET]);
+    let ids: Vec<String> = verbs(&plan).into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(
+        ids[..3],
+        ["file:/etc/b.conf", "service:a.service", "file:/etc/a.conf"]
+    );
+}
+
+#[test]
+fn a_teardown_of_one_step_leaves_the_others_and_the_record() {
+    let mut machine = Observation::default();
+    machine.facts.home = true;
+    let second: Arc<dyn Resource> = Arc::new(File::text("/etc/b.conf", "b"));
+    machine.journal = journal(&[("a/x", conf()), ("ab", second)], true);
+    // `a` names `a/x`, not `ab`.
+    let scope = Scope {
+        steps: vec!["a".into()],
+        machines: Vec::new(),
+    };
+    let ids: Vec<String> = verbs(&away(&machine, &scope, "one"))
+        .into_iter()
+        .map(|(_, id, _)| id)
+        .collect();
+    assert_eq!(ids, ["file:/etc/a.conf"]);
+}
+
+#[test]
+fn nothing_is_torn_down_twice() {
+    assert_eq!(
+        away(&Observation::default(), &Scope::default(), "one").changes(),
+        0
+    );
+}
+
+#[test]
+fn a_scope_leaves_other_machines_alone() {
+    let scope = Scope {
+        steps: Vec::new(),
+        machines: vec!["two".into()],
+    };
+    let plan = towards(
+        &blueprint(vec![("a", vec![conf()])]),
+        "one",
+        &seen("old\n"),
+        &scope,
+    )
+    .unwrap();
+    assert_eq!(plan.changes(), 0);
+    // The step is there all the same: others may wait for it.
+    assert!(plan.steps.iter().any(|s| s.name == "a"));
+}
+
+#[test]
+fn a_machine_of_another_cluster_is_refused() {
+    let mut machine = seen("old\n");
+    machine.journal.cluster = Some("other".into());
+    let errors = towards(
+        &blueprint(vec![("a", vec![conf()])]),
+        "one",
+        &machine,
+        &Scope::default(),
+    )
+    .unwrap_err();
+    assert_eq!(
+        errors,
+        [PlanError::OtherCluster {
+            other: "other".into()
+        }]
+    );
+}
+
+#[test]
+fn an_action_that_was_cut_off_cleans_up_first() {
+    let mut action = Action::new(
+        "make",
+        "make it",
+        Check::Exists("/made".into()),
+        Script::of("touch /made"),
+    )
+    .undone_by("rm -f /made");
+    action.restart_clean = true;
+    let action: Arc<dyn Resource> = Arc::new(action);
+    let machine = Observation {
+        journal: journal(&[("a", action.clone())], false),
+        ..Default::default()
+    };
+    let change = action.plan(&machine).unwrap().unwrap();
+    assert!(
+        change.summary.contains("cleaned up first"),
+        "{}",
+        change.summary
+    );
+    let at = |text: &str| change.apply.as_str().find(text).unwrap();
+    assert!(at("rm -f /made") < at("touch /made"));
+}
