@@ -6,6 +6,7 @@ mod accepted;
 mod draft;
 mod examples;
 mod plan;
+mod reference;
 mod render;
 mod robust;
 mod schema;
