@@ -10,7 +10,9 @@
 mod context;
 mod fixed;
 pub mod kubeadm;
+mod limits;
 pub mod steps;
 
 pub use context::{Assets, Inputs};
+pub use limits::limits;
 pub use steps::{blueprint, step_names};

@@ -34,7 +34,9 @@ pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<
     session::verdict(&session, &outcome)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();
-        let done = format!("{} is down: {} changes in {took:.1} s", context.cluster.name, outcome.changes);
+        let part = !args.scope.steps.is_empty() || !args.scope.machines.is_empty();
+        let what = if part { "part of it" } else { "it" };
+        let done = format!("{}: {what} is down, {} changes in {took:.1} s", context.cluster.name, outcome.changes);
         printer.out(printer.paint(Style::Green, done));
     }
     Ok(())

@@ -36,6 +36,9 @@ pub async fn prepare(
     progress: &Progress,
 ) -> Result<Session, CliError> {
     let scope = checked(context, scope)?;
+    if let Some((what, remedy)) = bramble_blueprint::limits(&context.cluster).into_iter().next() {
+        return Err(CliError::usage(what).hint(remedy));
+    }
     if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
         context.need_bundle()?;
     }

@@ -1,0 +1,30 @@
+//! What the file may say and this release can't make yet: refused before any connection, rather than
+//! made half.
+
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Endpoint, Role};
+
+/// Each thing that can't be made, with what to do instead.
+pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let control_planes = cluster.with_role(Role::ControlPlane).count();
+    if control_planes > 1 {
+        out.push((
+            format!("the file names {control_planes} control planes; this release makes one"),
+            "give all but one of them the role worker".into(),
+        ));
+    }
+    if matches!(cluster.kubernetes.endpoint, Endpoint::Vip { .. }) {
+        out.push((
+            "kubernetes.endpoint.vip: this release makes no virtual address".into(),
+            "leave the endpoint out, or name a load balancer of your own (external)".into(),
+        ));
+    }
+    if let Some(router) = cluster.with_role(Role::Router).next() {
+        out.push((
+            format!("{} has the role router; this release makes none", router.name),
+            "leave the machine out of the file; the others need a working network".into(),
+        ));
+    }
+    out
+}
