@@ -19,6 +19,9 @@ use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
 /// Lines of a tool's output that a failure shows.
 const LOG_LINES: usize = 40;
 
+/// Between two attempts to connect anew.
+const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
+
 /// What a run needs besides the plan.
 pub struct Means<'a> {
     /// Open connections to the machines of the plan.
@@ -361,8 +364,16 @@ impl Runner<'_> {
         let target = self.means.targets.iter().find(|t| t.name == machine);
         let target =
             target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
+        let mut last = String::new();
         let confirm = async {
-            let session = (self.means.fresh)().connect(target).await?;
+            // A server that takes its new configuration doesn't listen for a moment.
+            let session = loop {
+                match (self.means.fresh)().connect(target).await {
+                    Ok(session) => break session,
+                    Err(error) => last = error.to_string(),
+                }
+                tokio::time::sleep(CONFIRM_PAUSE).await;
+            };
             session
                 .run(
                     program::confirm().as_bytes(),
@@ -377,7 +388,7 @@ impl Runner<'_> {
             Ok(Ok(done)) if done.success() => return Ok(()),
             Ok(Ok(done)) => done.stderr_tail(3),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no new connection within {} s", limit.as_secs()),
+            Err(_) => format!("no new connection within {} s: {last}", limit.as_secs()),
         };
         Err(Failure::new(format!(
             "the change was not confirmed by a new connection, so the machine takes it back by itself \
