@@ -4,16 +4,22 @@ use crate::args::{Cli, Command};
 use crate::error::CliError;
 use crate::printer::Printer;
 
+mod bundle;
 mod check;
 mod completions;
 mod down;
+mod fleet;
 mod init;
+mod kubeconfig;
 mod lab;
+mod logs;
 mod man;
 mod plan;
 mod schema;
 mod session;
+mod ssh;
 mod steps;
+mod unlock;
 mod up;
 
 /// Runs the command.
@@ -39,6 +45,12 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
             Ok(())
         }
         Command::Man(args) => man::run(&args, printer),
+        Command::Ssh(args) => ssh::run(global, &args, printer).await,
+        Command::Logs(args) => logs::run(global, &args, printer).await,
+        Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
+        Command::Fleet(args) => fleet::run(global, &args, printer).await,
+        Command::Bundle(args) => bundle::run(global, args.action, printer).await,
+        Command::Unlock(args) => unlock::run(global, &args, printer).await,
         _ => Err(CliError::usage("not yet")),
     }
 }

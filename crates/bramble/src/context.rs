@@ -202,8 +202,9 @@ fn user_dir(variable: &str, usual: &str) -> PathBuf {
 }
 
 /// Folders in which bundles are looked for.
-pub fn bundle_dirs() -> Vec<PathBuf> {
-    vec![cache_dir().join("bundles"), PathBuf::from("/var/cache/bramble/bundles")]
+/// The first is the user's own, the second for everybody on this computer.
+pub fn bundle_dirs() -> [PathBuf; 2] {
+    [cache_dir().join("bundles"), PathBuf::from("/var/cache/bramble/bundles")]
 }
 
 /// The bundle that a cluster uses: the named one, or the first on this computer that fits.

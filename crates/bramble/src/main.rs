@@ -13,6 +13,7 @@ mod kube_place;
 mod plan_view;
 mod printer;
 mod progress;
+mod progress_bundle;
 mod stop;
 mod suggest;
 

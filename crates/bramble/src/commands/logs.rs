@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::{CliError, Kind};
 use crate::printer::Printer;
 use crate::suggest::closest;
-use bramble_fleet::{Exit, Session};
+use bramble_fleet::{Exit, Finished, Session};
 use bramble_machine::shell::word;
 use std::time::Duration;
 
@@ -23,34 +23,11 @@ pub async fn run(global: &Global, args: &LogsArgs, printer: &Printer) -> Result<
     let context = Context::reach(global, printer)?;
     let target = context.target(context.machine(&args.machine)?);
     let session = context.fleet(global).connect(&target).await?;
-    let program = program(args, printer.json());
-    let (limit, what) = if args.follow { (FOREVER, "follow the log") } else { (LIMIT, "read the log") };
     let mut reader = Reader::default();
-    let shown = *printer;
-    let (pid_sender, pid) = tokio::sync::watch::channel(0u32);
-    let reading = session.run(program.as_bytes(), limit, what, |line| match reader.take(line) {
-        Line::Pid(pid) => {
-            pid_sender.send_replace(pid);
-        }
-        Line::Entry(text) => shown.out(text),
-        Line::Other => {}
-    });
-    tokio::pin!(reading);
-    let mut interrupted = false;
-    let done = loop {
-        tokio::select! {
-            done = &mut reading => break done?,
-            _ = tokio::signal::ctrl_c(), if !interrupted => {
-                interrupted = true;
-                let pid = *pid.borrow();
-                end(&session, pid).await;
-            }
-        }
-    };
-    if interrupted {
+    let Some(done) = read(&session, args, printer, &mut reader).await? else {
         return Err(CliError::silent(Kind::Interrupted));
-    }
-    match done.exit {
+    };
+    match &done.exit {
         Exit::Code(0) => Ok(()),
         Exit::Code(NO_UNIT) => Err(no_unit(args, &reader.units)),
         exit => Err(CliError::failed(format!(
@@ -59,6 +36,36 @@ pub async fn run(global: &Global, args: &LogsArgs, printer: &Printer) -> Result<
             done.stderr_tail(3)
         ))),
     }
+}
+
+/// Shows lines as they come; `None` if Ctrl-C ended it.
+async fn read(
+    session: &Session,
+    args: &LogsArgs,
+    printer: &Printer,
+    reader: &mut Reader,
+) -> Result<Option<Finished>, CliError> {
+    let program = program(args, printer.json());
+    let (limit, what) = if args.follow { (FOREVER, "follow the log") } else { (LIMIT, "read the log") };
+    let (pid_sender, pid) = tokio::sync::watch::channel(0u32);
+    let reading = session.run(program.as_bytes(), limit, what, |line| match reader.take(line) {
+        Line::Pid(pid) => {
+            pid_sender.send_replace(pid);
+        }
+        Line::Entry(text) => printer.out(text),
+        Line::Other => {}
+    });
+    tokio::pin!(reading);
+    tokio::select! {
+        done = &mut reading => return Ok(Some(done?)),
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let pid = *pid.borrow();
+    // Reading goes on meanwhile: lines that nobody takes would hold the connection up.
+    tokio::join!(end(session, pid), async {
+        let _ = tokio::time::timeout(END, &mut reading).await;
+    });
+    Ok(None)
 }
 
 /// Ends the program: without this it would go on there until its next line.
