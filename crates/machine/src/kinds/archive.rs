@@ -1,6 +1,6 @@
 //! Programs that the bundle holds in a gzip-compressed tar.
 
-use crate::shell::{word, words};
+use crate::shell::word;
 use crate::{
     Change, HOME, Observation, PlanError, Query, Resource, ResourceId, Script, Upload, Verb,
 };
@@ -25,8 +25,11 @@ pub struct Archive {
     pub folder: String,
     /// Leading path components to drop.
     pub strip: u32,
-    /// What to unpack; empty = everything.
+    /// What to unpack, files or folders, as named in the archive without a leading `./`; empty =
+    /// everything.
     pub members: Vec<String>,
+    /// What not to unpack, named in the same way.
+    pub except: Vec<String>,
 }
 
 impl Archive {
@@ -40,6 +43,7 @@ impl Archive {
             folder: "/usr/local/bin".into(),
             strip: 0,
             members: Vec::new(),
+            except: Vec::new(),
         }
     }
 
@@ -62,6 +66,24 @@ impl Archive {
     pub fn members(mut self, members: Vec<String>) -> Self {
         self.members = members;
         self
+    }
+
+    /// Without these members.
+    #[must_use]
+    pub fn except(mut self, except: Vec<String>) -> Self {
+        self.except = except;
+        self
+    }
+
+    /// What is written down once it is unpacked: the archive, and which part of it.
+    fn mark(&self) -> String {
+        use sha2::Digest;
+        if self.members.is_empty() && self.except.is_empty() {
+            return self.sha256.clone();
+        }
+        let part = format!("{:?} {:?}", self.members, self.except);
+        let part = hex::encode(&sha2::Sha256::digest(part)[..8]);
+        format!("{} {part}", self.sha256)
     }
 
     fn note(&self) -> String {
@@ -95,23 +117,25 @@ impl Resource for Archive {
         let unpacked = seen.content(&note).map(str::trim);
         let look = self.look();
         let intact = seen.printed(look.as_str()).is_none_or(|p| p.exit == 0);
-        let same = unpacked == Some(self.sha256.as_str());
+        let mark = self.mark();
+        let same = unpacked == Some(mark.as_str());
         if same && intact && !seen.journal.pending(&self.id()) {
             return Ok(None);
         }
         let staged = format!("{HOME}/blobs/{}", self.sha256);
         let mut apply = variables(&note, &self.folder);
         apply.line(format!("S={staged}"));
+        apply.line(format!("STRIP={}", self.strip));
         apply.line(format!(
-            "set -- --strip-components={} {}",
-            self.strip,
-            words(&self.members)
+            "ONLY={} EXCEPT={}",
+            word(self.members.join("\n")),
+            word(self.except.join("\n"))
         ));
         apply.extend(&Script::of(STAMP));
         apply.extend(&Script::of(include_str!("archive.sh")));
         apply.line(format!(
             "printf '%s\\n' {} >\"$N\"\nrm -f \"$S\"",
-            self.sha256
+            word(&mark)
         ));
         let verb = if unpacked.is_some() {
             Verb::Update
@@ -156,7 +180,7 @@ fi
 if [ -e "$N.folders" ]; then
 	while IFS= read -r f; do rmdir -- "$f" 2>/dev/null || :; done <"$N.folders"
 fi
-rm -f "$N" "$N.files" "$N.folders" "$N.stamps" "$N.last" "$N.new" "$N.inner"
+rm -f "$N" "$N.files" "$N.folders" "$N.stamps" "$N.last" "$N.new" "$N.inner" "$N.all" "$N.take"
 "#;
 
 fn variables(note: &str, folder: &str) -> Script {

@@ -101,6 +101,35 @@ fn an_archive_of_the_bundle_takes_its_files_back() {
 }
 
 #[test]
+fn parts_of_an_archive_are_named_without_the_leading_dot() {
+    let Some(m) = Machine::new(
+        "mkdir -p /srv/x/sub; cd /srv/x; echo a > a; echo b > b; echo c > sub/c; tar -czf ../x.tgz ./a ./b ./sub; rm -r /srv/x",
+    ) else {
+        return;
+    };
+    let sha256 = m.hand("sha256sum < /srv/x.tgz | cut -c1-64");
+    let whole = Archive::new("x", "v1", sha256.trim(), 100).into_folder("/opt/x");
+    let upload = due(&m, &whole).uploads[0].to.clone();
+    let put = format!("mkdir -p /var/lib/bramble/blobs; cp /srv/x.tgz {upload}");
+    let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    let found = || m.hand("cd /opt/x; find . -type f | sort");
+    m.hand(&put);
+    apply(&m, &whole.clone().members(names(&["a", "sub"])));
+    assert_eq!(found(), "./a\n./sub/c\n");
+    // Another part of the same archive is a difference, and the plan closes it.
+    let most = whole.clone().except(names(&["b"]));
+    m.hand(&format!("rm -r /opt/x/*; {put}"));
+    apply(&m, &most);
+    assert!(plan(&m, &most).expect("a plan").is_none());
+    assert_eq!(found(), "./a\n./sub/c\n");
+    m.hand(&put);
+    let said = fails(&m, &whole.clone().members(names(&["a", "lost"])));
+    assert!(said.contains("the archive holds no lost"), "{said}");
+    undo_all(&m);
+    assert_eq!(m.differences(), [] as [String; 0]);
+}
+
+#[test]
 fn nothing_runs_after_a_failure_and_the_journal_knows_all() {
     let Some(m) = Machine::new("") else { return };
     let file = File::text("/etc/x", "x");

@@ -47,7 +47,7 @@ fn samples() -> Vec<Box<dyn Resource>> {
         Box::new(Service::off("x@y.service")),
         Box::new(action.undone_by("rm -f '/x y'")),
         Box::new(binary),
-        Box::new(Archive::new("x", "v1", &"00".repeat(32), 1)),
+        Box::new(Archive::new("x", "v1", &"00".repeat(32), 1).members(vec!["it's".into()])),
         Box::new(image),
         Box::new(Directory::new("/srv/a b/c").owned()),
         Box::new(Directory::new("/srv/a")),
