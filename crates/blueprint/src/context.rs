@@ -66,7 +66,8 @@ impl<'a> On<'a> {
 
     /// Whether this machine is it.
     pub fn is_first_control_plane(&self) -> bool {
-        self.first_control_plane().is_some_and(|m| m.name == self.machine.name)
+        self.first_control_plane()
+            .is_some_and(|m| m.name == self.machine.name)
     }
 
     /// `host:port` of the API as machines use it.
@@ -83,7 +84,11 @@ impl<'a> On<'a> {
 
     /// A step of this machine.
     pub fn step(&self, name: &'static str, resources: Vec<Arc<dyn Resource>>) -> Step {
-        Step { name, resources, needs: Vec::new() }
+        Step {
+            name,
+            resources,
+            needs: Vec::new(),
+        }
     }
 
     /// A step of this machine that needs others first.
@@ -93,7 +98,11 @@ impl<'a> On<'a> {
         resources: Vec<Arc<dyn Resource>>,
         needs: Vec<StepRef>,
     ) -> Step {
-        Step { name, resources, needs }
+        Step {
+            name,
+            resources,
+            needs,
+        }
     }
 }
 

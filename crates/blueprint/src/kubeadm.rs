@@ -39,10 +39,15 @@ impl Api {
     /// Extra arguments of a component in this version's form.
     fn args(self, args: &[(&str, String)]) -> Value {
         if self == Api::V1Beta4 {
-            return args.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+            return args
+                .iter()
+                .map(|(name, value)| json!({ "name": name, "value": value }))
+                .collect();
         }
-        let map: Map<String, Value> =
-            args.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let map: Map<String, Value> = args
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
         Value::Object(map)
     }
 }
@@ -64,13 +69,20 @@ pub fn join(on: &On) -> String {
 
 fn documents(all: &[Value]) -> String {
     // Values of these types always have a YAML form.
-    let texts = all.iter().map(|v| serde_saphyr::to_string(v).unwrap_or_default());
+    let texts = all
+        .iter()
+        .map(|v| serde_saphyr::to_string(v).unwrap_or_default());
     texts.collect::<Vec<_>>().join("---\n")
 }
 
 /// As values, for tests against the API's fields.
 pub fn init_documents(on: &On) -> Vec<Value> {
-    vec![init_document(on), cluster_document(on), kubelet_document(on), proxy_document(on)]
+    vec![
+        init_document(on),
+        cluster_document(on),
+        kubelet_document(on),
+        proxy_document(on),
+    ]
 }
 
 fn socket(version: Version) -> &'static str {
@@ -144,7 +156,10 @@ fn names(on: &On) -> Vec<String> {
 /// Where the bundle's images say they come from, when that is not what this kubeadm would use.
 fn image_repository(on: &On) -> Option<String> {
     let image = on.inputs.bundle?.image("kube-apiserver", on.arch())?;
-    image.reference.rsplit_once("/kube-apiserver").map(|(repository, _)| repository.to_owned())
+    image
+        .reference
+        .rsplit_once("/kube-apiserver")
+        .map(|(repository, _)| repository.to_owned())
 }
 
 fn kubelet_document(on: &On) -> Value {

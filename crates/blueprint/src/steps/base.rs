@@ -24,7 +24,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
         }
         out.push(r(Sysctl::new("kubernetes", values)));
         // Raspberry Pi kernels keep the memory controller off unless they are told.
-        out.push(r(CmdlineWords::new(["cgroup_enable=memory", "cgroup_memory=1"])));
+        out.push(r(CmdlineWords::new([
+            "cgroup_enable=memory",
+            "cgroup_memory=1",
+        ])));
     }
     Some(on.step("base/system", out))
 }

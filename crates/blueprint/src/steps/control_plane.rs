@@ -18,7 +18,13 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     let kubernetes = &on.cluster().kubernetes;
     let later = "put the old value back; to change it, take the cluster down and up again";
-    let fixed = |field, value: String, hint: &str| r(Fixed { field, value, hint: hint.into() });
+    let fixed = |field, value: String, hint: &str| {
+        r(Fixed {
+            field,
+            value,
+            hint: hint.into(),
+        })
+    };
     Some(on.step(
         NAME,
         vec![
@@ -72,8 +78,7 @@ fn init(on: &On) -> Action {
 }
 
 /// What explains a kubeadm that gave up.
-pub(super) const EXPLAIN: &str =
-    "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat";
+pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat";
 
 /// Checks of kubeadm that can't pass on this machine for a reason that is known.
 pub(super) fn preflight(on: &On) -> Vec<&'static str> {

@@ -11,11 +11,14 @@ const IMAGE: &str = "bramble.dev/demo:1";
 
 /// Three replicas (or one a node, if there are fewer) on different machines, control planes included.
 pub(super) fn step(inputs: Inputs, node_port: u16) -> ApiStep {
-    let nodes = inputs.cluster.machines.iter().filter(|m| m.is_node()).count();
+    let nodes = inputs
+        .cluster
+        .machines
+        .iter()
+        .filter(|m| m.is_node())
+        .count();
     let labels = json!({ "app.kubernetes.io/name": "demo" });
-    let toleration = |key: &str| {
-        json!({ "key": format!("node-role.kubernetes.io/{key}"), "operator": "Exists", "effect": "NoSchedule" })
-    };
+    let toleration = |key: &str| json!({ "key": format!("node-role.kubernetes.io/{key}"), "operator": "Exists", "effect": "NoSchedule" });
     let deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -63,8 +66,14 @@ pub(super) fn step(inputs: Inputs, node_port: u16) -> ApiStep {
         name: "addon/demo".into(),
         needs: vec![(String::new(), nodes::NAME.to_owned())],
         resources: vec![
-            ApiResource::Object { manifest: service, wait: false },
-            ApiResource::Object { manifest: deployment, wait: true },
+            ApiResource::Object {
+                manifest: service,
+                wait: false,
+            },
+            ApiResource::Object {
+                manifest: deployment,
+                wait: true,
+            },
         ],
     }
 }
@@ -77,7 +86,10 @@ pub(super) fn manifests(inputs: Inputs, name: &str, path: &str) -> ApiStep {
     let resources = texts
         .flat_map(|text| serde_saphyr::from_multiple::<serde_json::Value>(text).unwrap_or_default())
         .filter(|value| value.is_object())
-        .map(|manifest| ApiResource::Object { manifest, wait: true })
+        .map(|manifest| ApiResource::Object {
+            manifest,
+            wait: true,
+        })
         .collect();
     ApiStep {
         name: format!("addon/{name}"),

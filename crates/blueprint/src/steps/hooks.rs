@@ -14,7 +14,11 @@ pub(super) fn around(on: &On, mut step: Step) -> Step {
         }
         match &hook.at {
             HookPoint::Before(name) if name == step.name => {
-                let at = step.resources.iter().take_while(|r| r.id().starts_with("action:hook-")).count();
+                let at = step
+                    .resources
+                    .iter()
+                    .take_while(|r| r.id().starts_with("action:hook-"))
+                    .count();
                 step.resources.insert(at, r(action(hook)));
             }
             HookPoint::After(name) if name == step.name => step.resources.push(r(action(hook))),

@@ -28,11 +28,20 @@ pub(super) fn step(on: &On) -> Option<Step> {
             }));
         }
     }
-    if let Some(archive) = on.inputs.bundle.and_then(|b| b.archive("crictl", on.arch())) {
-        out.push(r(Archive::new(archive.name.as_str(), &archive.version, &archive.sha256, archive.size)
-            .into_folder(&archive.into)
-            .strip(archive.strip)
-            .members(archive.members.clone())));
+    if let Some(archive) = on
+        .inputs
+        .bundle
+        .and_then(|b| b.archive("crictl", on.arch()))
+    {
+        out.push(r(Archive::new(
+            archive.name.as_str(),
+            &archive.version,
+            &archive.sha256,
+            archive.size,
+        )
+        .into_folder(&archive.into)
+        .strip(archive.strip)
+        .members(archive.members.clone())));
     }
     out.push(r(File::text("/etc/crictl.yaml", CRICTL)));
     out.push(r(File::text(UNIT, KUBELET_UNIT)));
@@ -42,8 +51,16 @@ pub(super) fn step(on: &On) -> Option<Step> {
     out.push(r(Directory::new("/opt/cni")));
     out.push(r(Directory::new("/opt/cni/bin")));
     out.push(r(enable_kubelet()));
-    let role = if on.is(Role::ControlPlane) { Role::ControlPlane } else { Role::Worker };
-    let images = on.inputs.bundle.into_iter().flat_map(|b| b.images(on.arch()));
+    let role = if on.is(Role::ControlPlane) {
+        Role::ControlPlane
+    } else {
+        Role::Worker
+    };
+    let images = on
+        .inputs
+        .bundle
+        .into_iter()
+        .flat_map(|b| b.images(on.arch()));
     for image in images.filter(|i| i.needed_by(role)) {
         out.push(r(ContainerImage {
             reference: image.reference.clone(),
@@ -73,7 +90,14 @@ fn flags(on: &On) -> String {
     let mut flags = vec![
         format!("--node-ip={}", on.machine.address),
         format!("--max-pods={}", on.cluster().kubernetes.max_pods),
-        format!("--cgroup-driver={}", if on.facts.cgroup2 { "systemd" } else { "cgroupfs" }),
+        format!(
+            "--cgroup-driver={}",
+            if on.facts.cgroup2 {
+                "systemd"
+            } else {
+                "cgroupfs"
+            }
+        ),
     ];
     if !on.facts.oom_adjustable {
         flags.push("--oom-score-adj=0".into());
@@ -82,7 +106,10 @@ fn flags(on: &On) -> String {
         // /proc/swaps of a container is its host's: nothing that could be switched off here.
         flags.push("--fail-swap-on=false".into());
     }
-    format!("# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n", flags.join(" "))
+    format!(
+        "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n",
+        flags.join(" ")
+    )
 }
 
 const CRICTL: &str = "# Made by Bramble.\nruntime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\n";

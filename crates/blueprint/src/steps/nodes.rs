@@ -12,7 +12,11 @@ pub(super) fn step(inputs: Inputs) -> ApiStep {
     let cluster = inputs.cluster;
     let nodes: Vec<&Machine> = cluster.machines.iter().filter(|m| m.is_node()).collect();
     let needs = nodes.iter().map(|m| {
-        let step = if m.is(Role::ControlPlane) { control_plane::NAME } else { worker::NAME };
+        let step = if m.is(Role::ControlPlane) {
+            control_plane::NAME
+        } else {
+            worker::NAME
+        };
         (m.name.clone(), step.to_owned())
     });
     ApiStep {

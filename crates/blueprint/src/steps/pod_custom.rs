@@ -29,9 +29,22 @@ pub(super) fn step(on: &On) -> Option<Step> {
         }
     }
     // Debian's plug-ins beside them, for chains such as ipvlan + host-local; the developer's win.
-    for name in ["bridge", "host-local", "loopback", "portmap", "ipvlan", "macvlan", "ptp", "static", "tuning"] {
+    for name in [
+        "bridge",
+        "host-local",
+        "loopback",
+        "portmap",
+        "ipvlan",
+        "macvlan",
+        "ptp",
+        "static",
+        "tuning",
+    ] {
         if !own.contains(name) {
-            out.push(r(Link::new(format!("/opt/cni/bin/{name}"), format!("/usr/lib/cni/{name}"))));
+            out.push(r(Link::new(
+                format!("/opt/cni/bin/{name}"),
+                format!("/usr/lib/cni/{name}"),
+            )));
         }
     }
     for (path, bytes) in files {
@@ -44,9 +57,16 @@ pub(super) fn step(on: &On) -> Option<Step> {
 }
 
 fn fill(on: &On, text: &str) -> String {
-    let range = on.machine.pod_range.map(|r| r.to_string()).unwrap_or_default();
+    let range = on
+        .machine
+        .pod_range
+        .map(|r| r.to_string())
+        .unwrap_or_default();
     text.replace("@POD_RANGE@", &range)
         .replace("@NODE_NAME@", &on.machine.name)
         .replace("@NODE_ADDRESS@", &on.machine.address.to_string())
-        .replace("@CLUSTER_POD_RANGE@", &on.cluster().kubernetes.pod_range.to_string())
+        .replace(
+            "@CLUSTER_POD_RANGE@",
+            &on.cluster().kubernetes.pod_range.to_string(),
+        )
 }

@@ -22,8 +22,15 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     };
     let range = on.machine.pod_range?;
-    let mut out: Vec<_> =
-        PLUGINS.iter().map(|name| r(Link::new(format!("/opt/cni/bin/{name}"), format!("/usr/lib/cni/{name}")))).collect();
+    let mut out: Vec<_> = PLUGINS
+        .iter()
+        .map(|name| {
+            r(Link::new(
+                format!("/opt/cni/bin/{name}"),
+                format!("/usr/lib/cni/{name}"),
+            ))
+        })
+        .collect();
     let mut bridge = json!({
         "type": "bridge",
         "bridge": "cni0",
@@ -45,14 +52,20 @@ pub(super) fn step(on: &On) -> Option<Step> {
     });
     let text = serde_json::to_string_pretty(&conflist).unwrap_or_default() + "\n";
     out.push(r(File::text("/etc/cni/net.d/10-bramble.conflist", text)));
-    out.push(r(Packages::new("pod-network", ["bird2"]).leaving(["/etc/bird", "/run/bird"])));
+    out.push(r(
+        Packages::new("pod-network", ["bird2"]).leaving(["/etc/bird", "/run/bird"])
+    ));
     let mut bird = File::text(BIRD, bird_config(on)).checked("bird -p -c \"$new\"");
     bird.mode = 0o640;
     bird.group = "bird".into();
     out.push(r(bird));
-    out.push(r(Service::on("bird.service").watching([format!("file:{BIRD}")]).reloading()));
+    out.push(r(Service::on("bird.service")
+        .watching([format!("file:{BIRD}")])
+        .reloading()));
     if *masquerade {
-        out.push(r(File::text(RULES, masquerade_rules(on)).checked("nft -c -f \"$new\"")));
+        out.push(r(
+            File::text(RULES, masquerade_rules(on)).checked("nft -c -f \"$new\"")
+        ));
         out.push(r(File::text(UNIT, MASQUERADE_UNIT)));
         let watch = [format!("file:{RULES}"), format!("file:{UNIT}")];
         out.push(r(Service::on("bramble-masquerade.service").watching(watch)));
@@ -63,7 +76,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
 /// BIRD 2 user's guide, chapter 6: protocols kernel, static and ospf.
 fn bird_config(on: &On) -> String {
     let pods = on.cluster().kubernetes.pod_range;
-    let range = on.machine.pod_range.map(|r| r.to_string()).unwrap_or_default();
+    let range = on
+        .machine
+        .pod_range
+        .map(|r| r.to_string())
+        .unwrap_or_default();
     let on_lan = match on.cluster().network.lan {
         Some(lan) => lan.to_string(),
         None => "*".into(),

@@ -15,22 +15,27 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     let mut watch = vec![format!("file:{CONFIG}")];
     let mut out = vec![
-        r(Packages::new("runtime", ["containerd", "containernetworking-plugins"]).leaving([
-            "/var/lib/containerd",
-            "/etc/containerd",
-            "/opt/containerd",
-            "/run/containerd",
-            "/opt/cni",
-            "/etc/cni",
-            "/var/lib/cni",
-        ])),
+        r(
+            Packages::new("runtime", ["containerd", "containernetworking-plugins"]).leaving([
+                "/var/lib/containerd",
+                "/etc/containerd",
+                "/opt/containerd",
+                "/run/containerd",
+                "/opt/cni",
+                "/etc/cni",
+                "/var/lib/cni",
+            ]),
+        ),
         r(Directory::new(CERTS)),
     ];
     for (host, urls) in &on.cluster().mirrors.registries {
         let folder = format!("{CERTS}/{host}");
         out.push(r(Directory::new(&folder)));
         // Read by containerd at every pull: no restart.
-        out.push(r(File::text(format!("{folder}/hosts.toml"), hosts_toml(host, urls))));
+        out.push(r(File::text(
+            format!("{folder}/hosts.toml"),
+            hosts_toml(host, urls),
+        )));
     }
     out.push(r(File::text(CONFIG, config(on))));
     if let Some(text) = drop_in(on) {
@@ -45,7 +50,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
 
 /// The sandbox image's full name, as the bundle has it.
 pub(super) fn pause_image(on: &On) -> Option<String> {
-    on.inputs.bundle?.image("pause", on.arch()).map(|i| i.reference.clone())
+    on.inputs
+        .bundle?
+        .image("pause", on.arch())
+        .map(|i| i.reference.clone())
 }
 
 fn config(on: &On) -> String {
@@ -59,18 +67,35 @@ fn config(on: &On) -> String {
     if !on.facts.oom_adjustable {
         out.push_str("  restrict_oom_score_adj = true\n");
     }
-    let _ = writeln!(out, "\n[{cri}.cni]\n  bin_dir = \"/opt/cni/bin\"\n  conf_dir = \"/etc/cni/net.d\"");
-    let _ = writeln!(out, "\n[{runc}]\n  runtime_type = \"io.containerd.runc.v2\"");
-    let _ = writeln!(out, "\n[{runc}.options]\n  SystemdCgroup = {}", on.facts.cgroup2);
+    let _ = writeln!(
+        out,
+        "\n[{cri}.cni]\n  bin_dir = \"/opt/cni/bin\"\n  conf_dir = \"/etc/cni/net.d\""
+    );
+    let _ = writeln!(
+        out,
+        "\n[{runc}]\n  runtime_type = \"io.containerd.runc.v2\""
+    );
+    let _ = writeln!(
+        out,
+        "\n[{runc}.options]\n  SystemdCgroup = {}",
+        on.facts.cgroup2
+    );
     let _ = writeln!(out, "\n[{cri}.registry]\n  config_path = \"{CERTS}\"");
     out
 }
 
 fn hosts_toml(host: &str, urls: &[String]) -> String {
-    let server = if host == "docker.io" { "registry-1.docker.io" } else { host };
+    let server = if host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        host
+    };
     let mut out = format!("# Made by Bramble.\nserver = \"https://{server}\"\n");
     for url in urls {
-        let _ = write!(out, "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
+        let _ = write!(
+            out,
+            "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+        );
     }
     out
 }
@@ -87,7 +112,11 @@ fn drop_in(on: &On) -> Option<String> {
                 let _ = writeln!(out, "Environment=\"{name}={url}\"");
             }
         }
-        let _ = writeln!(out, "Environment=\"NO_PROXY={}\"", on.cluster().no_proxy().join(","));
+        let _ = writeln!(
+            out,
+            "Environment=\"NO_PROXY={}\"",
+            on.cluster().no_proxy().join(",")
+        );
     }
     (!out.is_empty()).then(|| format!("# Made by Bramble.\n[Service]\n{out}"))
 }

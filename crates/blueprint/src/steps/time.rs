@@ -16,11 +16,18 @@ pub(super) fn step(on: &On) -> Option<Step> {
     // Where the clock belongs to someone else (a container's host), a time service can only fail.
     let own = on.facts.clock_settable && !on.machine.quirks.contains(&Quirk::ForeignClock);
     if own {
-        out.push(r(Packages::new("time", ["chrony"]).leaving(["/var/lib/chrony", "/var/log/chrony", "/etc/chrony"])));
+        out.push(r(Packages::new("time", ["chrony"]).leaving([
+            "/var/lib/chrony",
+            "/var/log/chrony",
+            "/etc/chrony",
+        ])));
         let mut watch = Vec::new();
         if !time.servers.is_empty() {
-            let text: String =
-                time.servers.iter().map(|s| format!("server {s} iburst\n")).collect();
+            let text: String = time
+                .servers
+                .iter()
+                .map(|s| format!("server {s} iburst\n"))
+                .collect();
             out.push(r(File::text(SOURCES, text)));
             watch.push(format!("file:{SOURCES}"));
         }
@@ -35,7 +42,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
 fn clock(on: &On, own: bool) -> Action {
     let synced = own && (on.machine.quirks.contains(&Quirk::NoClock) || !on.facts.rtc);
     let test = if synced {
-        format!("[ \"$(date +%s)\" -ge {SANE} ] && chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: Normal'")
+        format!(
+            "[ \"$(date +%s)\" -ge {SANE} ] && chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: Normal'"
+        )
     } else {
         format!("[ \"$(date +%s)\" -ge {SANE} ]")
     };
@@ -52,8 +61,12 @@ fn clock(on: &On, own: bool) -> Action {
          \tsleep 1\n\
          done"
     ));
-    let mut action =
-        Action::new("clock", "wait for a clock that is right", Check::Succeeds(test), run);
+    let mut action = Action::new(
+        "clock",
+        "wait for a clock that is right",
+        Check::Succeeds(test),
+        run,
+    );
     action.limit = Duration::from_secs(u64::from(wait) + 30);
     action
 }
