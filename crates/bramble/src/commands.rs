@@ -18,6 +18,7 @@ mod plan;
 mod schema;
 mod session;
 mod ssh;
+mod status;
 mod steps;
 mod unlock;
 mod up;
@@ -51,6 +52,6 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
-        _ => Err(CliError::usage("not yet")),
+        Command::Status => status::run(global, printer).await,
     }
 }

@@ -16,6 +16,7 @@ mod progress;
 mod progress_bundle;
 mod stop;
 mod suggest;
+mod table;
 
 use clap::Parser;
 use std::process::ExitCode;

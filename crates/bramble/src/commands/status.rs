@@ -1,0 +1,30 @@
+//! `bramble status`: machines, nodes, pods, versions, and how far all of it is from the file.
+
+mod look;
+mod view;
+
+use crate::args::Global;
+use crate::context::Context;
+use crate::error::{CliError, Kind};
+use crate::printer::Printer;
+use crate::progress::Progress;
+
+/// Looks at everything, changes nothing. Fails if anything is not as it should be.
+pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
+    let context = Context::load(global, printer)?;
+    let progress = Progress::new(printer);
+    let state = look::look(&context, global, &progress).await?;
+    progress.planned();
+    if printer.json() {
+        printer.value(&view::json(&context, &state));
+    } else {
+        view::text(&context, &state, printer);
+    }
+    if !state.unreachable().is_empty() {
+        return Err(CliError::silent(Kind::Unreachable));
+    }
+    if !state.troubles(&context).is_empty() {
+        return Err(CliError::silent(Kind::Failed));
+    }
+    Ok(())
+}
