@@ -261,9 +261,11 @@ pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
 
 fn forget_step() -> StepPlan {
     let program = Script::of(format!(
-        "for a in passwd group shadow gshadow; do\n\
-         [ ! -e {HOME}/originals/$a.backup ] || cp -a {HOME}/originals/$a.backup /etc/$a-\n\
-         done\nrm -rf {HOME} /run/bramble"
+        "if [ -d {HOME}/originals ]; then\n\
+         for a in passwd group shadow gshadow subuid subgid; do\n\
+         if [ -e {HOME}/originals/$a.backup ]; then cp -a {HOME}/originals/$a.backup /etc/$a-; \
+         else rm -f /etc/$a-; fi\n\
+         done\nfi\nrm -rf {HOME} /run/bramble"
     ));
     let undo = Undo::Action(Default::default());
     let change = Change::new(Verb::Remove, "remove Bramble's record", program, undo);

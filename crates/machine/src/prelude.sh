@@ -6,7 +6,7 @@ prepare() {
 	if [ ! -d $B/originals ]; then
 		mkdir -p $B/originals
 		# The account files' backups change with every user that a package makes.
-		for a in passwd group shadow gshadow; do
+		for a in passwd group shadow gshadow subuid subgid; do
 			[ ! -e /etc/$a- ] || cp -a /etc/$a- $B/originals/$a.backup
 		done
 	fi
