@@ -1,0 +1,405 @@
+//! A lab, a cluster file for it, and the program that is run on them.
+
+use crate::program::{Done, Running, binary};
+use crate::wait;
+use bramble_lab::{DEFAULT_BASE, Lab};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Release of the bundle that all tests use.
+pub const VERSION: &str = "v1.20.2";
+
+/// A machine of a site.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Its roles, as the file writes them.
+    pub roles: String,
+    /// Further lines of its entry, without indentation.
+    pub more: String,
+}
+
+/// A lab with its cluster file in a folder of its own; both are removed at the end.
+pub struct Site {
+    name: String,
+    net: u8,
+    folder: TempDir,
+    machines: Vec<Machine>,
+}
+
+impl Site {
+    /// A site of this name, with the network 10.78.`net`.0/24, which no other test may use. The first
+    /// machine is the control plane.
+    ///
+    /// # Panics
+    /// When this computer can't run labs.
+    pub fn new(name: &str, net: u8, machines: &[&str]) -> Self {
+        one_run_at_a_time();
+        let missing = bramble_lab::preflight();
+        assert!(
+            missing.is_empty(),
+            "this computer can't run labs: {missing:?}"
+        );
+        assert!(name.starts_with("t-"), "labs of tests are called t-...");
+        // What an earlier run that was killed left.
+        Lab::down_by_name(Path::new(DEFAULT_BASE), name, |_| {}).expect("the old lab goes");
+        let machines = machines
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Machine {
+                name: (*name).to_owned(),
+                roles: if at == 0 { "control-plane" } else { "worker" }.into(),
+                more: String::new(),
+            })
+            .collect();
+        let folder = tempfile::Builder::new()
+            .prefix("bramble-")
+            .tempdir()
+            .expect("a folder");
+        Self {
+            name: name.to_owned(),
+            net,
+            folder,
+            machines,
+        }
+    }
+
+    /// The lab's and the cluster's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of the cluster file, removed at the end.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the cluster file lies.
+    pub fn file(&self) -> PathBuf {
+        self.folder().join("bramble.yaml")
+    }
+
+    /// The names of the machines.
+    pub fn machines(&self) -> Vec<String> {
+        self.machines.iter().map(|m| m.name.clone()).collect()
+    }
+
+    /// A machine's entry, for changes before the next [`Site::write`].
+    ///
+    /// # Panics
+    /// When there is no such machine.
+    pub fn machine(&mut self, name: &str) -> &mut Machine {
+        self.machines
+            .iter_mut()
+            .find(|m| m.name == name)
+            .expect("a machine of the site")
+    }
+
+    /// A machine's address.
+    ///
+    /// # Panics
+    /// When there is no such machine.
+    pub fn address(&self, name: &str) -> String {
+        let at = self
+            .machines
+            .iter()
+            .position(|m| m.name == name)
+            .expect("a machine of the site");
+        format!("10.78.{}.{}", self.net, 11 + at)
+    }
+
+    /// This computer's address in the lab.
+    pub fn gateway(&self) -> String {
+        format!("10.78.{}.1", self.net)
+    }
+
+    /// The text of the cluster file, with these lines below `spec`.
+    pub fn text(&self, name: &str, spec: &str) -> String {
+        let mut out = format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata:\n  name: {name}\nspec:\n"
+        );
+        if !spec.contains("kubernetes:") {
+            let _ = writeln!(out, "  kubernetes:\n    version: {VERSION}");
+        }
+        if !spec.contains("network:") {
+            let _ = writeln!(out, "  network:\n    lan: 10.78.{}.0/24", self.net);
+        }
+        out.push_str("  machines:\n");
+        for machine in &self.machines {
+            let address = self.address(&machine.name);
+            let _ = writeln!(
+                out,
+                "    - name: {}\n      roles: [{}]\n      address: {address}",
+                machine.name, machine.roles
+            );
+            for line in machine.more.lines() {
+                let _ = writeln!(out, "      {line}");
+            }
+        }
+        for line in spec.lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+        out
+    }
+
+    /// Writes the cluster file, with these lines below `spec`.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn write(&self, spec: &str) {
+        std::fs::write(self.file(), self.text(&self.name, spec)).expect("the file is written");
+    }
+
+    /// Writes a file beside the cluster file.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn write_beside(&self, path: &str, text: &str) -> PathBuf {
+        let path = self.folder().join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        std::fs::write(&path, text).expect("the file is written");
+        path
+    }
+
+    /// Makes the lab that the cluster file describes.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn lab_up(&self) {
+        self.bramble(&["lab", "up"]).expect(0);
+    }
+
+    /// The lab.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn lab(&self) -> Lab {
+        Lab::open(&self.name).expect("the lab is up")
+    }
+
+    /// The program with these arguments, not started yet. Its home is the site's folder.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(args)
+            .current_dir(self.folder())
+            .env("HOME", self.folder());
+        for name in [
+            "XDG_DATA_HOME",
+            "XDG_CACHE_HOME",
+            "SSH_AUTH_SOCK",
+            "KUBECONFIG",
+            "BRAMBLE_FILE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn bramble(&self, args: &[&str]) -> Done {
+        let done = self.start(args).finish();
+        // Shown where a test fails.
+        eprintln!(
+            "{}: bramble {}: {:?} after {:.1} s",
+            self.name,
+            args.join(" "),
+            done.code,
+            done.took.as_secs_f64()
+        );
+        done
+    }
+
+    /// Starts the program.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(&mut self.command(args))
+    }
+
+    /// `up`, which must succeed.
+    #[track_caller]
+    pub fn up(&self) -> Done {
+        self.bramble(&["up"]).expect(0)
+    }
+
+    /// The plan as JSON.
+    #[track_caller]
+    pub fn plan(&self) -> Value {
+        self.bramble(&["plan", "--output", "json"]).expect(0).json()
+    }
+
+    /// What the plan would change, a line `machine step resource` for each; `-` stands for the cluster's API.
+    #[track_caller]
+    pub fn changes(&self) -> Vec<String> {
+        changes(&self.plan())
+    }
+
+    /// Asserts that there is nothing to do.
+    ///
+    /// # Panics
+    /// When there is.
+    #[track_caller]
+    pub fn nothing_to_do(&self) {
+        let done = self.bramble(&["plan", "--exit-code"]).expect(0);
+        assert_eq!(done.stdout.trim(), "nothing to do", "{}", done.stderr);
+    }
+
+    /// Runs a program on a machine as root, by OpenSSH's client; how it ended.
+    pub fn try_on(&self, machine: &str, program: &str) -> Done {
+        let mut command = self
+            .lab()
+            .ssh_command(machine)
+            .expect("a machine of the lab");
+        Running::start(command.arg(program)).finish()
+    }
+
+    /// Runs a program on a machine as root; what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn on(&self, machine: &str, program: &str) -> String {
+        let done = self.try_on(machine, program);
+        assert_eq!(
+            done.code,
+            Some(0),
+            "on {machine}: {program}\n{}",
+            done.said()
+        );
+        done.stdout.trim_end().to_owned()
+    }
+
+    /// Runs a long program on a machine as root, by way of standard input; what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn script(&self, machine: &str, program: &str) -> String {
+        let mut command = self
+            .lab()
+            .ssh_command(machine)
+            .expect("a machine of the lab");
+        command
+            .arg("sh -s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("ssh starts");
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(program.as_bytes())
+            .expect("ssh reads");
+        let output = child.wait_with_output().expect("ssh ends");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "on {machine}: {}\n{errors}",
+            output.status
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A page, as this computer gets it, within a short time.
+    ///
+    /// # Errors
+    /// What `curl` says.
+    pub fn page(&self, url: &str) -> Result<String, String> {
+        let done = Running::start(Command::new("curl").args([
+            "-sS",
+            "-m",
+            "5",
+            "-f",
+            "--noproxy",
+            "*",
+            url,
+        ]))
+        .finish();
+        if done.code == Some(0) {
+            Ok(done.stdout)
+        } else {
+            Err(done.stderr)
+        }
+    }
+
+    /// Asserts that the demo page answers at every machine's node port.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn demo_answers(&self) {
+        for machine in self.machines() {
+            let url = format!("http://{}:30080/", self.address(&machine));
+            let page = wait::answer(&url, Duration::from_secs(60), || self.page(&url));
+            assert!(page.contains("It works."), "{page}");
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::env::var_os("BRAMBLE_KEEP_LABS").is_some() {
+            eprintln!(
+                "lab {} stays; its files: {}",
+                self.name,
+                self.folder().display()
+            );
+            return;
+        }
+        if let Err(error) = Lab::down_by_name(Path::new(DEFAULT_BASE), &self.name, |_| {}) {
+            eprintln!("lab {} could not be removed: {error}", self.name);
+        }
+    }
+}
+
+/// What a plan would change, a line `machine step resource` for each.
+pub fn changes(plan: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    for machine in list(&plan["machines"]) {
+        for step in list(&machine["steps"]) {
+            for change in list(&step["changes"]) {
+                out.push(format!(
+                    "{} {} {}",
+                    word(&machine["machine"]),
+                    word(&step["step"]),
+                    word(&change["id"])
+                ));
+            }
+        }
+    }
+    for step in list(&plan["api"]) {
+        for change in list(&step["changes"]) {
+            out.push(format!("- {} {}", word(&step["step"]), word(&change["id"])));
+        }
+        for id in list(&step["resources"]) {
+            out.push(format!("- {} {}", word(&step["step"]), word(&id)));
+        }
+    }
+    out
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+/// Names and ranges of labs belong to one run of the tests at a time; others wait.
+fn one_run_at_a_time() {
+    static LOCK: OnceLock<File> = OnceLock::new();
+    LOCK.get_or_init(|| {
+        let path = "/run/lock/bramble-tests";
+        let file = File::create(path)
+            .unwrap_or_else(|e| panic!("{path}: {e} (tests with labs run as root)"));
+        file.lock().unwrap_or_else(|e| panic!("{path}: {e}"));
+        file
+    });
+}

@@ -1,0 +1,9 @@
+//! Real clusters on real machines. They need root, systemd-nspawn and a bundle; where something is
+//! missing, the tests fail and say what.
+
+mod base;
+mod cluster;
+mod custom;
+mod files;
+mod logins;
+mod reach;
