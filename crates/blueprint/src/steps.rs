@@ -65,6 +65,12 @@ const STEPS: &[Entry] = &[
         title: "kubeadm, kubelet, kubectl, images",
         make: kubernetes::step,
     },
+    // Before the pod network: workers wait for it, and have their own pod network made meanwhile.
+    Entry {
+        name: "control-plane/init",
+        title: "etcd, API server, scheduler, controllers",
+        make: control_plane::step,
+    },
     Entry {
         name: "pod-network/routed",
         title: "bridge, host-local addresses, BIRD",
@@ -74,11 +80,6 @@ const STEPS: &[Entry] = &[
         name: "pod-network/custom",
         title: "the operator's own CNI plug-in",
         make: pod_custom::step,
-    },
-    Entry {
-        name: "control-plane/init",
-        title: "etcd, API server, scheduler, controllers",
-        make: control_plane::step,
     },
     Entry {
         name: "worker/join",

@@ -6,6 +6,7 @@ use bramble_engine::Sessions;
 use bramble_engine::api::{ApiChange, ApiError, ApiPlace, ApiProgress};
 use bramble_fleet::{Forward, Session};
 use bramble_kube::{Api, Error, Progress};
+use bramble_machine::api::ApiResource;
 use bramble_machine::step::ApiStep;
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
@@ -112,7 +113,9 @@ impl ApiPlace for KubePlace {
         let Some(connected) = self.connect(sessions).await? else {
             return Ok(None);
         };
-        let planned = connected.api.plan(steps).await.map_err(|e| kube(&e))?;
+        let mut planned = connected.api.plan(steps).await.map_err(|e| kube(&e))?;
+        let out_of_reach = unreachable(sessions, steps);
+        planned.iter_mut().for_each(|step| step.retain(|p| !out_of_reach.contains(&p.id)));
         let change = |p: bramble_kube::Planned| ApiChange {
             id: p.id,
             verb: p.verb,
@@ -134,13 +137,27 @@ impl ApiPlace for KubePlace {
         })?;
         let api = &connected.api;
         api.wait_ready(READY, |p| tell(on, p)).await.map_err(|e| kube(&e))?;
-        let applied = api.apply(step, LIMIT, |p| tell(on, p)).await.map_err(|e| kube(&e))?;
+        let mut within_reach = step.clone();
+        let out_of_reach = unreachable(sessions, std::slice::from_ref(step));
+        within_reach.resources.retain(|r| !out_of_reach.contains(&r.id()));
+        let applied =
+            api.apply(&within_reach, LIMIT, |p| tell(on, p)).await.map_err(|e| kube(&e))?;
+        // Pruned against the whole: what is out of reach today still belongs to the step.
         let removed = api
             .prune(&step.name, &step.resources, LIMIT, |p| tell(on, p))
             .await
             .map_err(|e| kube(&e))?;
         Ok(applied.iter().filter(|a| a.changed).count() + removed.len())
     }
+}
+
+/// Ids of nodes whose machine can't be reached: nobody waits for them to become ready.
+fn unreachable(sessions: &Sessions, steps: &[ApiStep]) -> Vec<String> {
+    let resources = steps.iter().flat_map(|s| &s.resources);
+    resources
+        .filter(|r| matches!(r, ApiResource::Node { name, .. } if !sessions.contains_key(name)))
+        .map(ApiResource::id)
+        .collect()
 }
 
 fn tell(on: &(dyn Fn(ApiProgress) + Send + Sync), progress: Progress) {

@@ -97,6 +97,13 @@ impl Progress {
                 let what = event.resource.as_deref().map_or(String::new(), |id| format!("{id}: {title}"));
                 bar(lines).set_message(format!("{head} {what}"));
             }
+            Happened::Upload { bytes, total } if bytes == total => {
+                if let Some(bar) = lines.remove(&key) {
+                    bar.finish_and_clear();
+                    self.bars.remove(&bar);
+                }
+                self.bars.suspend(|| self.show_plain(event));
+            }
             Happened::Upload { bytes, total } => {
                 bar(lines).set_message(format!("{head} copies {} of {} MB", bytes / 1_000_000, total / 1_000_000));
             }
@@ -121,6 +128,9 @@ impl Progress {
                 let s = if *changes == 1 { "" } else { "s" };
                 let text = format!("{head} {changes} change{s}, {:.1} s", took.as_secs_f64());
                 self.printer.note(format!("{} {text}", paint(color, Style::Green, "✓")));
+            }
+            Happened::Upload { bytes, total } if bytes == total => {
+                self.printer.note(format!("{} {head} {} MB, {:.1} s", paint(color, Style::Green, "✓"), total / 1_000_000, event.at.as_secs_f64()));
             }
             Happened::Failed { message, log } => {
                 let mut text = format!("{} {head} {message}", paint(color, Style::Red, "✗"));

@@ -14,6 +14,7 @@ pub mod lock;
 pub mod observe;
 pub mod plan;
 pub mod run;
+mod stage;
 
 pub use api::{ApiChange, ApiPlace};
 pub use event::{Event, Happened};

@@ -5,6 +5,7 @@ use crate::board::{Board, Status};
 use crate::event::{Event, Happened};
 use crate::lock::{self, LockError};
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
+use crate::stage::Stage;
 use crate::{Sessions, nonce};
 use bramble_fleet::{Fleet, Session, Target};
 use bramble_machine::journal::Line;
@@ -15,6 +16,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
+
+/// The name under which copies are told: they belong to no step.
+const COPY: &str = "copy";
 
 /// Lines of a tool's output that a failure shows.
 const LOG_LINES: usize = 40;
@@ -155,7 +159,24 @@ impl Runner<'_> {
         });
     }
 
+    /// Runs a machine's steps, and copies files meanwhile.
     async fn machine(&self, name: &str, plan: &MachinePlan) {
+        let stage = Stage::new(plan);
+        let copies = async {
+            if let Some(session) = self.means.sessions.get(name) {
+                let say = |what| self.say(name, COPY, None, what);
+                stage.copy(session, self.means.blob, &say).await;
+            }
+            // The steps end it.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.steps(name, plan, &stage) => {}
+            () = copies => {}
+        }
+    }
+
+    async fn steps(&self, name: &str, plan: &MachinePlan, stage: &Stage) {
         for step in &plan.steps {
             let key = (name.to_owned(), step.name.clone());
             if step.items.is_empty() {
@@ -175,7 +196,7 @@ impl Runner<'_> {
                     title: step.name.clone(),
                 },
             );
-            match self.step(name, step).await {
+            match self.step(name, step, stage).await {
                 Ok(changes) => {
                     let took = begun.elapsed();
                     self.say(name, &step.name, None, Happened::Finished { changes, took });
@@ -311,7 +332,7 @@ impl Runner<'_> {
             .push((machine.to_owned(), step.to_owned(), message));
     }
 
-    async fn step(&self, machine: &str, step: &StepPlan) -> Result<usize, Failure> {
+    async fn step(&self, machine: &str, step: &StepPlan, stage: &Stage) -> Result<usize, Failure> {
         let session = self
             .means
             .sessions
@@ -326,7 +347,8 @@ impl Runner<'_> {
                 facts.push((name.clone(), self.fact(name).await?));
             }
         }
-        self.upload(machine, session, step).await?;
+        let files: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
+        stage.wait(&files).await.map_err(Failure::new)?;
         let nonce = nonce();
         let mut parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
         let armed = arm(step, &mut parts, &nonce);
@@ -417,65 +439,6 @@ impl Runner<'_> {
         Ok(step.items.len())
     }
 
-    async fn upload(
-        &self,
-        machine: &str,
-        session: &Session,
-        step: &StepPlan,
-    ) -> Result<(), Failure> {
-        let uploads: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
-        if uploads.is_empty() {
-            return Ok(());
-        }
-        let folder = format!("umask 077; mkdir -p {}/blobs", bramble_machine::HOME);
-        session
-            .run(
-                folder.as_bytes(),
-                Duration::from_secs(30),
-                "make room for uploads",
-                |_| {},
-            )
-            .await
-            .map_err(|e| Failure::new(e.to_string()))?;
-        let total: u64 = uploads.iter().map(|u| u.size).sum();
-        let mut before = 0;
-        for upload in uploads {
-            let from = (self.means.blob)(&upload.sha256);
-            let mut last = Instant::now();
-            let on = |bytes: u64| {
-                // A few a second are enough for a bar.
-                if last.elapsed() > Duration::from_millis(200) {
-                    last = Instant::now();
-                    let bytes = before + bytes;
-                    self.say(machine, &step.name, None, Happened::Upload { bytes, total });
-                }
-            };
-            session
-                .put(
-                    &from,
-                    &upload.to,
-                    upload.size,
-                    &upload.sha256,
-                    0o600,
-                    UPLOAD_LIMIT,
-                    on,
-                )
-                .await
-                .map_err(|e| Failure::new(format!("copying to {}: {e}", upload.to)))?;
-            before += upload.size;
-        }
-        self.say(
-            machine,
-            &step.name,
-            None,
-            Happened::Upload {
-                bytes: total,
-                total,
-            },
-        );
-        Ok(())
-    }
-
     /// The value of a fact; read once in a run, by whoever needs it first.
     async fn fact(&self, name: &str) -> Result<String, Failure> {
         let (Some(cell), Some(source)) = (self.known.get(name), self.means.facts.get(name)) else {
@@ -540,9 +503,6 @@ impl Runner<'_> {
         }
     }
 }
-
-/// Large images over a slow uplink.
-const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 fn describe((machine, step): &(String, String)) -> String {
     if machine.is_empty() {

@@ -223,6 +223,9 @@ async fn towards(
     if scope.machines.is_empty() {
         let mut steps: Vec<_> =
             blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
+        for step in &mut steps {
+            step.needs.retain(|(machine, _)| !out.unreachable.contains_key(machine));
+        }
         let retired = place.retired(&look.sessions, &blueprint.api).await.map_err(silent)?;
         steps.extend(retired.into_iter().filter(|s| scope.includes(&s.name)));
         let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
