@@ -4,6 +4,7 @@ use super::{control_plane, kubernetes, reset};
 use crate::context::{On, r};
 use crate::kubeadm;
 use bramble_machine::kinds::{Action, Check, Service};
+use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
 use bramble_machine::{FactSource, Script, Step};
 use bramble_spec::cluster::Role;
@@ -57,15 +58,22 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
     );
 }
 
+/// The configuration as one shell word, in which the facts' variables stand for their place holders.
+fn filled(config: &str) -> String {
+    let fact = |name: &str| format!("'\"${}\"'", fact_variable(name));
+    word(config)
+        .to_string()
+        .replace(kubeadm::TOKEN, &fact(TOKEN))
+        .replace(kubeadm::CA_HASH, &fact(CA_HASH))
+}
+
 fn join(on: &On) -> Action {
     let config = kubeadm::join(on);
     let mut run = Script::of(reset::baseline());
     // The token is in a variable that came over standard input and goes into a closed file.
     run.line("umask 077");
-    run.print_bytes(
-        config.as_bytes(),
-        "| sed -e \"s|@TOKEN@|$FACT_JOIN_TOKEN|\" -e \"s|@CA_HASH@|$FACT_CA_HASH|\" > /run/bramble/join.yaml",
-    );
+    // Only the shell's own printf sees it: an argument vector is for everybody to read.
+    run.line(format!("printf %s {} > /run/bramble/join.yaml", filled(&config)));
     run.line(format!(
         "kubeadm join --config /run/bramble/join.yaml --ignore-preflight-errors={} || {{ c=$?; rm -f /run/bramble/join.yaml; {}; exit $c; }}",
         word(control_plane::preflight(on).join(",")),
@@ -83,4 +91,17 @@ fn join(on: &On) -> Action {
     action.restart_clean = true;
     action.limit = Duration::from_secs(600);
     action
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_reaches_the_file_through_the_shell_alone() {
+        let word = filled("token: '@TOKEN@'\nhash: @CA_HASH@\n");
+        let program = format!("FACT_JOIN_TOKEN='a.b c'; FACT_CA_HASH=sha256:1; printf %s {word}");
+        let out = std::process::Command::new("sh").args(["-c", &program]).output().expect("sh");
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "token: 'a.b c'\nhash: sha256:1\n");
+    }
 }
