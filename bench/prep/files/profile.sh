@@ -1,0 +1,3 @@
+# Longer history for everybody.
+HISTSIZE=10000
+HISTTIMEFORMAT="%F %T "
