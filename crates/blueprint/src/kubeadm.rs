@@ -102,7 +102,9 @@ fn init_document(on: &On) -> Value {
     json!({
         "apiVersion": Api::of(on.version()).name(),
         "kind": "InitConfiguration",
-        // The default token lives a day; joins make their own that lives minutes.
+        // kubeadm always makes a token (random, as none is given) and prints it. By default it lives
+        // a day. Nothing uses it: joins make their own that live minutes. Its RBAC rules are made by
+        // the same phase and stay. "0s" would mean forever.
         "bootstrapTokens": [{ "ttl": "1s", "usages": ["signing", "authentication"], "description": "unused" }],
         "nodeRegistration": registration(on),
         "localAPIEndpoint": { "advertiseAddress": on.machine.address.to_string(), "bindPort": 6443 },
@@ -130,10 +132,43 @@ fn cluster_document(on: &On) -> Value {
             "extraArgs": api.args(&[("allocate-node-cidrs", "false".into())]),
         },
     });
-    if let Some(repository) = image_repository(on) {
+    image_places(on, &mut document);
+    document
+}
+
+/// Says where images come from, as far as the bundle's names differ from those that this kubeadm
+/// would use: what is kubeadm's default must stay one, so that an upgrade can follow its changes.
+fn image_places(on: &On, document: &mut Value) {
+    let image = |name| on.inputs.bundle?.image(name, on.arch());
+    let place = |reference: &str| {
+        reference
+            .rsplit_once('/')
+            .map(|(place, _)| place.to_owned())
+    };
+    let Some(repository) = image("kube-apiserver").and_then(|i| place(&i.reference)) else {
+        return;
+    };
+    let defaults = bramble_bundle::image_tags(on.version()).ok();
+    let usual = defaults.as_ref().map(|d| d.repository.as_str());
+    if usual != Some(repository.as_str()) {
         document["imageRepository"] = json!(repository);
     }
-    document
+    let Some(dns) = image("coredns").and_then(|i| place(&i.reference)) else {
+        return;
+    };
+    // kubeadm puts CoreDNS one level deeper in its default repository, but not in others.
+    let deeper = on.version().minor >= 21 && usual == Some(repository.as_str());
+    let expected = if deeper {
+        format!("{repository}/coredns")
+    } else {
+        repository
+    };
+    if dns != expected {
+        document["dns"] = json!({ "imageRepository": dns });
+        if Api::of(on.version()) == Api::V1Beta2 {
+            document["dns"]["type"] = json!("CoreDNS");
+        }
+    }
 }
 
 /// Every name and address that the API may be called by.
@@ -151,15 +186,6 @@ fn names(on: &On) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     out.retain(|name| seen.insert(name.clone()));
     out
-}
-
-/// Where the bundle's images say they come from, when that is not what this kubeadm would use.
-fn image_repository(on: &On) -> Option<String> {
-    let image = on.inputs.bundle?.image("kube-apiserver", on.arch())?;
-    image
-        .reference
-        .rsplit_once("/kube-apiserver")
-        .map(|(repository, _)| repository.to_owned())
 }
 
 fn kubelet_document(on: &On) -> Value {

@@ -11,8 +11,11 @@ mod context;
 mod fixed;
 pub mod kubeadm;
 mod limits;
+mod obstacle;
+mod proxy;
+mod reach;
 pub mod steps;
 
-pub use context::{Assets, Inputs};
+pub use context::{Assets, Inputs, On};
 pub use limits::limits;
-pub use steps::{blueprint, step_names};
+pub use steps::{blueprint, hook_points, step_names};

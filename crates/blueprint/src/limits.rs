@@ -22,7 +22,10 @@ pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
     }
     if let Some(router) = cluster.with_role(Role::Router).next() {
         out.push((
-            format!("{} has the role router; this release makes none", router.name),
+            format!(
+                "{} has the role router; this release makes none",
+                router.name
+            ),
             "leave the machine out of the file; the others need a working network".into(),
         ));
     }

@@ -1,9 +1,11 @@
 //! The table of contents: everything that Bramble does to a cluster, in order.
 
-use crate::context::{Inputs, On};
+use crate::context::{Inputs, On, r};
+use crate::reach::Reach;
 use bramble_machine::step::ApiStep;
 use bramble_machine::{Blueprint, Facts, MachineBlueprint, Step};
 use bramble_spec::cluster::Addon;
+use std::sync::Arc;
 
 mod access;
 mod base;
@@ -18,6 +20,7 @@ mod pod_custom;
 mod pod_routed;
 mod reset;
 mod runtime;
+mod runtime_config;
 mod time;
 mod worker;
 
@@ -47,17 +50,17 @@ const STEPS: &[Entry] = &[
     },
     Entry {
         name: "base/hosts",
-        title: "names of the machines",
+        title: "names of the machines in /etc/hosts",
         make: hosts::step,
     },
     Entry {
         name: "time",
-        title: "time service, sane clock",
+        title: "time service, a clock that is right",
         make: time::step,
     },
     Entry {
         name: "runtime",
-        title: "containerd",
+        title: "containerd, its configuration, registry mirrors",
         make: runtime::step,
     },
     Entry {
@@ -83,7 +86,7 @@ const STEPS: &[Entry] = &[
     },
     Entry {
         name: "worker/join",
-        title: "join the cluster",
+        title: "kubelet joined to the cluster",
         make: worker::step,
     },
 ];
@@ -102,6 +105,21 @@ pub fn step_names() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(API_STEPS.iter().copied())
 }
 
+/// Names that hooks may hang on: the steps of machines, and the common first parts of their names,
+/// such as `base` for all of `base/...`.
+pub fn hook_points() -> Vec<&'static str> {
+    let mut out: Vec<&str> = Vec::new();
+    for entry in STEPS {
+        let group = entry.name.split('/').next().unwrap_or_default();
+        for name in [group, entry.name] {
+            if !out.contains(&name) {
+                out.push(name);
+            }
+        }
+    }
+    out
+}
+
 /// What the whole cluster should be.
 pub fn blueprint(inputs: Inputs) -> Blueprint {
     let usual = Facts::default();
@@ -116,8 +134,9 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
             machine,
             facts,
         };
-        let steps = STEPS.iter().filter_map(|entry| (entry.make)(&on));
-        let steps = steps.map(|step| hooks::around(&on, step)).collect();
+        let mut steps: Vec<Step> = STEPS.iter().filter_map(|entry| (entry.make)(&on)).collect();
+        ask_first(&on, &mut steps);
+        hooks::around(&on, &mut steps);
         out.machines
             .insert(machine.name.clone(), MachineBlueprint { steps });
         worker::facts(&on, &mut out.facts);
@@ -125,6 +144,16 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
     }
     out.api = api(inputs);
     out
+}
+
+/// Puts the question whether packages can be had before everything else.
+fn ask_first(on: &On, steps: &mut [Step]) {
+    let resources = steps.iter().flat_map(|s| &s.resources).map(Arc::as_ref);
+    if let Some(reach) = Reach::of(on, resources)
+        && let Some(first) = steps.first_mut()
+    {
+        first.resources.insert(0, r(reach));
+    }
 }
 
 fn api(inputs: Inputs) -> Vec<ApiStep> {

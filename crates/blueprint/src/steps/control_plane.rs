@@ -4,10 +4,11 @@ use super::{kubernetes, reset};
 use crate::context::{On, r};
 use crate::fixed::Fixed;
 use crate::kubeadm;
+use crate::proxy;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::shell::word;
 use bramble_machine::{Script, Step};
-use bramble_spec::cluster::Role;
+use bramble_spec::cluster::{Quirk, Role};
 use std::time::Duration;
 
 pub(super) const NAME: &str = "control-plane/init";
@@ -53,14 +54,13 @@ pub(super) fn has_dns(on: &On) -> bool {
 
 fn init(on: &On) -> Action {
     let config = kubeadm::init(on);
-    let mut args = format!(
-        "init --config /run/bramble/init.yaml --ignore-preflight-errors={}",
-        word(preflight(on).join(","))
-    );
+    let mut args = format!("init --config /run/bramble/init.yaml{}", ignored(on));
     if !has_dns(on) {
         args.push_str(" --skip-phases=addon/coredns");
     }
     let mut run = Script::of(reset::baseline());
+    // kubeadm hands them on to the control plane's pods, which call webhooks and the like.
+    proxy::export(&mut run, &proxy::environment(on, &on.cluster().no_proxy()));
     run.line("umask 077");
     run.print_bytes(config.as_bytes(), "> /run/bramble/init.yaml");
     run.line(format!("kubeadm {args} || {{ c=$?; {EXPLAIN}; exit $c; }}"));
@@ -78,13 +78,25 @@ fn init(on: &On) -> Action {
 }
 
 /// What explains a kubeadm that gave up.
-pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat";
+pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat || :; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat || :";
+
+/// The argument that makes kubeadm go on in spite of [`preflight`]; empty if it need not.
+pub(super) fn ignored(on: &On) -> String {
+    let checks = preflight(on);
+    if checks.is_empty() {
+        return String::new();
+    }
+    format!(" --ignore-preflight-errors={}", word(checks.join(",")))
+}
 
 /// Checks of kubeadm that can't pass on this machine for a reason that is known.
-pub(super) fn preflight(on: &On) -> Vec<&'static str> {
+fn preflight(on: &On) -> Vec<&'static str> {
     let facts = on.facts;
     let mut out = Vec::new();
-    if !facts.kernel_config || facts.container {
+    // From 1.35 on kubeadm refuses control groups of version 1, unless the kubelet is told that they
+    // are meant; the flags tell it.
+    let old_cgroups = !facts.cgroup2 && on.version().minor >= 35;
+    if !facts.kernel_config || facts.container || old_cgroups {
         out.push("SystemVerification");
     }
     if facts.container && facts.swap {
@@ -93,7 +105,8 @@ pub(super) fn preflight(on: &On) -> Vec<&'static str> {
     if !facts.bridge_filter {
         out.push("FileContent--proc-sys-net-bridge-bridge-nf-call-iptables");
     }
-    if facts.memory != 0 && facts.memory < 1700 {
+    let small = facts.memory != 0 && facts.memory < 1700;
+    if small || on.machine.quirks.contains(&Quirk::SmallMemory) {
         out.push("Mem");
     }
     if facts.cpus == 1 {
@@ -102,9 +115,6 @@ pub(super) fn preflight(on: &On) -> Vec<&'static str> {
     if on.is(Role::ControlPlane) && !has_dns(on) {
         // kubeadm asks for the image even when the phase that needs it is skipped.
         out.push("ImagePull");
-    }
-    if out.is_empty() {
-        out.push("none");
     }
     out
 }

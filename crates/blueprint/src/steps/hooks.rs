@@ -2,30 +2,45 @@
 
 use crate::context::{On, r};
 use bramble_machine::kinds::{Action, Check};
-use bramble_machine::{Script, Step};
+use bramble_machine::{Resource, Script, Step};
 use bramble_spec::cluster::{Hook, HookPoint};
 use std::time::Duration;
 
-/// The step with its hooks around it.
-pub(super) fn around(on: &On, mut step: Step) -> Step {
+/// The steps with their hooks around them. A hook may name a step, or all steps whose names begin
+/// alike: `base` is from the first to the last of `base/...`.
+pub(super) fn around(on: &On, steps: &mut [Step]) {
     for hook in &on.cluster().hooks {
         if !hook.machines.is_empty() && !hook.machines.contains(&on.machine.name) {
             continue;
         }
         match &hook.at {
-            HookPoint::Before(name) if name == step.name => {
-                let at = step
-                    .resources
-                    .iter()
-                    .take_while(|r| r.id().starts_with("action:hook-"))
-                    .count();
-                step.resources.insert(at, r(action(hook)));
+            HookPoint::Before(name) => {
+                if let Some(step) = steps.iter_mut().find(|s| belongs(s, name)) {
+                    let resources = &mut step.resources;
+                    let hooks = resources.iter().take_while(|r| is_hook(r.as_ref()));
+                    let at = hooks.count();
+                    resources.insert(at, r(action(hook)));
+                }
             }
-            HookPoint::After(name) if name == step.name => step.resources.push(r(action(hook))),
-            _ => {}
+            HookPoint::After(name) => {
+                if let Some(step) = steps.iter_mut().rfind(|s| belongs(s, name)) {
+                    step.resources.push(r(action(hook)));
+                }
+            }
         }
     }
-    step
+}
+
+fn belongs(step: &Step, name: &str) -> bool {
+    step.name == name
+        || step
+            .name
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_hook(resource: &dyn Resource) -> bool {
+    resource.id().starts_with("action:hook-")
 }
 
 fn action(hook: &Hook) -> Action {

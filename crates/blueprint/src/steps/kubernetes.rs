@@ -1,10 +1,12 @@
 //! kubeadm, kubelet, kubectl and crictl from the bundle, the kubelet's unit and flags, images.
 
 use super::reset;
+use super::runtime::PLUGINS;
 use crate::context::{On, r};
+use crate::obstacle::Obstacle;
 use bramble_machine::kinds::{Action, Archive, Binary, Check, ContainerImage, Directory, File};
 use bramble_machine::{Resource, Script, Step};
-use bramble_spec::cluster::Role;
+use bramble_spec::cluster::{Role, Runtime};
 use std::sync::Arc;
 
 pub(super) const UNIT: &str = "/etc/systemd/system/kubelet.service";
@@ -15,8 +17,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
-    // What pods and the kubelet leave behind goes when this step is undone, after the nodes are
-    // reset and before the programs that are needed for it.
+    missing(on, &mut out);
     for name in ["kubeadm", "kubelet", "kubectl", "crictl"] {
         if let Some(binary) = on.inputs.bundle.and_then(|b| b.binary(name, on.arch())) {
             out.push(r(Binary {
@@ -48,8 +49,13 @@ pub(super) fn step(on: &On) -> Option<Step> {
     out.push(r(File::text(FLAGS, flags(on))));
     out.push(r(Directory::new("/etc/cni")));
     out.push(r(Directory::new("/etc/cni/net.d")));
-    out.push(r(Directory::new("/opt/cni")));
-    out.push(r(Directory::new("/opt/cni/bin")));
+    if on.cluster().runtime == Runtime::Debian {
+        // The bundle's plug-ins bring them.
+        out.push(r(Directory::new("/opt/cni")));
+        out.push(r(Directory::new(PLUGINS)));
+    }
+    // What pods and the kubelet leave behind goes when this is undone: after the nodes are reset,
+    // and before the programs that are needed for it.
     out.push(r(enable_kubelet()));
     let role = if on.is(Role::ControlPlane) {
         Role::ControlPlane
@@ -71,6 +77,65 @@ pub(super) fn step(on: &On) -> Option<Step> {
     Some(on.step("kubernetes", out))
 }
 
+/// What the bundle must hold for this machine and doesn't.
+fn missing(on: &On, out: &mut Vec<Arc<dyn Resource>>) {
+    // Until somebody has looked at the machine, its architecture is a guess.
+    let observed = on.inputs.facts.get(&on.machine.name);
+    let mut obstacle = |name: &str, what: String, hint: &str| {
+        out.push(r(Obstacle {
+            name: name.into(),
+            what,
+            hint: hint.into(),
+        }));
+    };
+    if let Some(facts) = observed
+        && !matches!(facts.arch.as_str(), "amd64" | "arm64")
+    {
+        obstacle(
+            "architecture",
+            format!(
+                "its architecture is {}, and Bramble runs Kubernetes on amd64 and arm64",
+                facts.arch
+            ),
+            "a Raspberry Pi 3 or later does with a 64-bit system; install one",
+        );
+        return;
+    }
+    if let (Some(facts), Some(said)) = (observed, on.machine.arch)
+        && said.as_str() != facts.arch
+    {
+        obstacle(
+            "architecture",
+            format!(
+                "the file says arch: {}, the machine is {}",
+                said.as_str(),
+                facts.arch
+            ),
+            "correct `arch`, or leave it out",
+        );
+        return;
+    }
+    let Some(bundle) = on.inputs.bundle.filter(|_| observed.is_some()) else {
+        return;
+    };
+    let arch = on.arch();
+    let lacks: Vec<&str> = ["kubeadm", "kubelet", "kubectl"]
+        .into_iter()
+        .filter(|name| bundle.binary(name, arch).is_none())
+        .collect();
+    if !lacks.is_empty() {
+        obstacle(
+            "bundle",
+            format!(
+                "the bundle holds no {} for {}",
+                lacks.join(", no "),
+                arch.as_str()
+            ),
+            "build the bundle again for the architectures of all machines: bramble bundle build --help",
+        );
+    }
+}
+
 /// Enabled, but not started: kubeadm starts it once it has a configuration.
 fn enable_kubelet() -> Action {
     let link = "/etc/systemd/system/multi-user.target.wants/kubelet.service";
@@ -81,11 +146,12 @@ fn enable_kubelet() -> Action {
         Script::of("systemctl daemon-reload\nsystemctl -q enable kubelet.service"),
     )
     .undone_by(format!(
-        "{}\nsystemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}",
+        "systemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}\n{}",
         reset::program()
     ))
 }
 
+/// What differs between machines, and so can't be in the configuration that kubeadm gives to all.
 fn flags(on: &On) -> String {
     let mut flags = vec![
         format!("--node-ip={}", on.machine.address),

@@ -4,11 +4,36 @@
 //! replaced, one that is gone from the folder is removed. In `conf/` these words stand for values of
 //! the machine: `@POD_RANGE@`, `@NODE_NAME@`, `@NODE_ADDRESS@`, `@CLUSTER_POD_RANGE@`.
 
+use super::runtime::{DEBIAN_PLUGINS, PLUGINS};
 use crate::context::{On, r};
 use bramble_machine::Step;
 use bramble_machine::kinds::{Content, File, Link};
-use bramble_spec::cluster::PodNetwork;
+use bramble_spec::cluster::{PodNetwork, Runtime};
 use std::collections::BTreeSet;
+
+/// Plug-ins of Debian's package that the developer's configuration may use.
+const BESIDE: [&str; 9] = [
+    "bridge",
+    "host-local",
+    "loopback",
+    "portmap",
+    "ipvlan",
+    "macvlan",
+    "ptp",
+    "static",
+    "tuning",
+];
+
+/// Names of the developer's own plug-ins; none with another pod network.
+pub(super) fn own_plugins(on: &On) -> Vec<String> {
+    let PodNetwork::Custom { dir } = &on.cluster().pod_network else {
+        return Vec::new();
+    };
+    let files = on.inputs.assets.get(dir).into_iter().flatten();
+    files
+        .filter_map(|(path, _)| path.strip_prefix("bin/").map(str::to_owned))
+        .collect()
+}
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let PodNetwork::Custom { dir } = &on.cluster().pod_network else {
@@ -25,27 +50,17 @@ pub(super) fn step(on: &On) -> Option<Step> {
         if let Some(name) = path.strip_prefix("bin/") {
             own.insert(name.to_owned());
             let content = Content::Bytes(bytes.clone());
-            out.push(r(File::new(format!("/opt/cni/bin/{name}"), content, 0o755)));
+            out.push(r(File::new(format!("{PLUGINS}/{name}"), content, 0o755)));
         }
     }
     // Debian's plug-ins beside them, for chains such as ipvlan + host-local; the developer's win.
-    for name in [
-        "bridge",
-        "host-local",
-        "loopback",
-        "portmap",
-        "ipvlan",
-        "macvlan",
-        "ptp",
-        "static",
-        "tuning",
-    ] {
-        if !own.contains(name) {
-            out.push(r(Link::new(
-                format!("/opt/cni/bin/{name}"),
-                format!("/usr/lib/cni/{name}"),
-            )));
-        }
+    // Those of the bundle are there already.
+    let debian = on.cluster().runtime == Runtime::Debian;
+    for name in BESIDE.into_iter().filter(|n| debian && !own.contains(*n)) {
+        out.push(r(Link::new(
+            format!("{PLUGINS}/{name}"),
+            format!("{DEBIAN_PLUGINS}/{name}"),
+        )));
     }
     for (path, bytes) in files {
         if let Some(name) = path.strip_prefix("conf/") {

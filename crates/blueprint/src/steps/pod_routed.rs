@@ -4,10 +4,11 @@
 //! BIRD speaks OSPF on the cluster's network: neighbors find each other, so a machine that comes or
 //! goes changes no other machine's configuration.
 
+use super::runtime::{DEBIAN_PLUGINS, PLUGINS};
 use crate::context::{On, r};
 use bramble_machine::Step;
 use bramble_machine::kinds::{File, Link, Packages, Service};
-use bramble_spec::cluster::PodNetwork;
+use bramble_spec::cluster::{PodNetwork, Runtime};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -15,22 +16,23 @@ const BIRD: &str = "/etc/bird/bird.conf";
 const RULES: &str = "/etc/bramble-masquerade.nft";
 const UNIT: &str = "/etc/systemd/system/bramble-masquerade.service";
 /// Plug-ins of Debian's package that the configuration below uses.
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "portmap"];
+const NEEDED: [&str; 4] = ["bridge", "host-local", "loopback", "portmap"];
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let PodNetwork::Routed { mtu, masquerade } = &on.cluster().pod_network else {
         return None;
     };
     let range = on.machine.pod_range?;
-    let mut out: Vec<_> = PLUGINS
-        .iter()
-        .map(|name| {
+    let mut out = Vec::new();
+    // The bundle's plug-ins are in the folder itself.
+    if on.cluster().runtime == Runtime::Debian {
+        out.extend(NEEDED.map(|name| {
             r(Link::new(
-                format!("/opt/cni/bin/{name}"),
-                format!("/usr/lib/cni/{name}"),
+                format!("{PLUGINS}/{name}"),
+                format!("{DEBIAN_PLUGINS}/{name}"),
             ))
-        })
-        .collect();
+        }));
+    }
     let mut bridge = json!({
         "type": "bridge",
         "bridge": "cni0",

@@ -3,6 +3,7 @@
 use super::{control_plane, kubernetes, reset};
 use crate::context::{On, r};
 use crate::kubeadm;
+use crate::proxy;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
@@ -70,13 +71,17 @@ fn filled(config: &str) -> String {
 fn join(on: &On) -> Action {
     let config = kubeadm::join(on);
     let mut run = Script::of(reset::baseline());
+    proxy::export(&mut run, &proxy::environment(on, &proxy::no_proxy(on)));
     // The token is in a variable that came over standard input and goes into a closed file.
     run.line("umask 077");
     // Only the shell's own printf sees it: an argument vector is for everybody to read.
-    run.line(format!("printf %s {} > /run/bramble/join.yaml", filled(&config)));
     run.line(format!(
-        "kubeadm join --config /run/bramble/join.yaml --ignore-preflight-errors={} || {{ c=$?; rm -f /run/bramble/join.yaml; {}; exit $c; }}",
-        word(control_plane::preflight(on).join(",")),
+        "printf %s {} > /run/bramble/join.yaml",
+        filled(&config)
+    ));
+    run.line(format!(
+        "kubeadm join --config /run/bramble/join.yaml{} || {{ c=$?; rm -f /run/bramble/join.yaml; {}; exit $c; }}",
+        control_plane::ignored(on),
         control_plane::EXPLAIN
     ));
     run.line("rm -f /run/bramble/join.yaml");
@@ -101,7 +106,13 @@ mod tests {
     fn the_token_reaches_the_file_through_the_shell_alone() {
         let word = filled("token: '@TOKEN@'\nhash: @CA_HASH@\n");
         let program = format!("FACT_JOIN_TOKEN='a.b c'; FACT_CA_HASH=sha256:1; printf %s {word}");
-        let out = std::process::Command::new("sh").args(["-c", &program]).output().expect("sh");
-        assert_eq!(String::from_utf8_lossy(&out.stdout), "token: 'a.b c'\nhash: sha256:1\n");
+        let out = std::process::Command::new("sh")
+            .args(["-c", &program])
+            .output()
+            .expect("sh");
+        assert_eq!(
+            String::from_utf8_lossy(&out.stdout),
+            "token: 'a.b c'\nhash: sha256:1\n"
+        );
     }
 }

@@ -1,0 +1,114 @@
+//! containerd's configuration.
+//!
+//! Source: containerd, docs/cri/config.md, docs/hosts.md. containerd 2 split the CRI plug-in in two and
+//! moved its settings (configuration version 3).
+
+use super::runtime::{PLUGINS, pause_image};
+use crate::context::On;
+use crate::proxy;
+use std::fmt::Write as _;
+
+pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
+pub(super) const CERTS: &str = "/etc/containerd/certs.d";
+
+/// Which form of configuration containerd reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Generation {
+    /// containerd 1.x: version 2.
+    One,
+    /// containerd 2.x: version 3.
+    Two,
+}
+
+/// The whole configuration.
+pub(super) fn config(on: &On, generation: Generation) -> String {
+    match generation {
+        Generation::One => version_2(on),
+        Generation::Two => version_3(on),
+    }
+}
+
+fn version_2(on: &On) -> String {
+    let cri = "plugins.\"io.containerd.grpc.v1.cri\"";
+    let runc = format!("{cri}.containerd.runtimes.runc");
+    let mut out = String::from("# Made by Bramble.\nversion = 2\n\n");
+    let _ = writeln!(out, "[{cri}]");
+    if let Some(image) = pause_image(on) {
+        let _ = writeln!(out, "  sandbox_image = \"{image}\"");
+    }
+    if !on.facts.oom_adjustable {
+        out.push_str("  restrict_oom_score_adj = true\n");
+    }
+    let _ = writeln!(
+        out,
+        "\n[{cri}.cni]\n  bin_dir = \"{PLUGINS}\"\n  conf_dir = \"/etc/cni/net.d\""
+    );
+    let _ = writeln!(
+        out,
+        "\n[{runc}]\n  runtime_type = \"io.containerd.runc.v2\""
+    );
+    let _ = writeln!(
+        out,
+        "\n[{runc}.options]\n  SystemdCgroup = {}",
+        on.facts.cgroup2
+    );
+    let _ = writeln!(out, "\n[{cri}.registry]\n  config_path = \"{CERTS}\"");
+    out
+}
+
+/// Folders of plug-ins and their configuration are the defaults: the setting's name changed between
+/// 2.0 (`bin_dir`) and 2.1 (`bin_dirs`).
+fn version_3(on: &On) -> String {
+    let images = "plugins.'io.containerd.cri.v1.images'";
+    let runtime = "plugins.'io.containerd.cri.v1.runtime'";
+    let runc = format!("{runtime}.containerd.runtimes.runc");
+    let mut out = String::from("# Made by Bramble.\nversion = 3\n");
+    if let Some(image) = pause_image(on) {
+        let _ = writeln!(out, "\n[{images}.pinned_images]\n  sandbox = \"{image}\"");
+    }
+    let _ = writeln!(out, "\n[{images}.registry]\n  config_path = \"{CERTS}\"");
+    if !on.facts.oom_adjustable {
+        let _ = writeln!(out, "\n[{runtime}]\n  restrict_oom_score_adj = true");
+    }
+    let _ = writeln!(
+        out,
+        "\n[{runc}]\n  runtime_type = \"io.containerd.runc.v2\""
+    );
+    let _ = writeln!(
+        out,
+        "\n[{runc}.options]\n  SystemdCgroup = {}",
+        on.facts.cgroup2
+    );
+    out
+}
+
+/// Mirrors of a registry, in the order in which they are tried.
+pub(super) fn hosts_toml(host: &str, urls: &[String]) -> String {
+    let server = if host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        host
+    };
+    let mut out = format!("# Made by Bramble.\nserver = \"https://{server}\"\n");
+    for url in urls {
+        let _ = write!(
+            out,
+            "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+        );
+    }
+    out
+}
+
+/// What the machine and the proxy ask of the unit; `None` if nothing.
+pub(super) fn drop_in(on: &On) -> Option<String> {
+    let mut out = String::new();
+    if !on.facts.oom_adjustable {
+        // systemd refuses to start a unit whose score it can't lower.
+        out.push_str("OOMScoreAdjust=0\n");
+    }
+    for (name, value) in proxy::environment(on, &proxy::no_proxy(on)) {
+        // A percent sign begins a specifier in a unit.
+        let _ = writeln!(out, "Environment=\"{name}={}\"", value.replace('%', "%%"));
+    }
+    (!out.is_empty()).then(|| format!("# Made by Bramble.\n[Service]\n{out}"))
+}
