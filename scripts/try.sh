@@ -13,7 +13,8 @@ up() {
 	"$bramble" kubeconfig -f "$file" --into $state/kubeconfig --current --quiet
 	first=$(sed -n 's/^ *address: *\([0-9.]*\).*/\1/p' "$file" | head -n 1)
 	echo
-	"$bramble" status -f "$file"
+	# A cluster this young may still have pods that are about to become ready: not a failure.
+	"$bramble" status -f "$file" || :
 	echo
 	echo "The demo page, asked from outside at http://$first:30080/ :"
 	n=0
