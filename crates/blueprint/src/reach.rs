@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Reach {
     /// All packages that the machine should have.
     pub packages: BTreeSet<String>,
+    /// The resources that install them.
+    pub installers: Vec<ResourceId>,
     /// Options for apt that the machine's configuration doesn't have yet: the proxy.
     pub options: Vec<String>,
     /// Archive that takes the place of Debian's.
@@ -24,13 +26,23 @@ impl Reach {
     /// For the packages that these resources ask about; `None` if there are none.
     pub fn of<'a>(on: &On, resources: impl Iterator<Item = &'a dyn Resource>) -> Option<Self> {
         let nothing = Observation::default();
-        let asked = resources.flat_map(|r| r.wants(&nothing));
-        let packages: BTreeSet<String> = asked
-            .filter_map(|query| match query {
+        let mut packages = BTreeSet::new();
+        let mut installers = Vec::new();
+        for resource in resources {
+            let names = |query| match query {
                 Query::Package(name) => Some(name),
                 _ => None,
-            })
-            .collect();
+            };
+            let names: Vec<String> = resource
+                .wants(&nothing)
+                .into_iter()
+                .filter_map(names)
+                .collect();
+            if !names.is_empty() {
+                installers.push(resource.id());
+            }
+            packages.extend(names);
+        }
         if packages.is_empty() {
             return None;
         }
@@ -44,6 +56,7 @@ impl Reach {
         }
         Some(Self {
             packages,
+            installers,
             options,
             mirror: proxy::mirror(on).map(str::to_owned),
         })
@@ -57,6 +70,10 @@ impl Resource for Reach {
 
     fn wants(&self, _seen: &Observation) -> Vec<Query> {
         self.packages.iter().cloned().map(Query::Package).collect()
+    }
+
+    fn prepares(&self) -> &[ResourceId] {
+        &self.installers
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {

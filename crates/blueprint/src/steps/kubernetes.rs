@@ -172,6 +172,10 @@ fn flags(on: &On) -> String {
         // /proc/swaps of a container is its host's: nothing that could be switched off here.
         flags.push("--fail-swap-on=false".into());
     }
+    if !on.facts.cgroup2 && on.version().minor >= 31 {
+        // The kubelet has the flag from 1.31 on, and refuses version 1 without it from 1.35 on.
+        flags.push("--fail-cgroupv1=false".into());
+    }
     format!(
         "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n",
         flags.join(" ")

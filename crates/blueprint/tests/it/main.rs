@@ -1,0 +1,12 @@
+//! What a blueprint holds, looked at from outside.
+
+mod fields;
+mod hooks;
+mod kubeadm;
+mod overview;
+mod pods;
+mod programs;
+mod proxy;
+mod reset;
+mod runtime;
+mod setup;
