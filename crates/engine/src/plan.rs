@@ -3,7 +3,7 @@
 use crate::api::ApiChange;
 use bramble_machine::step::{ApiStep, Blueprint};
 use bramble_machine::{
-    Change, HOME, Observation, PlanError, Resource, ResourceId, Script, StepRef, Undo, Verb,
+    Change, HOME, Observation, PlanError, Resource, ResourceId, Script, Step, StepRef, Undo, Verb,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,10 +205,24 @@ pub fn towards(
             undo: false,
         });
     }
+    drop_needless(steps, &changed, &mut out);
     if errors.is_empty() {
         Ok(out)
     } else {
         Err(errors)
+    }
+}
+
+/// Takes out preparations for changes that are not part of the plan.
+fn drop_needless(steps: &[Step], changed: &BTreeSet<ResourceId>, plan: &mut MachinePlan) {
+    let needless: BTreeSet<ResourceId> = steps
+        .iter()
+        .flat_map(|s| &s.resources)
+        .filter(|r| !r.prepares().is_empty() && !r.prepares().iter().any(|id| changed.contains(id)))
+        .map(|r| r.id())
+        .collect();
+    for step in plan.steps.iter_mut().filter(|s| !s.undo) {
+        step.items.retain(|item| !needless.contains(&item.id));
     }
 }
 

@@ -26,6 +26,12 @@ pub trait Resource: Debug + Send + Sync {
         &[]
     }
 
+    /// Resources that this one only prepares: where none of them has a change, this one has none
+    /// either. Empty: it stands for itself.
+    fn prepares(&self) -> &[ResourceId] {
+        &[]
+    }
+
     /// The change that a watched resource asks for, if this one has no change of its own.
     fn follow(&self, _seen: &Observation, _because: &str) -> Option<Change> {
         None

@@ -220,7 +220,8 @@ async fn towards(
             })),
         }
     }
-    if scope.machines.is_empty() {
+    // What is in the way on a machine explains what the API would refuse because of it.
+    if scope.machines.is_empty() && out.obstacles.is_empty() {
         let mut steps: Vec<_> =
             blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
         for step in &mut steps {
