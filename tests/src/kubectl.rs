@@ -4,7 +4,7 @@ use crate::program::Running;
 use crate::site::{Site, VERSION};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// kubectl with a kubeconfig.
@@ -114,15 +114,20 @@ pub fn name(object: &Value) -> String {
         .to_owned()
 }
 
+/// The bundle's folder.
+pub fn bundle() -> PathBuf {
+    std::env::var_os("BRAMBLE_BUNDLE").map_or_else(
+        || format!("/var/cache/bramble/bundles/debian-{VERSION}").into(),
+        PathBuf::from,
+    )
+}
+
 /// The file of one of the bundle's programs for this computer.
 ///
 /// # Panics
 /// When there is no bundle.
 pub fn blob(name: &str) -> PathBuf {
-    let dir = std::env::var_os("BRAMBLE_BUNDLE").map_or_else(
-        || format!("/var/cache/bramble/bundles/debian-{VERSION}").into(),
-        PathBuf::from,
-    );
+    let dir = bundle();
     let index = std::fs::read(dir.join("bundle.json")).unwrap_or_else(|e| {
         panic!(
             "{}: {e} (make it: bramble bundle build --from debian)",
@@ -135,5 +140,5 @@ pub fn blob(name: &str) -> PathBuf {
         .iter()
         .find(|a| a["kind"] == "binary" && a["name"] == name);
     let digest = found.and_then(|a| a["sha256"].as_str()).unwrap_or_default();
-    Path::new(&dir).join("blobs/sha256").join(digest)
+    dir.join("blobs/sha256").join(digest)
 }

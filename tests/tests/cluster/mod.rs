@@ -1,0 +1,83 @@
+//! A cluster's life: up, again, drift, restart, down. One cluster for all of it, in phases, since
+//! making it takes longer than everything else.
+
+mod drift;
+mod network;
+mod quiet;
+mod refused;
+
+use bramble_tests::kubectl::Kubectl;
+use bramble_tests::listing::{LEFT, assert_all_same};
+use bramble_tests::{Listing, Site, until};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The file's part below `spec`.
+const SPEC: &str = "kubernetes: { version: v1.20.2, podRange: 10.244.0.0/16 }
+addons: [demo]
+";
+
+/// How long the cluster may take to be itself again after something was taken from it.
+const RECOVERY: Duration = Duration::from_secs(180);
+
+#[test]
+fn a_cluster_comes_up_lives_and_leaves_no_trace() {
+    let mut site = Site::new("t-cluster", 11, &["one", "two", "three"]);
+    site.machine("two").more = "labels: { example.org/shelf: left }".into();
+    site.write(SPEC);
+    site.lab_up();
+    let before = Listing::all(&site, Listing::full);
+
+    site.up();
+    let kubectl = Kubectl::new(&site);
+    is_whole(&site, &kubectl);
+    quiet::a_second_run_touches_nothing(&site, &kubectl);
+    network::pods_reach_each_other_and_the_outside(&site, &kubectl);
+    refused::what_is_fixed_stays(&site);
+    drift::is_found_and_mended(&site, &kubectl);
+    restart(&site, &kubectl);
+
+    site.bramble(&["down", "--yes"]).expect(0);
+    assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
+    let again = site.bramble(&["down", "--yes"]).expect(0);
+    assert_eq!(again.stdout.trim(), "nothing to do");
+}
+
+/// Every node is ready, and the page is served by three machines and answers at each of them.
+fn is_whole(site: &Site, kubectl: &Kubectl) {
+    assert_eq!(kubectl.ready(), ["one", "three", "two"]);
+    let places: BTreeSet<String> = kubectl.demo().into_iter().map(|p| p.node).collect();
+    assert_eq!(
+        places.len(),
+        3,
+        "the demo's replicas are on different machines: {places:?}"
+    );
+    site.demo_answers();
+}
+
+/// Everything comes back by itself when the machines were restarted.
+fn restart(site: &Site, kubectl: &Kubectl) {
+    let boots = |site: &Site| -> Vec<String> {
+        let boot = |m: &String| {
+            site.on(
+                m,
+                "systemctl show -p UserspaceTimestampMonotonic; stat -c %Z /proc/1",
+            )
+        };
+        site.machines().iter().map(boot).collect()
+    };
+    let before = boots(site);
+    site.bramble(&["fleet", "reboot", "--yes"]).expect(0);
+    for (before, after) in before.iter().zip(boots(site)) {
+        assert_ne!(*before, after, "the machine was restarted");
+    }
+    bramble_tests::wait::answer("the API server", RECOVERY, || {
+        site.page(&format!("https://{}:6443/readyz", site.address("one")))
+    });
+    until("every node is ready", RECOVERY, || {
+        kubectl.ready().len() == 3
+    });
+    until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);
+    site.demo_answers();
+    site.nothing_to_do();
+}
