@@ -1,1 +1,114 @@
+//! Where hooks run, and the names that they may use.
 
+use crate::setup::{Setup, cluster, example};
+use bramble_blueprint::{hook_points, step_names};
+use std::collections::BTreeSet;
+
+fn hooks(list: &str) -> Setup {
+    Setup::new(cluster(&format!("  hooks:\n{list}")))
+}
+
+fn hook(name: &str, at: &str) -> String {
+    format!("    - {{ name: {name}, {at}, check: 'false', run: 'true' }}\n")
+}
+
+#[test]
+fn hooks_stand_around_their_step_in_the_files_order() {
+    let setup = hooks(
+        &(hook("a", "before: time")
+            + &hook("b", "before: time")
+            + &hook("c", "after: time")
+            + &hook("d", "after: time")),
+    );
+    let ids = setup.ids("two", "time");
+    let (first, last) = (&ids[..2], &ids[ids.len() - 2..]);
+    assert_eq!(first, ["action:hook-a", "action:hook-b"]);
+    assert_eq!(last, ["action:hook-c", "action:hook-d"]);
+}
+
+/// `base` is everything from the first to the last of `base/...`.
+#[test]
+fn a_group_of_steps_takes_hooks() {
+    let setup = hooks(&(hook("a", "before: base") + &hook("z", "after: base")));
+    // Before the package archive is asked, too: the hook may be what makes it reachable.
+    assert_eq!(
+        setup.ids("two", "base/packages")[..2],
+        ["action:hook-a", "reach:packages"]
+    );
+    assert_eq!(
+        setup.ids("two", "base/hosts").last().map(String::as_str),
+        Some("action:hook-z")
+    );
+    let count = |id: &str| {
+        let blueprint = setup.blueprint();
+        let all = blueprint
+            .machines
+            .values()
+            .flat_map(|m| &m.steps)
+            .flat_map(|s| &s.resources);
+        all.filter(|r| r.id() == id).count()
+    };
+    assert_eq!((count("action:hook-a"), count("action:hook-z")), (3, 3));
+}
+
+#[test]
+fn hooks_keep_to_their_machines() {
+    let setup =
+        hooks("    - { name: a, after: time, machines: [two], check: 'false', run: 'true' }\n");
+    assert!(
+        setup
+            .ids("two", "time")
+            .contains(&"action:hook-a".to_owned())
+    );
+    assert!(
+        !setup
+            .ids("three", "time")
+            .contains(&"action:hook-a".to_owned())
+    );
+}
+
+#[test]
+fn names_for_hooks_are_those_of_steps_and_their_groups() {
+    let points = hook_points();
+    let unique: BTreeSet<&str> = points.iter().copied().collect();
+    assert_eq!(points.len(), unique.len());
+    let mut seen = BTreeSet::new();
+    for file in ["lab.yaml", "full.yaml", "minimal.yaml"] {
+        let setup = Setup::new(example(file));
+        let known = bramble_spec::Context {
+            known_steps: &points,
+        };
+        let path = format!("{}/../../examples/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("an example");
+        assert!(
+            bramble_spec::load_with(file, &text, &known).is_ok(),
+            "{file} names a step that is none"
+        );
+        for machine in setup.blueprint().machines.values() {
+            seen.extend(machine.steps.iter().map(|s| s.name));
+        }
+    }
+    let steps: BTreeSet<&str> = step_names().map(|(name, _)| name).collect();
+    for name in &seen {
+        assert!(
+            unique.contains(name) && steps.contains(name),
+            "{name} has no title"
+        );
+    }
+    for point in &points {
+        let begins = |step: &&str| *step == *point || step.starts_with(&format!("{point}/"));
+        assert!(steps.iter().any(|s| begins(&s)), "{point} is no step");
+    }
+}
+
+#[test]
+fn titles_are_one_line_and_differ() {
+    let titles: Vec<&str> = step_names().map(|(_, title)| title).collect();
+    for title in &titles {
+        assert!(
+            (5..=60).contains(&title.len()) && !title.ends_with('.'),
+            "{title}"
+        );
+    }
+    assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len());
+}

@@ -1,1 +1,186 @@
+//! The whole blueprint at a glance, and what a new machine changes in it.
 
+use crate::setup::{Setup, container, example, load};
+use bramble_machine::Facts;
+use bramble_machine::step::Blueprint;
+use proptest::prelude::*;
+use std::fmt::Write as _;
+
+/// Ids of all resources, by machine and step.
+fn outline(blueprint: &Blueprint) -> String {
+    let mut out = String::new();
+    for (name, machine) in &blueprint.machines {
+        let _ = writeln!(out, "{name}");
+        for step in &machine.steps {
+            let needs: Vec<String> = step.needs.iter().map(|(m, s)| format!("{m}:{s}")).collect();
+            let after = if needs.is_empty() {
+                String::new()
+            } else {
+                format!(" (after {})", needs.join(", "))
+            };
+            let _ = writeln!(out, "  {}{after}", step.name);
+            for resource in &step.resources {
+                let _ = writeln!(out, "    {}", resource.id());
+            }
+        }
+    }
+    for step in &blueprint.api {
+        let _ = writeln!(out, "API {}: {} resources", step.name, step.resources.len());
+    }
+    for (name, fact) in &blueprint.facts {
+        let _ = writeln!(out, "fact {name}: {} after {}", fact.machine, fact.after);
+    }
+    for remark in &blueprint.remarks {
+        let _ = writeln!(out, "remark: {remark}");
+    }
+    out
+}
+
+#[test]
+fn the_labs_blueprint() {
+    let mut setup = Setup::new(example("lab.yaml")).on_all(&container());
+    let version = setup.cluster.kubernetes.version;
+    setup.bundle = Some(crate::setup::without(
+        crate::setup::bundle(version, &[bramble_spec::cluster::Arch::Amd64]),
+        &["coredns", "containerd", "runc", "cni-plugins"],
+    ));
+    insta::assert_snapshot!(outline(&setup.blueprint()));
+}
+
+#[test]
+fn the_blueprint_of_all_keys() {
+    insta::assert_snapshot!(outline(&Setup::new(example("full.yaml")).blueprint()));
+}
+
+/// No two resources of a machine have the same id: the journal could not tell them apart.
+#[test]
+fn ids_are_unique_on_a_machine() {
+    for file in ["lab.yaml", "full.yaml", "minimal.yaml"] {
+        for facts in [Facts::default(), container()] {
+            let setup = Setup::new(example(file)).on_all(&facts);
+            for (name, machine) in setup.blueprint().machines {
+                let mut ids: Vec<String> = machine
+                    .steps
+                    .iter()
+                    .flat_map(|s| &s.resources)
+                    .map(|r| r.id())
+                    .collect();
+                let all = ids.len();
+                ids.sort();
+                ids.dedup();
+                assert_eq!(ids.len(), all, "{file}, {name}");
+            }
+        }
+    }
+}
+
+/// What a machine can do decides what it gets.
+#[test]
+fn facts_and_quirks_decide() {
+    let one = |spec: &str, facts: &Facts| Setup::new(crate::setup::cluster(spec)).on_all(facts);
+    let usual = one("", &Facts::default());
+    assert!(
+        usual
+            .ids("two", "time")
+            .contains(&"service:chrony.service".to_owned())
+    );
+    let contained = one("", &container());
+    assert_eq!(contained.ids("two", "time"), ["action:clock"]);
+    let text = |setup: &Setup| format!("{:?}", setup.step("two", "base/system"));
+    assert!(text(&usual).contains("bridge-nf-call-iptables"));
+    assert!(!text(&contained).contains("bridge-nf-call-iptables"));
+    // A clock that belongs to somebody else is left alone also where it could be set.
+    let foreign = load(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11, quirks: [foreign-clock] }\n    - { name: two, address: 10.77.0.12, quirks: [no-clock, small-memory] }\n",
+    );
+    let setup = Setup::new(foreign);
+    assert_eq!(setup.ids("one", "time"), ["action:clock"]);
+    let clock = setup.program("two", "time", "action:clock");
+    assert!(clock.contains("chronyc -n tracking"), "{clock}");
+    let join = setup.program("two", "worker/join", "action:kubeadm-join");
+    assert!(join.contains("--ignore-preflight-errors=Mem "), "{join}");
+}
+
+/// Machines beside the control plane, by the last part of their address.
+fn machines() -> impl Strategy<Value = Vec<(u8, bool)>> {
+    proptest::collection::btree_map(12_u8..200, any::<bool>(), 1..6)
+        .prop_map(|m| m.into_iter().collect())
+}
+
+fn settings() -> impl Strategy<Value = String> {
+    let pods = prop_oneof![
+        Just("  podNetwork: { plugin: routed }\n"),
+        Just("  podNetwork: { plugin: routed, masquerade: false, mtu: 1400 }\n"),
+        Just("  podNetwork: { plugin: none }\n"),
+        Just("  podNetwork: { plugin: custom, dir: cni }\n"),
+    ];
+    let runtime = prop_oneof![Just(""), Just("  runtime: { source: bundle }\n")];
+    let proxy = prop_oneof![
+        Just(""),
+        Just("  proxy: { http: 'http://proxy.example:3128' }\n")
+    ];
+    let mirrors = prop_oneof![
+        Just(""),
+        Just(
+            "  mirrors: { apt: 'http://m11.office/debian', registries: { docker.io: ['http://10.77.0.11:5000'] } }\n"
+        )
+    ];
+    let minor = 20_u16..=36;
+    (pods, runtime, proxy, mirrors, minor).prop_map(|(p, r, x, m, minor)| {
+        format!("{p}{r}{x}{m}  kubernetes: {{ version: v1.{minor}.0 }}\n")
+    })
+}
+
+fn file(machines: &[(u8, bool)], settings: &str) -> String {
+    let mut out = String::from(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  network: { lan: 10.77.0.0/24 }\n  machines:\n    - { name: m11, roles: [control-plane], address: 10.77.0.11 }\n",
+    );
+    for (address, labeled) in machines {
+        let more = if *labeled {
+            ", labels: { a: b }, management: m.office.example"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "    - {{ name: m{address}, address: 10.77.0.{address}{} }}",
+            more.replace("m.office", &format!("m{address}.office"))
+        );
+    }
+    out + settings
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Cost follows changes: a new worker touches itself and the control plane.
+    #[test]
+    fn a_new_worker_changes_no_other_worker(all in machines(), new in any::<prop::sample::Index>(), settings in settings(), contained in any::<bool>()) {
+        let facts = if contained { container() } else { Facts::default() };
+        let make = |machines: &[(u8, bool)]| {
+            let mut setup = Setup::new(load(&file(machines, &settings))).on_all(&facts);
+            let own = [("bin/own".to_owned(), b"x".to_vec()), ("conf/10.conf".to_owned(), b"@POD_RANGE@".to_vec())];
+            setup.assets.insert("cni".into(), own.into_iter().collect());
+            setup.blueprint()
+        };
+        let new = new.index(all.len());
+        let mut before = all.clone();
+        let (name, _) = before.remove(new);
+        let (before, after) = (make(&before), make(&all));
+        let added = format!("m{name}");
+        prop_assert!(after.machines.contains_key(&added));
+        for (machine, old) in before.machines.iter().filter(|(m, _)| *m != "m11") {
+            let now = &after.machines[machine];
+            // Programs are no part of what Debug shows; what a bare machine would run is.
+            let shown = |b: &bramble_machine::MachineBlueprint| {
+                let mut out = format!("{b:?}");
+                for resource in b.steps.iter().flat_map(|s| &s.resources) {
+                    if let Ok(Some(change)) = resource.plan(&Default::default()) {
+                        out.push_str(change.apply.as_str());
+                    }
+                }
+                out
+            };
+            prop_assert_eq!(shown(old), shown(now));
+        }
+    }
+}
