@@ -56,3 +56,56 @@ impl Resource for Fixed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bramble_machine::query::Answer;
+
+    fn fixed() -> Fixed {
+        Fixed {
+            field: "kubernetes.podRange",
+            value: "10.244.0.0/16".into(),
+            hint: "put it back".into(),
+        }
+    }
+
+    fn machine(note: Option<&str>) -> Observation {
+        let mut seen = Observation::default();
+        let path = "/var/lib/bramble/fixed.kubernetes.podRange".to_owned();
+        let answer = Answer::Text(note.map(str::to_owned));
+        seen.answers.insert(Query::Content(path), answer);
+        seen
+    }
+
+    #[test]
+    fn it_is_written_down_once() {
+        let change = fixed()
+            .plan(&machine(None))
+            .expect("a plan")
+            .expect("a change");
+        assert_eq!(change.verb, Verb::Create);
+        assert_eq!(change.summary, "10.244.0.0/16 (can't be changed later)");
+        let written = "printf '%s\\n' 10.244.0.0/16 > /var/lib/bramble/fixed.kubernetes.podRange\n";
+        assert_eq!(change.apply.as_str(), written);
+        let undo = change.undo.script();
+        assert!(
+            undo.as_str()
+                .contains("rm -f /var/lib/bramble/fixed.kubernetes.podRange")
+        );
+        let same = fixed().plan(&machine(Some("10.244.0.0/16\n")));
+        assert!(same.expect("a plan").is_none());
+    }
+
+    #[test]
+    fn another_value_is_in_the_way() {
+        let error = fixed()
+            .plan(&machine(Some("10.32.0.0/16\n")))
+            .expect_err("no plan");
+        assert_eq!(
+            error.to_string(),
+            "fixed:kubernetes.podRange: the cluster was made with kubernetes.podRange 10.32.0.0/16, the file says 10.244.0.0/16"
+        );
+        assert_eq!(error.hint(), "put it back");
+    }
+}

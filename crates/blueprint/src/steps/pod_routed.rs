@@ -85,7 +85,8 @@ fn bird_config(on: &On) -> String {
         .unwrap_or_default();
     let on_lan = match on.cluster().network.lan {
         Some(lan) => lan.to_string(),
-        None => "*".into(),
+        // Neighbors are on the machines' own interfaces, never on those of pods.
+        None => r#"-"lo", -"cni0", -"veth*", "*""#.into(),
     };
     let id = match on.machine.address {
         IpAddr::V4(address) => format!("router id {address};\n"),

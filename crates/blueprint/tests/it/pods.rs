@@ -1,1 +1,158 @@
+//! The routed pod network: what BIRD, nftables and the runtime are given.
 
+use crate::setup::{Setup, cluster, debian, example, load, run, skip};
+use serde_json::Value;
+use std::process::Command;
+
+const STEP: &str = "pod-network/routed";
+const BIRD: &str = "/etc/bird/bird.conf";
+const RULES: &str = "/etc/bramble-masquerade.nft";
+const CNI: &str = "/etc/cni/net.d/10-bramble.conflist";
+
+/// Clusters with different networks.
+fn setups() -> Vec<Setup> {
+    let mut all = vec![
+        Setup::new(cluster("")),
+        Setup::new(cluster(
+            "  podNetwork: { plugin: routed, mtu: 1400 }\n  kubernetes: { podRange: 10.32.0.0/13 }\n",
+        )),
+        Setup::new(example("lab.yaml")),
+        Setup::new(example("full.yaml")),
+    ];
+    // Machines in several networks, and with addresses of IPv6.
+    for addresses in [["10.1.0.11", "10.2.0.12"], ["fd00::11", "fd00::12"]] {
+        let [one, two] = addresses;
+        all.push(Setup::new(load(&format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n  machines:\n    - {{ name: one, roles: [control-plane], address: \"{one}\", podRange: 10.244.1.0/24 }}\n    - {{ name: two, address: \"{two}\", podRange: 10.244.2.0/24 }}\n"
+        ))));
+    }
+    all
+}
+
+fn texts(path: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for setup in setups() {
+        let nodes = setup.cluster.machines.iter().filter(|m| m.is_node());
+        out.extend(nodes.filter_map(|m| setup.text(&m.name, STEP, path)));
+    }
+    assert!(out.len() > 8, "{out:?}");
+    out
+}
+
+#[test]
+fn bird_reads_its_configuration() {
+    let Some(bird) = debian("usr/sbin/bird", &["bird2", "libssh-gcrypt-4"]) else {
+        return;
+    };
+    if run(&bird, &["--version"]).status.code() != Some(0) {
+        return skip("bird doesn't run here");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("bird.conf");
+    let path = path.to_str().expect("text");
+    for text in texts(BIRD) {
+        std::fs::write(path, &text).expect("written");
+        let out = run(&bird, &["-p", "-c", path]);
+        assert!(
+            out.status.success(),
+            "{}\n{text}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+}
+
+#[test]
+fn nftables_reads_the_rules() {
+    // Even a check asks the kernel.
+    let nft = |args: &[&str]| {
+        Command::new("unshare")
+            .arg("-n")
+            .arg("nft")
+            .args(args)
+            .output()
+    };
+    if !nft(&["list", "tables"]).is_ok_and(|o| o.status.success()) {
+        return skip("nft doesn't run here");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("rules");
+    let path = path.to_str().expect("text");
+    for text in texts(RULES) {
+        std::fs::write(path, &text).expect("written");
+        let out = nft(&["-c", "-f", path]).expect("nft");
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{said}\n{text}");
+        // Loaded again, the table is the new one and not both.
+        let twice =
+            format!("nft -f {path} && nft -f {path} && nft list table ip bramble-masquerade");
+        let out = Command::new("unshare")
+            .args(["-n", "sh", "-c", &twice])
+            .output()
+            .expect("sh");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        if out.status.success() {
+            assert_eq!(said.matches("masquerade\n").count(), 1, "{said}");
+        }
+    }
+}
+
+/// Pods keep their address towards pods and machines, and lose it towards the rest.
+#[test]
+fn only_traffic_that_leaves_is_masked() {
+    let text = Setup::new(cluster(""))
+        .text("two", STEP, RULES)
+        .expect("rules");
+    assert!(
+        text.contains(
+            "ip saddr 10.244.0.0/16 ip daddr != { 10.244.0.0/16, 10.77.0.0/24 } masquerade"
+        ),
+        "{text}"
+    );
+    let open = Setup::new(cluster(
+        "  podNetwork: { plugin: routed, masquerade: false }\n",
+    ));
+    assert_eq!(open.text("two", STEP, RULES), None);
+}
+
+#[test]
+fn the_runtime_reads_the_networks_list() {
+    for text in texts(CNI) {
+        let list: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(
+            (&list["cniVersion"], &list["name"]),
+            (&"0.4.0".into(), &"bramble".into())
+        );
+        let plugins = list["plugins"].as_array().expect("a list");
+        let kinds: Vec<&Value> = plugins.iter().map(|p| &p["type"]).collect();
+        assert_eq!(kinds, ["bridge", "portmap"]);
+    }
+    let setup = Setup::new(cluster("  podNetwork: { plugin: routed, mtu: 1400 }\n"));
+    let list: Value =
+        serde_json::from_str(&setup.text("two", STEP, CNI).expect("a list")).expect("JSON");
+    assert_eq!(list["plugins"][0]["mtu"], 1400);
+    assert_eq!(
+        list["plugins"][0]["ipam"]["ranges"][0][0]["subnet"],
+        "10.244.12.0/24"
+    );
+}
+
+/// Debian's plug-ins are linked to, all that the list names among them.
+#[test]
+fn debians_plugins_are_linked() {
+    let ids = Setup::new(cluster("")).ids("two", STEP);
+    for name in ["bridge", "host-local", "loopback", "portmap"] {
+        assert!(
+            ids.contains(&format!("link:/opt/cni/bin/{name}")),
+            "{ids:?}"
+        );
+    }
+    let Some(bridge) = debian("usr/lib/cni/bridge", &["containernetworking-plugins"]) else {
+        return;
+    };
+    for name in ["host-local", "loopback", "portmap"] {
+        assert!(
+            bridge.with_file_name(name).is_file(),
+            "Debian has no {name}"
+        );
+    }
+}
