@@ -1,0 +1,11 @@
+//! The command line as its users see it: real processes, no cluster.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod common;
+mod generated;
+mod help;
+mod init;
+mod kubeconfig;
+mod unreachable;
