@@ -23,15 +23,15 @@ apt.packages(
 )
 server.user(
     name="User",
-    user="operator",
+    user="ada",
     shell="/bin/bash",
     groups=["sudo"],
     append=True,
 )
 server.user_authorized_keys(
     name="Key",
-    user="operator",
-    public_keys=[(FILES / "operator.pub").read_text().strip()],
+    user="ada",
+    public_keys=[(FILES / "ada.pub").read_text().strip()],
 )
 
 
@@ -47,7 +47,7 @@ def put(src, dest, mode="644"):
 
 files.put(
     name="Sudoers",
-    **put("sudoers", "/etc/sudoers.d/bramble-operator", "440"),
+    **put("sudoers", "/etc/sudoers.d/bramble-ada", "440"),
 )
 files.put(
     name="Modules",

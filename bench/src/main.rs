@@ -13,16 +13,29 @@ mod lab;
 mod tasks;
 
 use anyhow::{Context, Result, bail};
+
 use bramble_engine::plan::{self, Plan, Scope};
 use bramble_engine::run::Means;
+use bramble_engine::{Event, Happened};
 use bramble_fleet::{Fleet, Options, Sudo, Target};
 use bramble_lab::{Lab, Topology};
 use bramble_machine::Facts;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match act() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bramble-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
@@ -67,8 +80,16 @@ async fn apply() -> Result<()> {
     let planned = plan.changes();
     let mut changes = 0;
     if planned > 0 {
-        let (events, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let listener = tokio::spawn(async move { while heard.recv().await.is_some() {} });
+        let (events, mut heard) = tokio::sync::mpsc::unbounded_channel::<Event>();
+        let listener = tokio::spawn(async move {
+            let mut why = Vec::new();
+            while let Some(event) = heard.recv().await {
+                if let Happened::Failed { log, .. } = event.what {
+                    why = log;
+                }
+            }
+            why
+        });
         let (_never, stop) = tokio::sync::watch::channel(false);
         let means = Means {
             sessions: &look.sessions,
@@ -83,9 +104,9 @@ async fn apply() -> Result<()> {
             stop,
         };
         let outcome = bramble_engine::run(&plan, means).await?;
-        let _ = listener.await;
+        let why = listener.await?;
         if let Some((machine, step, message)) = outcome.failed.first() {
-            bail!("{step} on {machine}: {message}");
+            bail!("{step} on {machine}: {message}\n{}", why.join("\n"));
         }
         changes = outcome.changes;
     }

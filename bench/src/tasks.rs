@@ -50,15 +50,12 @@ fn tasks(name: &str) -> Vec<Arc<dyn Resource>> {
         r(HostName::new(name)),
         r(TimeZone::new("Europe/Berlin")),
         r(Packages::new("bench", PACKAGES)),
-        r(User::new("operator").groups(["sudo"])),
+        r(User::new("ada").groups(["sudo"])),
         r(AuthorizedKeys::new(
-            "operator",
-            [include_str!("../prep/files/operator.pub").trim_end()],
+            "ada",
+            [include_str!("../prep/files/ada.pub").trim_end()],
         )),
-        r(SudoRule::new(
-            "operator",
-            include_str!("../prep/files/sudoers"),
-        )),
+        r(SudoRule::new("ada", include_str!("../prep/files/sudoers"))),
         r(File::text(
             "/etc/modules-load.d/bench.conf",
             include_str!("../prep/files/modules.conf"),

@@ -1,0 +1,91 @@
+"""What came out: figures with their limits, a table for docs/benchmarks.md, a file."""
+
+from . import common
+from .common import BENCH, say
+
+LATEST = BENCH / "results/latest.json"
+TITLES = {
+    "floor": "parallel `ssh HOST true`",
+    "floor25519": "the same with curve25519",
+    "bramble": "Bramble",
+    "pyinfra": "pyinfra",
+    "ansible": "Ansible",
+    "straight": "straight-line script",
+}
+
+
+def figures(results):
+    """Each figure: what, its value, its limit, whether it holds."""
+    out = []
+
+    def at_most(what, value, limit, unit=""):
+        out.append((what, f"{value:.2f}{unit}", f"at most {limit}{unit}", value <= limit))
+
+    def at_least(what, value, limit, unit=""):
+        out.append((what, f"{value:.2f}{unit}", f"at least {limit}{unit}", value >= limit))
+
+    memory = [results["up"]["memoryMB"]] if "up" in results else []
+    if "prep" in results:
+        tools = results["prep"]["tools"]
+        bramble = tools["bramble"]["median"]
+        memory.append(tools["bramble"]["memoryMB"])
+        at_most("nothing to change: Bramble / plain ssh", bramble / tools["floor"]["median"], 1)
+        at_least("nothing to change: pyinfra / Bramble", tools["pyinfra"]["median"] / bramble, 4)
+        at_least("nothing to change: Ansible / Bramble", tools["ansible"]["median"] / bramble, 50)
+    if "up" in results:
+        tools = results["up"]["tools"]
+        ratio = tools["bramble"]["median"] / tools["straight"]["median"]
+        at_most("three nodes: `bramble up` / straight-line script", ratio, 1.3)
+    if memory:
+        at_most("memory of the controller", max(memory), 100, " MB")
+    if "size" in results:
+        at_most("release binary", results["size"]["bytes"] / 1e6, 30, " MB")
+    return out
+
+
+def save(results):
+    rows = figures(results)
+    results["figures"] = [
+        {"what": what, "value": value, "limit": limit, "holds": holds}
+        for what, value, limit, holds in rows
+    ]
+    common.write_json(LATEST, results)
+
+
+def show(results):
+    """Prints all for people, as the Markdown of docs/benchmarks.md; whether all figures hold."""
+    about = results["about"]
+    say("")
+    say(
+        f"{about['date']}, commit {about['commit']}; {about['system']}, kernel {about['kernel']}, "
+        f"{about['processor']}, {about['cores']} cores, {about['memoryGB']} GB; load at start {about['loadAtStart']}"
+    )
+    if "prep" in results:
+        prep = results["prep"]
+        versions = ", ".join(f"{name} {version}" for name, version in prep["versions"].items())
+        say(f"\n27 tasks, {about['machines']} machines, nothing to change ({versions})\n")
+        say("| tool | seconds | median | controller's CPU s | memory MB |\n|---|---|---|---|---|")
+        for name, tool in prep["tools"].items():
+            values = " / ".join(f"{s:.2f}" for s in tool["seconds"])
+            say(f"| {TITLES[name]} | {values} | {tool['median']:.2f} | {tool['controllerCpu']:.2f} | {tool['memoryMB']:.0f} |")
+        commands(prep["tools"])
+    if "up" in results:
+        say("\nFrom booted machines to three ready nodes and the demo page\n")
+        say("| by | seconds | median |\n|---|---|---|")
+        for name, tool in results["up"]["tools"].items():
+            values = " / ".join(f"{s:.1f}" for s in tool["seconds"])
+            say(f"| {TITLES[name]} | {values} | {tool['median']:.1f} |")
+        commands(results["up"]["tools"])
+    say("\n| figure | value | limit | |\n|---|---|---|---|")
+    rows = figures(results)
+    for what, value, limit, holds in rows:
+        say(f"| {what} | {value} | {limit} | {'holds' if holds else 'MISSED'} |")
+    say(f"\nwritten to {LATEST.relative_to(common.ROOT)}")
+    return all(holds for *_, holds in rows)
+
+
+def commands(tools):
+    say("\n```sh")
+    for name, tool in tools.items():
+        say(f"# {TITLES[name]}\n{tool['command']}")
+    say("```")
