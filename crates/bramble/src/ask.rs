@@ -37,5 +37,7 @@ pub fn confirm(printer: &Printer, yes: bool, what: &str, word: &str) -> Result<(
     if answer.trim() == word {
         return Ok(());
     }
-    Err(CliError::usage(format!("that is not {word:?}; nothing was changed")))
+    Err(CliError::usage(format!(
+        "that is not {word:?}; nothing was changed"
+    )))
 }

@@ -23,10 +23,16 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> Result<(), 
         .explain(what())?;
     // The umask may have taken bits away.
     let permissions = std::fs::Permissions::from_mode(mode);
-    file.as_file().set_permissions(permissions).explain(what())?;
+    file.as_file()
+        .set_permissions(permissions)
+        .explain(what())?;
     file.write_all(bytes).explain(what())?;
     file.as_file().sync_all().explain(what())?;
-    let done = if replace { file.persist(&target) } else { file.persist_noclobber(&target) };
+    let done = if replace {
+        file.persist(&target)
+    } else {
+        file.persist_noclobber(&target)
+    };
     done.map_err(|error| match error.error.kind() {
         ErrorKind::AlreadyExists => {
             CliError::new(Kind::Usage, format!("{} is there already", path.display()))
@@ -46,7 +52,10 @@ pub fn read_secret(path: &Path) -> Result<Option<Secret>, CliError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(Secret::new(text))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CliError::failed(format!("can't read {}: {error}", path.display()))),
+        Err(error) => Err(CliError::failed(format!(
+            "can't read {}: {error}",
+            path.display()
+        ))),
     }
 }
 
@@ -65,8 +74,15 @@ mod tests {
         assert!(write(&link, b"new", 0o600, true).is_ok());
         assert_eq!(std::fs::read_to_string(&real)?, "new");
         assert!(std::fs::symlink_metadata(&link)?.is_symlink());
-        assert_eq!(std::fs::metadata(&real)?.permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::read_dir(folder.path())?.count(), 2, "temporary files are gone");
+        assert_eq!(
+            std::fs::metadata(&real)?.permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            std::fs::read_dir(folder.path())?.count(),
+            2,
+            "temporary files are gone"
+        );
         Ok(())
     }
 }

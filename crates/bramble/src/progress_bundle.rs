@@ -19,7 +19,12 @@ impl Progress {
     /// For this printer's terminal.
     pub fn new(printer: &Printer) -> Self {
         let (bars, stage) = (MultiProgress::new(), ProgressBar::hidden());
-        Self { printer: *printer, bars, stage, transfers: Mutex::default() }
+        Self {
+            printer: *printer,
+            bars,
+            stage,
+            transfers: Mutex::default(),
+        }
     }
 
     /// Shows an event.
@@ -28,15 +33,26 @@ impl Progress {
             Event::Stage { name, number, of } => self.stage(&format!("{number}/{of} {name}")),
             Event::StageDone { name, cached, took } => {
                 let sign = paint(self.printer.color_err, Style::Green, "✓");
-                let took = if *cached { "done before".into() } else { format!("{:.1} s", took.as_secs_f64()) };
+                let took = if *cached {
+                    "done before".into()
+                } else {
+                    format!("{:.1} s", took.as_secs_f64())
+                };
                 self.say(format!("{sign} {name}, {took}"));
             }
             Event::Output { stage, line } if self.printer.live => {
                 self.stage.set_message(format!("{stage}: {line}"));
             }
             Event::Transfer { name, done, total } => self.bytes(name, *done, total.unwrap_or(0)),
-            Event::Retry { name, problem, after } => {
-                self.say(format!("  {name}: {problem}; again in {} s", after.as_secs()));
+            Event::Retry {
+                name,
+                problem,
+                after,
+            } => {
+                self.say(format!(
+                    "  {name}: {problem}; again in {} s",
+                    after.as_secs()
+                ));
             }
             Event::Waiting { what, limit } => {
                 self.say(format!("  waits for {what}, at most {} s", limit.as_secs()));
@@ -50,9 +66,14 @@ impl Progress {
         if !self.printer.live {
             return;
         }
-        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut transfers = self
+            .transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let bar = transfers.entry(name.to_owned()).or_insert_with(|| {
-            let bar = self.bars.add(ProgressBar::new(total).with_style(bar_style()));
+            let bar = self
+                .bars
+                .add(ProgressBar::new(total).with_style(bar_style()));
             bar.set_message(name.to_owned());
             bar
         });
@@ -67,7 +88,10 @@ impl Progress {
     /// Takes everything that moves off the terminal.
     pub fn end(&self) {
         self.stage.finish_and_clear();
-        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut transfers = self
+            .transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for bar in std::mem::take(&mut *transfers).values() {
             bar.finish_and_clear();
         }

@@ -5,7 +5,9 @@ use crate::context::{bundle_dirs, find_bundle, load_file};
 use crate::error::{CliError, Kind, chain};
 use crate::printer::{Printer, Style};
 use crate::progress_bundle::Progress;
-use bramble_bundle::{Artefact, Bundle, Index, Patience, Report, Source, Upstream, Url, parse_version};
+use bramble_bundle::{
+    Artefact, Bundle, Index, Patience, Report, Source, Upstream, Url, parse_version,
+};
 use bramble_spec::cluster::{Arch, Version};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -14,15 +16,26 @@ use std::sync::Arc;
 /// Runs one of the actions.
 pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Result<(), CliError> {
     match action {
-        BundleAction::Build { from, version, url, registry, archs, dir } => {
+        BundleAction::Build {
+            from,
+            version,
+            url,
+            registry,
+            archs,
+            dir,
+        } => {
             let wish = Wish {
                 from,
                 version: wanted_version(global, from, version.as_deref(), printer)?,
                 url: url.as_deref().map(|u| address("--url", u)).transpose()?,
-                registry: registry.as_deref().map(|u| address("--registry", u)).transpose()?,
+                registry: registry
+                    .as_deref()
+                    .map(|u| address("--registry", u))
+                    .transpose()?,
                 archs: archs.iter().map(|a| arch(a)).collect::<Result<_, _>>()?,
             };
-            let dir = dir.unwrap_or_else(|| usual_dir().join(format!("{}-{}", name(from), wish.version)));
+            let dir =
+                dir.unwrap_or_else(|| usual_dir().join(format!("{}-{}", name(from), wish.version)));
             build(wish, dir, printer).await
         }
         BundleAction::Verify { dir } => verify(global, dir, printer).await,
@@ -76,13 +89,19 @@ fn wanted_version(
 /// Where new bundles go: root's are for everybody on this computer.
 fn usual_dir() -> PathBuf {
     let [own, shared] = bundle_dirs();
-    if rustix::process::geteuid().is_root() { shared } else { own }
+    if rustix::process::geteuid().is_root() {
+        shared
+    } else {
+        own
+    }
 }
 
 fn address(option: &str, text: &str) -> Result<Url, CliError> {
     // Without the slash, the last part of the path would be replaced instead of extended.
     let slash = if text.ends_with('/') { "" } else { "/" };
-    let url = Url::parse(&format!("{text}{slash}")).ok().filter(|u| u.has_host());
+    let url = Url::parse(&format!("{text}{slash}"))
+        .ok()
+        .filter(|u| u.has_host());
     url.ok_or_else(|| {
         CliError::usage(format!("{option}: {text:?} is no URL"))
             .hint("write it with its scheme: https://mirror.internal/kubernetes/")
@@ -92,27 +111,41 @@ fn address(option: &str, text: &str) -> Result<Url, CliError> {
 fn arch(text: &str) -> Result<Arch, CliError> {
     let all = [Arch::Amd64, Arch::Arm64];
     all.into_iter().find(|a| a.as_str() == text).ok_or_else(|| {
-        CliError::usage(format!("--arch: {text:?} is no architecture that Kubernetes machines have"))
-            .hint(format!("architectures are: {}", all.map(Arch::as_str).join(", ")))
+        CliError::usage(format!(
+            "--arch: {text:?} is no architecture that Kubernetes machines have"
+        ))
+        .hint(format!(
+            "architectures are: {}",
+            all.map(Arch::as_str).join(", ")
+        ))
     })
 }
 
 fn source(wish: &Wish) -> Result<Source, CliError> {
     let needless = |option: &str| {
-        Err(CliError::usage(format!("{option} means nothing with --from {}", name(wish.from))))
+        Err(CliError::usage(format!(
+            "{option} means nothing with --from {}",
+            name(wish.from)
+        )))
     };
     match wish.from {
         BundleFrom::Debian if wish.url.is_some() => needless("--url"),
-        BundleFrom::Debian | BundleFrom::Mirror if wish.registry.is_some() => needless("--registry"),
-        BundleFrom::Debian => {
-            Ok(Source::Debian { cache: bramble_bundle::DEBIAN_CACHE.into(), as_version: None })
+        BundleFrom::Debian | BundleFrom::Mirror if wish.registry.is_some() => {
+            needless("--registry")
         }
+        BundleFrom::Debian => Ok(Source::Debian {
+            cache: bramble_bundle::DEBIAN_CACHE.into(),
+            as_version: None,
+        }),
         BundleFrom::Mirror => {
             let base = wish.url.clone().ok_or_else(|| {
                 CliError::usage("--from mirror needs to know where")
                     .hint("say --url https://... : the folder that has bundle.json")
             })?;
-            Ok(Source::Mirror { base, patience: Patience::default() })
+            Ok(Source::Mirror {
+                base,
+                patience: Patience::default(),
+            })
         }
         BundleFrom::Upstream => {
             let mut upstream = Upstream::default();
@@ -129,13 +162,21 @@ fn source(wish: &Wish) -> Result<Source, CliError> {
 
 async fn build(wish: Wish, dir: PathBuf, printer: &Printer) -> Result<(), CliError> {
     let source = source(&wish)?;
-    printer.note(format!("Kubernetes {} from {}, to {}", wish.version, name(wish.from), dir.display()));
+    printer.note(format!(
+        "Kubernetes {} from {}, to {}",
+        wish.version,
+        name(wish.from),
+        dir.display()
+    ));
     let progress = Progress::new(printer);
-    let built =
-        bramble_bundle::build(source, wish.version, &wish.archs, &dir, |e| progress.tell(&e)).await;
+    let built = bramble_bundle::build(source, wish.version, &wish.archs, &dir, |e| {
+        progress.tell(&e)
+    })
+    .await;
     progress.end();
     let bundle = built.map_err(|error| {
-        explain(error).hint("what arrived or was made so far is kept: the same command goes on from there")
+        explain(error)
+            .hint("what arrived or was made so far is kept: the same command goes on from there")
     })?;
     if printer.json() {
         printer.value(&brief(&bundle));
@@ -152,16 +193,20 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
             let cluster = load_file(&global.file, printer)?;
             find_bundle(&cluster, None)?.ok_or_else(|| {
                 let version = cluster.kubernetes.version;
-                CliError::failed(format!("there is no bundle of Kubernetes {version} on this computer"))
-                    .hint("`bramble bundle list` shows which there are")
+                CliError::failed(format!(
+                    "there is no bundle of Kubernetes {version} on this computer"
+                ))
+                .hint("`bramble bundle list` shows which there are")
             })?
         }
     };
     let progress = Arc::new(Progress::new(printer));
     let (shown, read) = (progress.clone(), bundle.clone());
-    let report = tokio::task::spawn_blocking(move || read.verify(|done, of| shown.bytes("verifying", done, of)))
-        .await
-        .map_err(|e| CliError::failed(format!("the verification broke off: {e}")))?;
+    let report = tokio::task::spawn_blocking(move || {
+        read.verify(|done, of| shown.bytes("verifying", done, of))
+    })
+    .await
+    .map_err(|e| CliError::failed(format!("the verification broke off: {e}")))?;
     progress.end();
     let report = report.map_err(explain)?;
     say_report(&bundle, &report, printer);
@@ -173,8 +218,11 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
         return Err(CliError::silent(Kind::Failed));
     }
     let s = if count == 1 { "" } else { "s" };
-    Err(CliError::failed(format!("{}: {count} file{s} not as they should be", bundle.dir().display()))
-        .hint("remove the folder and build the bundle again"))
+    Err(CliError::failed(format!(
+        "{}: {count} file{s} not as they should be",
+        bundle.dir().display()
+    ))
+    .hint("remove the folder and build the bundle again"))
 }
 
 fn say_report(bundle: &Bundle, report: &Report, printer: &Printer) {
@@ -192,14 +240,24 @@ fn say_report(bundle: &Bundle, report: &Report, printer: &Printer) {
     }
     for finding in findings {
         let name = printer.paint(Style::Red, &finding.artefact);
-        printer.out(format!("{name}: {}: {}", finding.path.display(), finding.problem));
+        printer.out(format!(
+            "{name}: {}: {}",
+            finding.path.display(),
+            finding.problem
+        ));
     }
     for path in &report.superfluous {
-        printer.note(format!("note: {} belongs to nothing; it does no harm", path.display()));
+        printer.note(format!(
+            "note: {} belongs to nothing; it does no harm",
+            path.display()
+        ));
     }
     if report.is_sound() {
         let (dir, good) = (bundle.dir().display(), report.good);
-        printer.out(format!("{dir} is sound: {good} files, {}", size(report.bytes)));
+        printer.out(format!(
+            "{dir} is sound: {good} files, {}",
+            size(report.bytes)
+        ));
     }
 }
 
@@ -213,14 +271,20 @@ fn show_all(printer: &Printer) {
         .filter(|path| path.join("bundle.json").exists())
         .collect();
     paths.sort();
-    let (found, broken): (Vec<_>, Vec<_>) =
-        paths.iter().map(|p| (p, Bundle::open(p))).partition(|(_, b)| b.is_ok());
+    let (found, broken): (Vec<_>, Vec<_>) = paths
+        .iter()
+        .map(|p| (p, Bundle::open(p)))
+        .partition(|(_, b)| b.is_ok());
     let found: Vec<Bundle> = found.into_iter().filter_map(|(_, b)| b.ok()).collect();
-    let broken: Vec<(&PathBuf, String)> =
-        broken.into_iter().filter_map(|(p, b)| Some((p, chain(&b.err()?)))).collect();
+    let broken: Vec<(&PathBuf, String)> = broken
+        .into_iter()
+        .filter_map(|(p, b)| Some((p, chain(&b.err()?))))
+        .collect();
     if printer.json() {
-        let broken: Vec<Value> =
-            broken.iter().map(|(p, why)| json!({ "dir": p, "error": why })).collect();
+        let broken: Vec<Value> = broken
+            .iter()
+            .map(|(p, why)| json!({ "dir": p, "error": why }))
+            .collect();
         let found: Vec<Value> = found.iter().map(brief).collect();
         printer.value(&json!({ "bundles": found, "unreadable": broken }));
         return;
@@ -253,7 +317,10 @@ fn show_one(bundle: &Bundle, printer: &Printer) {
             Artefact::Image(_) => "image",
         };
         let (size, arch) = (size(artefact.size()), artefact.arch().as_str());
-        printer.out(format!("  {kind:<8} {arch:<6} {size:>9}  {}", artefact.name()));
+        printer.out(format!(
+            "  {kind:<8} {arch:<6} {size:>9}  {}",
+            artefact.name()
+        ));
     }
 }
 
@@ -279,13 +346,21 @@ fn line(bundle: &Bundle) -> String {
         archs.join(" "),
         size(total(index)),
         bundle.dir().display(),
-        if bundle.is_complete() { "" } else { "  (incomplete: bramble bundle verify says what is missing)" }
+        if bundle.is_complete() {
+            ""
+        } else {
+            "  (incomplete: bramble bundle verify says what is missing)"
+        }
     )
 }
 
 /// Bytes of all blobs; several artefacts may share one.
 fn total(index: &Index) -> u64 {
-    let mut blobs: Vec<(&str, u64)> = index.artefacts.iter().map(|a| (a.sha256(), a.size())).collect();
+    let mut blobs: Vec<(&str, u64)> = index
+        .artefacts
+        .iter()
+        .map(|a| (a.sha256(), a.size()))
+        .collect();
     blobs.sort_unstable();
     blobs.dedup();
     blobs.iter().map(|(_, size)| size).sum()
@@ -305,9 +380,19 @@ mod tests {
 
     #[test]
     fn addresses_keep_their_last_part() {
-        let url = |text| address("--url", text).map(|u| u.to_string()).map_err(|e| e.message);
-        assert_eq!(url("http://mirror/v1.34.2"), Ok("http://mirror/v1.34.2/".to_owned()));
-        assert_eq!(url("http://mirror/v1.34.2/"), Ok("http://mirror/v1.34.2/".to_owned()));
+        let url = |text| {
+            address("--url", text)
+                .map(|u| u.to_string())
+                .map_err(|e| e.message)
+        };
+        assert_eq!(
+            url("http://mirror/v1.34.2"),
+            Ok("http://mirror/v1.34.2/".to_owned())
+        );
+        assert_eq!(
+            url("http://mirror/v1.34.2/"),
+            Ok("http://mirror/v1.34.2/".to_owned())
+        );
         assert!(url("mirror/v1.34.2").is_err());
     }
 }

@@ -27,12 +27,22 @@ pub fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     for (what, value) in ranges(cluster) {
         printer.out(format!("  {what:<12} {value}"));
     }
-    let width = cluster.machines.iter().map(|m| m.name.len()).max().unwrap_or(0);
+    let width = cluster
+        .machines
+        .iter()
+        .map(|m| m.name.len())
+        .max()
+        .unwrap_or(0);
     for machine in &cluster.machines {
         let name = printer.paint(Style::Bold, format!("{:width$}", machine.name));
         let address = machine.address.to_string();
-        let pods = machine.pod_range.map_or(String::new(), |r| format!("  pods {r}"));
-        let line = format!("  {name}  {address:<15}  {:<22}{pods}", roles(machine).join(", "));
+        let pods = machine
+            .pod_range
+            .map_or(String::new(), |r| format!("  pods {r}"));
+        let line = format!(
+            "  {name}  {address:<15}  {:<22}{pods}",
+            roles(machine).join(", ")
+        );
         printer.out(line.trim_end());
     }
     if context.bundle.is_none() && cluster.machines.iter().any(Machine::is_node) {

@@ -33,7 +33,11 @@ impl Answer {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        Self { text: text.into(), fields, fine: true }
+        Self {
+            text: text.into(),
+            fields,
+            fine: true,
+        }
     }
 }
 
@@ -71,7 +75,12 @@ pub async fn run(global: &Global, args: &FleetArgs, printer: &Printer) -> Result
     let asking = machines.iter().map(|machine| {
         let target = context.target(machine);
         let fleet = &fleet;
-        async move { Row { machine, result: ask(fleet, &target, action, machine).await } }
+        async move {
+            Row {
+                machine,
+                result: ask(fleet, &target, action, machine).await,
+            }
+        }
     });
     let rows = join_all(asking).await;
     show(action.name, &rows, printer);
@@ -85,22 +94,41 @@ async fn ask(
     machine: &Machine,
 ) -> Result<Answer, Silence> {
     let begin = Instant::now();
-    let session =
-        fleet.connect(target).await.map_err(|e| Silence::Unreachable(chain(&e)))?;
+    let session = fleet
+        .connect(target)
+        .await
+        .map_err(|e| Silence::Unreachable(chain(&e)))?;
     let connected = begin.elapsed();
     let begin = Instant::now();
     let text = read(&session, action.program, action.name).await?;
-    let heard = actions::Heard { text: &text, connected, answered: begin.elapsed(), machine };
-    (action.read)(&heard).ok_or_else(|| Silence::Failed(format!("the answer makes no sense: {text:?}")))
+    let heard = actions::Heard {
+        text: &text,
+        connected,
+        answered: begin.elapsed(),
+        machine,
+    };
+    (action.read)(&heard)
+        .ok_or_else(|| Silence::Failed(format!("the answer makes no sense: {text:?}")))
 }
 
 async fn read(session: &Session, program: &str, what: &str) -> Result<String, Silence> {
-    let done = session.run(program.as_bytes(), LIMIT, what, |_| {}).await.map_err(|error| {
-        let text = chain(&error);
-        if error.is_connection() { Silence::Unreachable(text) } else { Silence::Failed(text) }
-    })?;
+    let done = session
+        .run(program.as_bytes(), LIMIT, what, |_| {})
+        .await
+        .map_err(|error| {
+            let text = chain(&error);
+            if error.is_connection() {
+                Silence::Unreachable(text)
+            } else {
+                Silence::Failed(text)
+            }
+        })?;
     if !done.success() {
-        return Err(Silence::Failed(format!("{what} ended with {}: {}", done.exit, done.stderr_tail(3))));
+        return Err(Silence::Failed(format!(
+            "{what} ended with {}: {}",
+            done.exit,
+            done.stderr_tail(3)
+        )));
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
@@ -122,7 +150,10 @@ fn show(action: &str, rows: &[Row], printer: &Printer) {
             }
             Err(Silence::Failed(why)) => format!("{} {why}", printer.paint(Style::Red, "failed:")),
         };
-        printer.out(format!("{name}  {:<15}  {text}", row.machine.address.to_string()));
+        printer.out(format!(
+            "{name}  {:<15}  {text}",
+            row.machine.address.to_string()
+        ));
     }
 }
 
@@ -131,7 +162,10 @@ impl Row<'_> {
         let mut out = Map::new();
         out.insert("machine".into(), json!(self.machine.name));
         out.insert("address".into(), json!(self.machine.address));
-        out.insert("reachable".into(), json!(!matches!(self.result, Err(Silence::Unreachable(_)))));
+        out.insert(
+            "reachable".into(),
+            json!(!matches!(self.result, Err(Silence::Unreachable(_)))),
+        );
         match &self.result {
             Ok(answer) => {
                 out.insert("fine".into(), json!(answer.fine));
@@ -148,7 +182,10 @@ impl Row<'_> {
 
 fn verdict(rows: &[Row], printer: &Printer) -> Result<(), CliError> {
     let names = |which: &dyn Fn(&Row) -> bool| -> Vec<String> {
-        rows.iter().filter(|r| which(r)).map(|r| r.machine.name.clone()).collect()
+        rows.iter()
+            .filter(|r| which(r))
+            .map(|r| r.machine.name.clone())
+            .collect()
     };
     let unreachable = names(&|r| matches!(r.result, Err(Silence::Unreachable(_))));
     let bad = names(&|r| match &r.result {
@@ -157,11 +194,21 @@ fn verdict(rows: &[Row], printer: &Printer) -> Result<(), CliError> {
     });
     let (kind, text) = match (unreachable.as_slice(), bad.as_slice()) {
         ([], []) => return Ok(()),
-        ([], bad) => (Kind::Failed, format!("not as it should be: {}", bad.join(", "))),
-        (unreachable, _) => (Kind::Unreachable, format!("not reached: {}", unreachable.join(", "))),
+        ([], bad) => (
+            Kind::Failed,
+            format!("not as it should be: {}", bad.join(", ")),
+        ),
+        (unreachable, _) => (
+            Kind::Unreachable,
+            format!("not reached: {}", unreachable.join(", ")),
+        ),
     };
     // As JSON it was said already, in the one document.
-    Err(if printer.json() { CliError::silent(kind) } else { CliError::new(kind, text) })
+    Err(if printer.json() {
+        CliError::silent(kind)
+    } else {
+        CliError::new(kind, text)
+    })
 }
 
 /// A number of seconds for people: the two largest units.

@@ -19,8 +19,10 @@ use std::path::Path;
 pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), CliError> {
     let path = &global.file;
     if path.exists() && !args.force {
-        return Err(CliError::usage(format!("{} is there already", path.display()))
-            .hint("--force replaces it; -f FILE writes another one"));
+        return Err(
+            CliError::usage(format!("{} is there already", path.display()))
+                .hint("--force replaces it; -f FILE writes another one"),
+        );
     }
     let draft = draft(args)?;
     let draft = if draft.name.is_empty() || draft.machines.is_empty() {
@@ -51,20 +53,33 @@ fn done(path: &Path, draft: &Draft, printer: &Printer) {
     }
     let name = path.display();
     printer.out(printer.paint(Style::Green, format!("{name} written")));
-    let option = if path == Path::new("bramble.yaml") { String::new() } else { format!(" -f {name}") };
+    let option = if path == Path::new("bramble.yaml") {
+        String::new()
+    } else {
+        format!(" -f {name}")
+    };
     for (command, what) in [
         ("check", "what it says, without a connection"),
         ("plan", "what would change on the machines"),
         ("up", "make it so"),
     ] {
-        printer.out(format!("  {:<30}{what}", format!("bramble {command}{option}")));
+        printer.out(format!(
+            "  {:<30}{what}",
+            format!("bramble {command}{option}")
+        ));
     }
 }
 
 fn missing(draft: &Draft) -> String {
     let name = draft.name.is_empty().then_some("--name NAME");
-    let machines = draft.machines.is_empty().then_some("--machine NAME=ADDRESS");
-    name.into_iter().chain(machines).collect::<Vec<_>>().join(", ")
+    let machines = draft
+        .machines
+        .is_empty()
+        .then_some("--machine NAME=ADDRESS");
+    name.into_iter()
+        .chain(machines)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What the flags say; the rest is empty.
@@ -92,48 +107,74 @@ fn draft(args: &InitArgs) -> Result<Draft, CliError> {
         keys: args.ssh_key.clone().into_iter().collect(),
         plugin: Plugin::Routed,
         zone: args.zone.clone(),
-        addons: if args.demo { vec![BuiltIn::Demo] } else { Vec::new() },
+        addons: if args.demo {
+            vec![BuiltIn::Demo]
+        } else {
+            Vec::new()
+        },
     })
 }
 
 /// `NAME=ADDRESS[,ROLE]...`; without roles the first machine is the control plane.
 fn machine(text: &str, first: bool) -> Result<DraftMachine, String> {
-    let (name, rest) = text.split_once('=').ok_or("write it as NAME=ADDRESS[,ROLE]")?;
+    let (name, rest) = text
+        .split_once('=')
+        .ok_or("write it as NAME=ADDRESS[,ROLE]")?;
     let mut parts = rest.split(',').map(str::trim);
     let address = address(parts.next().unwrap_or_default())?;
     let mut roles = parts.map(role).collect::<Result<Vec<_>, _>>()?;
     if roles.is_empty() {
-        roles.push(if first { Role::ControlPlane } else { Role::Worker });
+        roles.push(if first {
+            Role::ControlPlane
+        } else {
+            Role::Worker
+        });
     }
     if name.trim().is_empty() {
         return Err("it has no name: write it as NAME=ADDRESS[,ROLE]".into());
     }
-    Ok(DraftMachine { name: name.trim().to_owned(), roles, address })
+    Ok(DraftMachine {
+        name: name.trim().to_owned(),
+        roles,
+        address,
+    })
 }
 
 fn role(word: &str) -> Result<Role, String> {
     let all = [Role::ControlPlane, Role::Worker, Role::Router];
     all.into_iter().find(|r| r.as_str() == word).ok_or_else(|| {
-        format!("{word:?} is no role; roles are: {}", all.map(Role::as_str).join(", "))
+        format!(
+            "{word:?} is no role; roles are: {}",
+            all.map(Role::as_str).join(", ")
+        )
     })
 }
 
 fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| format!("{text:?} is no IP address"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is no IP address"))
 }
 
 /// Asks for what the flags left open.
 fn questions(mut draft: Draft, args: &InitArgs, printer: &Printer) -> Result<Draft, CliError> {
-    printer.note("A few questions; Enter takes the value in brackets, Ctrl-C leaves and writes nothing.");
+    printer.note(
+        "A few questions; Enter takes the value in brackets, Ctrl-C leaves and writes nothing.",
+    );
     if draft.name.is_empty() {
         draft.name = text("Name of the cluster:", Some("home"), label)?;
     }
     if draft.machines.is_empty() {
         machines(&mut draft)?;
     }
-    let planes = draft.machines.iter().filter(|m| m.roles.contains(&Role::ControlPlane)).count();
+    let planes = draft
+        .machines
+        .iter()
+        .filter(|m| m.roles.contains(&Role::ControlPlane))
+        .count();
     if planes > 1 && draft.vip.is_none() {
-        let answer = text("Address that the control planes share:", None, |t| address(t).map(drop))?;
+        let answer = text("Address that the control planes share:", None, |t| {
+            address(t).map(drop)
+        })?;
         draft.vip = answer.parse().ok();
     }
     if args.kubernetes.is_none() {
@@ -189,7 +230,11 @@ fn asked(name: String, role: Role) -> Result<DraftMachine, CliError> {
     let question = format!("Address of {name}:");
     let answer = text(&question, None, |t| address(t).map(drop))?;
     let address = address(&answer).map_err(CliError::usage)?;
-    Ok(DraftMachine { name, roles: vec![role], address })
+    Ok(DraftMachine {
+        name,
+        roles: vec![role],
+        address,
+    })
 }
 
 fn version(text: &str) -> Result<Version, CliError> {

@@ -16,7 +16,11 @@ use std::path::{Path, PathBuf};
 const PORT: u16 = 6443;
 
 /// Prints it, takes it out, or merges it.
-pub async fn run(global: &Global, args: &KubeconfigArgs, printer: &Printer) -> Result<(), CliError> {
+pub async fn run(
+    global: &Global,
+    args: &KubeconfigArgs,
+    printer: &Printer,
+) -> Result<(), CliError> {
     if args.remove {
         let name = load_file(&global.file, printer)?.name;
         return take_out(&place(args)?, &name, printer);
@@ -28,7 +32,8 @@ pub async fn run(global: &Global, args: &KubeconfigArgs, printer: &Printer) -> R
     if args.print {
         let text = merge(None, &admin, name, Some(&server), true)?;
         if printer.json() {
-            printer.value(&json!({ "context": name, "server": server, "kubeconfig": text.expose() }));
+            printer
+                .value(&json!({ "context": name, "server": server, "kubeconfig": text.expose() }));
         } else {
             printer.raw(text.expose());
         }
@@ -40,13 +45,17 @@ pub async fn run(global: &Global, args: &KubeconfigArgs, printer: &Printer) -> R
     let changed = before.as_ref().is_none_or(|before| *before != text);
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| {
-            CliError::failed(format!("can't make the folder {}: {error}", folder.display()))
+            CliError::failed(format!(
+                "can't make the folder {}: {error}",
+                folder.display()
+            ))
         })?;
     }
     // Written even when nothing differs: the mode is part of it.
     files::write(&path, text.expose().as_bytes(), 0o600, true)?;
     if printer.json() {
-        printer.value(&json!({ "file": path, "context": name, "server": server, "changed": changed }));
+        printer
+            .value(&json!({ "file": path, "context": name, "server": server, "changed": changed }));
         return Ok(());
     }
     let did = match (&before, changed) {
@@ -54,7 +63,10 @@ pub async fn run(global: &Global, args: &KubeconfigArgs, printer: &Printer) -> R
         (None, true) => "made",
         (Some(_), true) => "updated; everything else in it is kept",
     };
-    printer.out(format!("{}: {did}: context {name}, {server}", path.display()));
+    printer.out(format!(
+        "{}: {did}: context {name}, {server}",
+        path.display()
+    ));
     let option = match &args.into {
         Some(path) => format!("--kubeconfig {} ", path.display()),
         None => String::new(),
@@ -70,9 +82,12 @@ fn place(args: &KubeconfigArgs) -> Result<PathBuf, CliError> {
     }
     let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
     let first = std::env::split_paths(&named).find(|p| !p.as_os_str().is_empty());
-    first.or_else(|| std::env::home_dir().map(|h| h.join(".kube/config"))).ok_or_else(|| {
-        CliError::usage("there is no home folder to put the kubeconfig in").hint("say --into FILE")
-    })
+    first
+        .or_else(|| std::env::home_dir().map(|h| h.join(".kube/config")))
+        .ok_or_else(|| {
+            CliError::usage("there is no home folder to put the kubeconfig in")
+                .hint("say --into FILE")
+        })
 }
 
 fn take_out(path: &Path, name: &str, printer: &Printer) -> Result<(), CliError> {
@@ -93,9 +108,15 @@ fn take_out(path: &Path, name: &str, printer: &Printer) -> Result<(), CliError> 
     if printer.json() {
         printer.value(&json!({ "file": path, "context": name, "changed": did == "taken out" }));
     } else if did == "taken out" {
-        printer.out(format!("{}: {name} is taken out; everything else in it is kept", path.display()));
+        printer.out(format!(
+            "{}: {name} is taken out; everything else in it is kept",
+            path.display()
+        ));
     } else {
-        printer.out(format!("{}: there is no {name} in it: nothing to do", path.display()));
+        printer.out(format!(
+            "{}: there is no {name} in it: nothing to do",
+            path.display()
+        ));
     }
     Ok(())
 }
@@ -126,8 +147,10 @@ async fn fetch<'a>(
             Ok(None) => {
                 let name = &machine.name;
                 problem.get_or_insert(
-                    CliError::failed(format!("{name} has no /etc/kubernetes/admin.conf: it is no control plane yet"))
-                        .hint("bramble up makes it one"),
+                    CliError::failed(format!(
+                        "{name} has no /etc/kubernetes/admin.conf: it is no control plane yet"
+                    ))
+                    .hint("bramble up makes it one"),
                 );
             }
             Err(error) => {
@@ -135,7 +158,8 @@ async fn fetch<'a>(
             }
         }
     }
-    Err(problem.unwrap_or_else(|| CliError::new(Kind::Usage, "the cluster file has no control plane")))
+    Err(problem
+        .unwrap_or_else(|| CliError::new(Kind::Usage, "the cluster file has no control plane")))
 }
 
 /// How this computer reaches the API: the endpoint of the cluster, or the control plane itself.
@@ -143,9 +167,13 @@ fn server(context: &Context, machine: &Machine) -> String {
     let (host, port) = match &context.cluster.kubernetes.endpoint {
         Endpoint::External { host, port } => (host.clone(), *port),
         Endpoint::Vip { address, port } => (address.to_string(), *port),
-        Endpoint::None => {
-            (machine.management.clone().unwrap_or_else(|| machine.address.to_string()), PORT)
-        }
+        Endpoint::None => (
+            machine
+                .management
+                .clone()
+                .unwrap_or_else(|| machine.address.to_string()),
+            PORT,
+        ),
     };
     if host.contains(':') && !host.starts_with('[') {
         return format!("https://[{host}]:{port}");

@@ -46,14 +46,20 @@ async fn read(
     reader: &mut Reader,
 ) -> Result<Option<Finished>, CliError> {
     let program = program(args, printer.json());
-    let (limit, what) = if args.follow { (FOREVER, "follow the log") } else { (LIMIT, "read the log") };
+    let (limit, what) = if args.follow {
+        (FOREVER, "follow the log")
+    } else {
+        (LIMIT, "read the log")
+    };
     let (pid_sender, pid) = tokio::sync::watch::channel(0u32);
-    let reading = session.run(program.as_bytes(), limit, what, |line| match reader.take(line) {
-        Line::Pid(pid) => {
-            pid_sender.send_replace(pid);
+    let reading = session.run(program.as_bytes(), limit, what, |line| {
+        match reader.take(line) {
+            Line::Pid(pid) => {
+                pid_sender.send_replace(pid);
+            }
+            Line::Entry(text) => printer.out(text),
+            Line::Other => {}
         }
-        Line::Entry(text) => printer.out(text),
-        Line::Other => {}
     });
     tokio::pin!(reading);
     tokio::select! {
@@ -75,7 +81,9 @@ async fn end(session: &Session, pid: u32) {
     }
     let program = format!("kill {pid}");
     // The run is over in any case; what can't be ended ends with its next line.
-    let _ = session.run(program.as_bytes(), END, "end the log's program", |_| {}).await;
+    let _ = session
+        .run(program.as_bytes(), END, "end the log's program", |_| {})
+        .await;
 }
 
 fn program(args: &LogsArgs, json: bool) -> String {
@@ -104,7 +112,11 @@ fn program(args: &LogsArgs, json: bool) -> String {
 
 /// systemd's own completion of a name: a service unless it says otherwise.
 fn unit_name(name: &str) -> String {
-    if name.contains('.') { name.to_owned() } else { format!("{name}.service") }
+    if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
 }
 
 fn no_unit(args: &LogsArgs, units: &[String]) -> CliError {
@@ -112,7 +124,10 @@ fn no_unit(args: &LogsArgs, units: &[String]) -> CliError {
     let error = CliError::usage(format!("{} has no unit {unit:?}", args.machine));
     match closest(unit, units.iter().map(String::as_str)) {
         Some(meant) => error.hint(format!("did you mean {meant}?")),
-        None => error.hint(format!("bramble ssh {} -- systemctl list-units lists them", args.machine)),
+        None => error.hint(format!(
+            "bramble ssh {} -- systemctl list-units lists them",
+            args.machine
+        )),
     }
 }
 

@@ -26,23 +26,37 @@ pub fn run(args: &ManArgs, printer: &Printer) -> Result<(), CliError> {
     let mut written: Vec<PathBuf> = Vec::new();
     let mut open = vec![command];
     while let Some(command) = open.pop() {
-        let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+        let name = command
+            .get_display_name()
+            .unwrap_or_else(|| command.get_name())
+            .to_owned();
         let path = dir.join(format!("{name}.1"));
         files::write(&path, render(&command)?.as_bytes(), 0o644, true)?;
         written.push(path);
-        open.extend(command.get_subcommands().filter(|c| !c.is_hide_set()).cloned());
+        open.extend(
+            command
+                .get_subcommands()
+                .filter(|c| !c.is_hide_set())
+                .cloned(),
+        );
     }
     written.sort();
     if printer.json() {
         printer.value(&json!({ "pages": written }));
     } else {
-        printer.out(format!("{} pages written to {}", written.len(), dir.display()));
+        printer.out(format!(
+            "{} pages written to {}",
+            written.len(),
+            dir.display()
+        ));
     }
     Ok(())
 }
 
 fn render(command: &clap::Command) -> Result<String, CliError> {
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page).explain("the man page")?;
+    Man::new(command.clone())
+        .render(&mut page)
+        .explain("the man page")?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

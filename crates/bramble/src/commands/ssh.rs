@@ -14,6 +14,8 @@ pub async fn run(global: &Global, args: &SshArgs, printer: &Printer) -> Result<(
     let command = (!args.command.is_empty()).then(|| args.command.join(" "));
     match session.interactive(command.as_deref()).await? {
         0 => Ok(()),
-        code => Err(CliError::silent(Kind::Code(u8::try_from(code).unwrap_or(255)))),
+        code => Err(CliError::silent(Kind::Code(
+            u8::try_from(code).unwrap_or(255),
+        ))),
     }
 }

@@ -55,10 +55,16 @@ struct Lock {
 pub async fn run(global: &Global, args: &UnlockArgs, printer: &Printer) -> Result<(), CliError> {
     let context = Context::reach(global, printer)?;
     let machine = context.machine(&args.machine)?;
-    let session = context.fleet(global).connect(&context.target(machine)).await?;
+    let session = context
+        .fleet(global)
+        .connect(&context.target(machine))
+        .await?;
     let name = &machine.name;
     let lock = Lock::parse(&program(&session, LOOK_PROGRAM, LOOK, "look at the lock").await?);
-    let holder = lock.holder.clone().unwrap_or_else(|| "somebody who left no name".into());
+    let holder = lock
+        .holder
+        .clone()
+        .unwrap_or_else(|| "somebody who left no name".into());
     if !lock.locked {
         if printer.json() {
             printer.value(&json!({ "machine": name, "locked": false, "ended": [] }));
@@ -67,14 +73,18 @@ pub async fn run(global: &Global, args: &UnlockArgs, printer: &Printer) -> Resul
         }
         return Ok(());
     }
-    let since = lock.seconds.map_or(String::new(), |s| format!(" for {}", super::fleet::span(s)));
+    let since = lock
+        .seconds
+        .map_or(String::new(), |s| format!(" for {}", super::fleet::span(s)));
     let what = format!(
         "{name} is locked by {holder}{since}. If that run still lives, unlocking lets two runs change the machine at once"
     );
     ask::confirm(printer, args.yes, &what, name)?;
     program(&session, END_PROGRAM, END, "end the holder of the lock").await?;
     if printer.json() {
-        printer.value(&json!({ "machine": name, "locked": false, "holder": holder, "ended": lock.pids }));
+        printer.value(
+            &json!({ "machine": name, "locked": false, "holder": holder, "ended": lock.pids }),
+        );
     } else {
         printer.out(format!("{name} is unlocked; it was locked by {holder}"));
     }
@@ -90,7 +100,10 @@ async fn program(
     let done = session.run(text.as_bytes(), limit, what, |_| {}).await?;
     if !done.success() {
         let (machine, said) = (session.machine(), done.stderr_tail(3));
-        return Err(CliError::failed(format!("{machine}: {what} ended with {}: {said}", done.exit)));
+        return Err(CliError::failed(format!(
+            "{machine}: {what} ended with {}: {said}",
+            done.exit
+        )));
     }
     String::from_utf8(done.stdout).explain(what)
 }
@@ -118,9 +131,14 @@ mod tests {
     #[test]
     fn what_the_machine_says_of_its_lock_is_read() {
         assert_eq!(Lock::parse(""), Lock::default());
-        let lock = Lock::parse("locked\nholder anna@desk (bramble up, process 7)\nsince 90\npid 12\npid 13\n");
+        let lock = Lock::parse(
+            "locked\nholder anna@desk (bramble up, process 7)\nsince 90\npid 12\npid 13\n",
+        );
         assert!(lock.locked);
-        assert_eq!(lock.holder.as_deref(), Some("anna@desk (bramble up, process 7)"));
+        assert_eq!(
+            lock.holder.as_deref(),
+            Some("anna@desk (bramble up, process 7)")
+        );
         assert_eq!((lock.seconds, lock.pids), (Some(90), vec![12, 13]));
     }
 }

@@ -6,7 +6,16 @@ use crate::common::{GOOD, Place, err, json, out};
 fn a_right_file_is_summed_up() {
     let place = Place::with(GOOD);
     let text = out(&place.bramble("check").assert().success());
-    for part in ["cluster home", "v1.34.2", "2 machines", "192.168.1.12", "control-plane", "10.244.11.0/24", "10.96.0.0/16", "demo"] {
+    for part in [
+        "cluster home",
+        "v1.34.2",
+        "2 machines",
+        "192.168.1.12",
+        "control-plane",
+        "10.244.11.0/24",
+        "10.96.0.0/16",
+        "demo",
+    ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
 }
@@ -24,7 +33,8 @@ fn the_summary_is_json_when_asked_for() {
 
 /// Two mistakes at once: both are reported.
 fn wrong() -> String {
-    GOOD.replace("192.168.1.12", "192.168.1.11").replace("addons:", "adons:")
+    GOOD.replace("192.168.1.12", "192.168.1.11")
+        .replace("addons:", "adons:")
 }
 
 #[test]
@@ -32,7 +42,10 @@ fn all_mistakes_are_said_with_their_places() {
     let place = Place::with(&wrong());
     let text = err(&place.bramble("check").assert().code(2).stdout(""));
     assert!(text.contains("bramble.yaml:9:3"), "{text}");
-    assert!(text.contains("did you mean") || text.contains("addons"), "{text}");
+    assert!(
+        text.contains("did you mean") || text.contains("addons"),
+        "{text}"
+    );
     assert!(text.contains("192.168.1.11"), "{text}");
     assert!(text.contains("2 problems"), "{text}");
 }
@@ -43,14 +56,22 @@ fn mistakes_are_json_when_asked_for() {
     let value = json(&place.bramble("check --output json").assert().code(2));
     let problems = value["problems"].as_array().unwrap();
     assert_eq!(problems.len(), 2, "{value}");
-    assert!(problems.iter().all(|p| p["line"].as_u64() > Some(0) && p["message"].is_string()));
+    assert!(
+        problems
+            .iter()
+            .all(|p| p["line"].as_u64() > Some(0) && p["message"].is_string())
+    );
 }
 
 #[test]
 fn the_file_may_be_named_by_the_environment() {
     let place = Place::new();
     std::fs::write(place.path("other.yaml"), GOOD).unwrap();
-    place.bramble("check").env("BRAMBLE_FILE", "other.yaml").assert().success();
+    place
+        .bramble("check")
+        .env("BRAMBLE_FILE", "other.yaml")
+        .assert()
+        .success();
 }
 
 #[test]

@@ -56,7 +56,9 @@ impl Place {
     /// The same as a plain command, for tests that steer its pipes themselves.
     pub fn process(&self, program: impl AsRef<Path>) -> std::process::Command {
         let mut command = std::process::Command::new(program.as_ref());
-        command.current_dir(self.0.path()).env("HOME", self.0.path());
+        command
+            .current_dir(self.0.path())
+            .env("HOME", self.0.path());
         for name in HIDDEN {
             command.env_remove(name);
         }
@@ -83,7 +85,10 @@ const HIDDEN: [&str; 9] = [
 ];
 
 fn isolated(command: &mut Command, home: &Path) {
-    command.current_dir(home).env("HOME", home).timeout(std::time::Duration::from_secs(60));
+    command
+        .current_dir(home)
+        .env("HOME", home)
+        .timeout(std::time::Duration::from_secs(60));
     for name in HIDDEN {
         command.env_remove(name);
     }

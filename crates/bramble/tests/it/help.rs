@@ -8,7 +8,10 @@ pub fn commands(place: &Place) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut open = vec![String::new()];
     while let Some(parent) = open.pop() {
-        let help = out(&place.bramble(&format!("{parent} --help")).assert().success());
+        let help = out(&place
+            .bramble(&format!("{parent} --help"))
+            .assert()
+            .success());
         let below = help.split("\nCommands:\n").nth(1).unwrap_or_default();
         let names = below.lines().take_while(|l| !l.is_empty());
         for name in names.filter_map(|l| l.strip_prefix("  ")?.split_whitespace().next()) {
@@ -27,16 +30,30 @@ fn every_command_has_help_with_an_example() {
     let all = commands(&place);
     assert!(all.len() > 25, "{all:?}");
     for command in all {
-        let help = out(&place.bramble(&format!("{command} --help")).assert().success());
+        let help = out(&place
+            .bramble(&format!("{command} --help"))
+            .assert()
+            .success());
         assert!(help.contains("Example"), "{command}: no example in\n{help}");
-        assert!(help.contains(&format!("bramble {command}")), "{command}: shows itself\n{help}");
+        assert!(
+            help.contains(&format!("bramble {command}")),
+            "{command}: shows itself\n{help}"
+        );
     }
 }
 
 #[test]
 fn wrong_use_ends_with_two() {
     let place = Place::with(GOOD);
-    for wrong in ["", "nonsense", "plan --nonsense", "logs", "check -f absent.yaml", "logs twoo", "fleet ping --machine x"] {
+    for wrong in [
+        "",
+        "nonsense",
+        "plan --nonsense",
+        "logs",
+        "check -f absent.yaml",
+        "logs twoo",
+        "fleet ping --machine x",
+    ] {
         place.bramble(wrong).assert().code(2);
     }
 }
@@ -45,13 +62,21 @@ fn wrong_use_ends_with_two() {
 fn a_missing_file_says_how_to_get_one() {
     let place = Place::new();
     let text = err(&place.bramble("check").assert().code(2));
-    assert!(text.contains("bramble.yaml") && text.contains("bramble init"), "{text}");
+    assert!(
+        text.contains("bramble.yaml") && text.contains("bramble init"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_mistyped_machine_is_guessed() {
     let place = Place::with(GOOD);
-    for command in ["logs tow", "ssh tow", "unlock tow", "fleet ping --machine tow"] {
+    for command in [
+        "logs tow",
+        "ssh tow",
+        "unlock tow",
+        "fleet ping --machine tow",
+    ] {
         let text = err(&place.bramble(command).assert().code(2));
         assert!(text.contains("did you mean two?"), "{command}: {text}");
     }
@@ -71,7 +96,13 @@ fn errors_are_json_when_asked_for() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let place = Place::with(GOOD);
-    for arguments in [&["completions", "bash"][..], &["schema"], &["steps"], &["man"], &["--help"]] {
+    for arguments in [
+        &["completions", "bash"][..],
+        &["schema"],
+        &["steps"],
+        &["man"],
+        &["--help"],
+    ] {
         let mut child = place
             .process(Place::program())
             .args(arguments)
@@ -82,7 +113,11 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         drop(child.stdout.take());
         let done = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{arguments:?}: {} {said}", done.status);
+        assert!(
+            done.status.success(),
+            "{arguments:?}: {} {said}",
+            done.status
+        );
         assert!(!said.contains("panicked"), "{arguments:?}: {said}");
     }
 }

@@ -15,7 +15,10 @@ const FLAGS: &str = "init --name home --machine one=192.168.1.11 --machine two=1
 fn flags_make_a_file_that_is_right() {
     let place = Place::new();
     let text = out(&place.bramble(FLAGS).assert().success());
-    assert!(text.contains("bramble check") && text.contains("bramble up"), "{text}");
+    assert!(
+        text.contains("bramble check") && text.contains("bramble up"),
+        "{text}"
+    );
     let value = json(&place.bramble("check --output json").assert().success());
     assert_eq!(value["cluster"], "home");
     assert_eq!(value["machines"][0]["roles"][0], "control-plane");
@@ -23,14 +26,20 @@ fn flags_make_a_file_that_is_right() {
     assert_eq!(value["machines"][1]["ssh"]["user"], "pi");
     assert_eq!(value["addons"][0], "demo");
     let file = place.read("bramble.yaml");
-    assert!(file.contains("zone: Europe/Berlin") && file.contains("key: keys/pi"), "{file}");
+    assert!(
+        file.contains("zone: Europe/Berlin") && file.contains("key: keys/pi"),
+        "{file}"
+    );
 }
 
 #[test]
 fn a_file_that_is_there_stays() {
     let place = Place::with(GOOD);
     let text = err(&place.bramble(FLAGS).assert().code(2));
-    assert!(text.contains("bramble.yaml is there already") && text.contains("--force"), "{text}");
+    assert!(
+        text.contains("bramble.yaml is there already") && text.contains("--force"),
+        "{text}"
+    );
     assert_eq!(place.read("bramble.yaml"), GOOD);
     place.bramble(FLAGS).arg("--force").assert().success();
     assert_ne!(place.read("bramble.yaml"), GOOD);
@@ -40,9 +49,15 @@ fn a_file_that_is_there_stays() {
 fn without_a_terminal_missing_flags_are_named() {
     let place = Place::new();
     let text = err(&place.bramble("init --demo").assert().code(2));
-    assert!(text.contains("--name NAME") && text.contains("--machine NAME=ADDRESS"), "{text}");
+    assert!(
+        text.contains("--name NAME") && text.contains("--machine NAME=ADDRESS"),
+        "{text}"
+    );
     let text = err(&place.bramble("init --name home").assert().code(2));
-    assert!(!text.contains("--name NAME") && text.contains("--machine NAME=ADDRESS"), "{text}");
+    assert!(
+        !text.contains("--name NAME") && text.contains("--machine NAME=ADDRESS"),
+        "{text}"
+    );
     assert!(!place.path("bramble.yaml").exists());
 }
 
@@ -61,14 +76,24 @@ fn wrong_answers_leave_nothing_behind() {
     ] {
         let text = err(&place.bramble(wrong).assert().code(2));
         assert!(!text.is_empty(), "{wrong}");
-        assert_eq!(std::fs::read_dir(place.path("")).unwrap().count(), 0, "{wrong}");
+        assert_eq!(
+            std::fs::read_dir(place.path("")).unwrap().count(),
+            0,
+            "{wrong}"
+        );
     }
 }
 
 #[test]
 fn the_result_is_json_when_asked_for() {
     let place = Place::new();
-    let value = json(&place.bramble(FLAGS).args(["--output", "json", "-f", "x.yaml"]).assert().success());
+    let value = json(
+        &place
+            .bramble(FLAGS)
+            .args(["--output", "json", "-f", "x.yaml"])
+            .assert()
+            .success(),
+    );
     assert_eq!(value["file"], "x.yaml");
     assert_eq!(value["machines"], serde_json::json!(["one", "two"]));
 }
@@ -76,7 +101,10 @@ fn the_result_is_json_when_asked_for() {
 /// Runs Bramble on a terminal of its own. Each answer is typed once its question is on the screen.
 /// `None` where there is no `script` to make a terminal.
 fn typed(place: &Place, arguments: &str, answers: &[(&str, &str)]) -> Option<(i32, String)> {
-    let command = format!("stty cols 120 rows 40; exec {} {arguments}", Place::program().display());
+    let command = format!(
+        "stty cols 120 rows 40; exec {} {arguments}",
+        Place::program().display()
+    );
     let mut child = match place
         .process("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
@@ -141,7 +169,9 @@ fn answers_make_the_same_file_as_flags() {
         ("Time zone", "Europe/Berlin\r"),
         ("demo page", "y\r"),
     ];
-    let Some((code, screen)) = typed(&asked, "init", &answers) else { return };
+    let Some((code, screen)) = typed(&asked, "init", &answers) else {
+        return;
+    };
     assert_eq!(code, 0, "{screen}");
     told.bramble(FLAGS).assert().success();
     assert_eq!(asked.read("bramble.yaml"), told.read("bramble.yaml"));
@@ -151,7 +181,9 @@ fn answers_make_the_same_file_as_flags() {
 fn what_the_flags_say_is_not_asked() {
     let place = Place::new();
     let flags = "init --machine one=192.168.1.11 --kubernetes v1.34.2 --ssh-user pi --ssh-key k --zone UTC --demo";
-    let Some((code, screen)) = typed(&place, flags, &[("Name of the cluster", "home\r")]) else { return };
+    let Some((code, screen)) = typed(&place, flags, &[("Name of the cluster", "home\r")]) else {
+        return;
+    };
     assert_eq!(code, 0, "{screen}");
     assert!(place.read("bramble.yaml").contains("name: home"));
 }
@@ -166,7 +198,9 @@ fn a_wrong_answer_is_asked_again() {
         ("is no IP address", "\x7f\x7f\x7f\x7f192.168.1.11\r"),
         ("Worker", "\r"),
     ];
-    let Some((code, screen)) = typed(&place, flags, &answers) else { return };
+    let Some((code, screen)) = typed(&place, flags, &answers) else {
+        return;
+    };
     assert_eq!(code, 0, "{screen}");
     assert!(place.read("bramble.yaml").contains("address: 192.168.1.11"));
 }
@@ -174,7 +208,13 @@ fn a_wrong_answer_is_asked_again() {
 #[test]
 fn control_c_leaves_nothing_behind() {
     let place = Place::new();
-    let Some((code, screen)) = typed(&place, "init", &[("Name of the cluster", "home\r"), ("Control plane", "\x03")]) else { return };
+    let Some((code, screen)) = typed(
+        &place,
+        "init",
+        &[("Name of the cluster", "home\r"), ("Control plane", "\x03")],
+    ) else {
+        return;
+    };
     assert_eq!(code, 130, "{screen}");
     assert_eq!(std::fs::read_dir(place.path("")).unwrap().count(), 0);
 }

@@ -28,14 +28,31 @@ current-context: home
 fn the_cluster_is_taken_out_and_others_stay() {
     let place = Place::with(GOOD);
     std::fs::write(place.path("config"), TWO).unwrap();
-    let text = out(&place.bramble("kubeconfig --remove --into config").assert().success());
+    let text = out(&place
+        .bramble("kubeconfig --remove --into config")
+        .assert()
+        .success());
     assert!(text.contains("home is taken out"), "{text}");
     let rest = place.read("config");
-    assert!(rest.contains("of-work") && rest.contains("10.0.0.1"), "{rest}");
-    assert!(!rest.contains("of-home") && !rest.contains("192.168.1.11"), "{rest}");
-    let mode = std::fs::metadata(place.path("config")).unwrap().permissions().mode();
+    assert!(
+        rest.contains("of-work") && rest.contains("10.0.0.1"),
+        "{rest}"
+    );
+    assert!(
+        !rest.contains("of-home") && !rest.contains("192.168.1.11"),
+        "{rest}"
+    );
+    let mode = std::fs::metadata(place.path("config"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
-    let again = json(&place.bramble("kubeconfig --remove --into config --output json").assert().success());
+    let again = json(
+        &place
+            .bramble("kubeconfig --remove --into config --output json")
+            .assert()
+            .success(),
+    );
     assert_eq!(again["changed"], false);
     assert_eq!(place.read("config"), rest);
 }
@@ -45,7 +62,11 @@ fn the_first_file_of_the_variable_is_meant() {
     let place = Place::with(GOOD);
     std::fs::write(place.path("a"), TWO).unwrap();
     std::fs::write(place.path("b"), TWO).unwrap();
-    place.bramble("kubeconfig --remove").env("KUBECONFIG", "a:b").assert().success();
+    place
+        .bramble("kubeconfig --remove")
+        .env("KUBECONFIG", "a:b")
+        .assert()
+        .success();
     assert!(!place.read("a").contains("of-home"));
     assert_eq!(place.read("b"), TWO);
 }
@@ -54,7 +75,10 @@ fn the_first_file_of_the_variable_is_meant() {
 fn a_file_that_is_not_there_is_no_error() {
     let place = Place::with(GOOD);
     let text = out(&place.bramble("kubeconfig --remove").assert().success());
-    assert!(text.contains(".kube/config") && text.contains("nothing to do"), "{text}");
+    assert!(
+        text.contains(".kube/config") && text.contains("nothing to do"),
+        "{text}"
+    );
     assert!(!place.path(".kube").exists());
 }
 
@@ -63,7 +87,13 @@ fn a_file_that_cannot_be_read_is_left_alone() {
     let place = Place::with(GOOD);
     let broken = "users:\n- name: x\n  user: { token: very-secret\n";
     std::fs::write(place.path("config"), broken).unwrap();
-    let text = err(&place.bramble("kubeconfig --remove --into config").assert().code(1));
-    assert!(text.contains("not valid YAML") && !text.contains("very-secret"), "{text}");
+    let text = err(&place
+        .bramble("kubeconfig --remove --into config")
+        .assert()
+        .code(1));
+    assert!(
+        text.contains("not valid YAML") && !text.contains("very-secret"),
+        "{text}"
+    );
     assert_eq!(place.read("config"), broken);
 }

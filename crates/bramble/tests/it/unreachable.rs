@@ -13,7 +13,11 @@ fn file(port: u16) -> String {
 
 /// A port of this computer where nobody listens.
 fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 #[test]
@@ -41,12 +45,26 @@ fn json_is_one_document_all_the_same() {
     let value = json(&place.bramble("fleet ping --output json").assert().code(4));
     assert_eq!(value["machines"][0]["machine"], "gone");
     assert_eq!(value["machines"][0]["reachable"], false);
-    assert!(value["machines"][0]["error"].as_str().unwrap().contains("refused"), "{value}");
+    assert!(
+        value["machines"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("refused"),
+        "{value}"
+    );
     let value = json(&place.bramble("status --output json").assert().code(4));
-    assert_eq!((&value["well"], &value["machines"][0]["reachable"]), (&false.into(), &false.into()));
+    assert_eq!(
+        (&value["well"], &value["machines"][0]["reachable"]),
+        (&false.into(), &false.into())
+    );
     let value = json(&place.bramble("logs gone --output json").assert().code(4));
     assert_eq!(value["exitCode"], 4);
-    let value = json(&place.bramble("fleet reboot --yes --output json").assert().code(4));
+    let value = json(
+        &place
+            .bramble("fleet reboot --yes --output json")
+            .assert()
+            .code(4),
+    );
     assert_eq!(value["machines"][0]["back"], false);
 }
 
@@ -56,10 +74,20 @@ fn a_machine_that_says_nothing_costs_no_more_than_its_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = Place::with(&file(listener.local_addr().unwrap().port()));
     let begin = Instant::now();
-    let assert = place.bramble("fleet ping --connect-timeout 1").assert().code(4);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    let assert = place
+        .bramble("fleet ping --connect-timeout 1")
+        .assert()
+        .code(4);
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
     let text = out(&assert);
-    assert!(text.contains("gone") && text.contains("within 1s"), "{text}");
+    assert!(
+        text.contains("gone") && text.contains("within 1s"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -29,11 +29,18 @@ pub struct Heard<'a> {
 }
 
 /// Does it answer, and how fast.
-pub const PING: Action = Action { name: "ping", program: "true\n", read: ping };
+pub const PING: Action = Action {
+    name: "ping",
+    program: "true\n",
+    read: ping,
+};
 
 /// Time since boot, load.
-pub const UPTIME: Action =
-    Action { name: "uptime", program: "cat /proc/uptime /proc/loadavg; nproc\n", read: uptime };
+pub const UPTIME: Action = Action {
+    name: "uptime",
+    program: "cat /proc/uptime /proc/loadavg; nproc\n",
+    read: uptime,
+};
 
 /// Space on the file systems that keep data.
 pub const DF: Action = Action {
@@ -62,13 +69,22 @@ fn ping(heard: &Heard) -> Option<Answer> {
 fn uptime(heard: &Heard) -> Option<Answer> {
     let mut lines = heard.text.lines();
     let seconds = lines.next()?.split('.').next()?.parse::<u64>().ok()?;
-    let load: Vec<f64> =
-        lines.next()?.split(' ').take(3).map(str::parse).collect::<Result<_, _>>().ok()?;
+    let load: Vec<f64> = lines
+        .next()?
+        .split(' ')
+        .take(3)
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .ok()?;
     let cpus: u32 = lines.next()?.trim().parse().ok()?;
     let shown: Vec<String> = load.iter().map(f64::to_string).collect();
     let s = if cpus == 1 { "" } else { "s" };
     Some(Answer::new(
-        format!("up {:<12} load {} on {cpus} processor{s}", span(seconds), shown.join(" ")),
+        format!(
+            "up {:<12} load {} on {cpus} processor{s}",
+            span(seconds),
+            shown.join(" ")
+        ),
         json!({ "uptimeSeconds": seconds, "load": load, "processors": cpus }),
     ))
 }
@@ -98,7 +114,15 @@ fn df(heard: &Heard) -> Option<Answer> {
     let full = |f: &FileSystem| f.used * 100 / (f.used + f.free).max(1);
     let texts: Vec<String> = list
         .iter()
-        .map(|f| format!("{} {} % of {}, {} free", f.mount, full(f), size(f.size), size(f.free)))
+        .map(|f| {
+            format!(
+                "{} {} % of {}, {} free",
+                f.mount,
+                full(f),
+                size(f.size),
+                size(f.free)
+            )
+        })
         .collect();
     let fields: Vec<Value> = list
         .iter()
@@ -120,13 +144,22 @@ fn file_system(line: &str) -> Option<FileSystem<'_>> {
     let mut number = || words.next()?.parse::<u64>().ok();
     let (size, used, free) = (number()?, number()?, number()?);
     let mount = words.nth(1)?;
-    (size > 0).then_some(FileSystem { mount, size, used, free })
+    (size > 0).then_some(FileSystem {
+        mount,
+        size,
+        used,
+        free,
+    })
 }
 
 /// KiB for people.
 fn size(kib: u64) -> String {
     let mb = kib as f64 * 1024.0 / 1e6;
-    if mb < 1000.0 { format!("{mb:.0} MB") } else { format!("{:.1} GB", mb / 1000.0) }
+    if mb < 1000.0 {
+        format!("{mb:.0} MB")
+    } else {
+        format!("{:.1} GB", mb / 1000.0)
+    }
 }
 
 fn check_ip(heard: &Heard) -> Option<Answer> {
@@ -134,23 +167,37 @@ fn check_ip(heard: &Heard) -> Option<Answer> {
     let has: Vec<(&str, IpAddr)> = addresses.lines().filter_map(interface_address).collect();
     let macs: Vec<(&str, &str)> = links.lines().filter_map(interface_mac).collect();
     let machine = heard.machine;
-    let all: Vec<String> = has.iter().map(|(name, a)| format!("{a} ({name})")).collect();
+    let all: Vec<String> = has
+        .iter()
+        .map(|(name, a)| format!("{a} ({name})"))
+        .collect();
     let fields = |fine: bool| {
         json!({
             "wanted": machine.address, "fine": fine,
             "addresses": has.iter().map(|(n, a)| json!({ "interface": n, "address": a })).collect::<Vec<_>>(),
         })
     };
-    let wrong = |text: String| Answer { fine: false, ..Answer::new(text, fields(false)) };
+    let wrong = |text: String| Answer {
+        fine: false,
+        ..Answer::new(text, fields(false))
+    };
     let Some((name, _)) = has.iter().find(|(_, a)| *a == machine.address) else {
-        let has = if all.is_empty() { "no address".into() } else { all.join(", ") };
-        return Some(wrong(format!("does not have the file's address; it has {has}")));
+        let has = if all.is_empty() {
+            "no address".into()
+        } else {
+            all.join(", ")
+        };
+        return Some(wrong(format!(
+            "does not have the file's address; it has {has}"
+        )));
     };
     let mac = macs.iter().find(|(n, _)| n == name).map(|(_, mac)| *mac);
     if let (Some(wanted), Some(mac)) = (&machine.mac, mac)
         && !wanted.eq_ignore_ascii_case(mac)
     {
-        return Some(wrong(format!("{name} has the hardware address {mac}, the file says {wanted}")));
+        return Some(wrong(format!(
+            "{name} has the hardware address {mac}, the file says {wanted}"
+        )));
     }
     Some(Answer::new(format!("has it, on {name}"), fields(true)))
 }
@@ -166,8 +213,17 @@ fn interface_address(line: &str) -> Option<(&str, IpAddr)> {
 
 /// `2: eth0@if5: <...> ... link/ether b8:27:eb:00:00:01 brd ...`
 fn interface_mac(line: &str) -> Option<(&str, &str)> {
-    let name = line.split_whitespace().nth(1)?.trim_end_matches(':').split('@').next()?;
-    let mac = line.split("link/ether ").nth(1)?.split_whitespace().next()?;
+    let name = line
+        .split_whitespace()
+        .nth(1)?
+        .trim_end_matches(':')
+        .split('@')
+        .next()?;
+    let mac = line
+        .split("link/ether ")
+        .nth(1)?
+        .split_whitespace()
+        .next()?;
     Some((name, mac))
 }
 
@@ -182,14 +238,22 @@ mod tests {
         let cluster = bramble_spec::load("a.yaml", file)?;
         let machine = cluster.machine("one").ok_or("no machine")?;
         let (connected, answered) = (Duration::from_millis(20), Duration::from_millis(3));
-        (action.read)(&Heard { text, connected, answered, machine })
-            .ok_or_else(|| "no answer was read".into())
+        (action.read)(&Heard {
+            text,
+            connected,
+            answered,
+            machine,
+        })
+        .ok_or_else(|| "no answer was read".into())
     }
 
     #[test]
     fn uptime_reads_the_kernel_files() -> Result<(), Failure> {
         let answer = heard(&UPTIME, "93784.52 1.0\n0.10 0.25 1.50 1/200 7\n4\n")?;
-        assert_eq!(answer.text, "up 1 d 2 h      load 0.1 0.25 1.5 on 4 processors");
+        assert_eq!(
+            answer.text,
+            "up 1 d 2 h      load 0.1 0.25 1.5 on 4 processors"
+        );
         assert!(heard(&UPTIME, "nonsense").is_err());
         Ok(())
     }
@@ -201,19 +265,33 @@ mod tests {
             "{head}/dev/sda1 1000000 500000 500000 50% /\n/dev/sda1 1000000 500000 500000 50% /var/lib/x\n/dev/sdb1 100 99 1 99% /boot\n"
         );
         let answer = heard(&DF, &text)?;
-        assert_eq!(answer.text, "/ 50 % of 1.0 GB, 512 MB free; /boot 99 % of 0 MB, 0 MB free");
+        assert_eq!(
+            answer.text,
+            "/ 50 % of 1.0 GB, 512 MB free; /boot 99 % of 0 MB, 0 MB free"
+        );
         assert!(!answer.fine, "a full file system is not fine");
         Ok(())
     }
 
     #[test]
     fn addresses_are_compared_with_the_file() -> Result<(), Failure> {
-        let link = |mac| format!("2: eth0@if5: <UP> mtu 1500 state UP\\    link/ether {mac} brd ff:ff:ff:ff:ff:ff\n");
+        let link = |mac| {
+            format!(
+                "2: eth0@if5: <UP> mtu 1500 state UP\\    link/ether {mac} brd ff:ff:ff:ff:ff:ff\n"
+            )
+        };
         let address = |a| format!("2: eth0    inet {a}/24 brd 10.77.0.255 scope global eth0\n");
         let ask = |a, mac| heard(&CHECK_IP, &format!("{}---\n{}", address(a), link(mac)));
-        assert_eq!(ask("10.77.0.11", "b8:27:eb:00:00:01")?.text, "has it, on eth0");
+        assert_eq!(
+            ask("10.77.0.11", "b8:27:eb:00:00:01")?.text,
+            "has it, on eth0"
+        );
         let other = ask("10.77.0.99", "b8:27:eb:00:00:01")?;
-        assert!(!other.fine && other.text.contains("10.77.0.99 (eth0)"), "{}", other.text);
+        assert!(
+            !other.fine && other.text.contains("10.77.0.99 (eth0)"),
+            "{}",
+            other.text
+        );
         assert!(!ask("10.77.0.11", "b8:27:eb:00:00:02")?.fine);
         Ok(())
     }

@@ -34,7 +34,10 @@ pub async fn run(
     printer: &Printer,
 ) -> Result<(), CliError> {
     let names: Vec<&str> = machines.iter().map(|m| m.name.as_str()).collect();
-    let what = format!("These machines will restart, one after the other: {}", names.join(", "));
+    let what = format!(
+        "These machines will restart, one after the other: {}",
+        names.join(", ")
+    );
     // One machine is confirmed by its own name, several by the cluster's.
     let word = match names.as_slice() {
         [one] => one,
@@ -55,8 +58,11 @@ pub async fn run(
             Err(error) => {
                 let rest = &names[i + 1..];
                 if printer.json() {
-                    done.push(json!({ "machine": machine.name, "back": false, "error": error.message }));
-                    printer.value(&json!({ "action": "reboot", "machines": done, "untouched": rest }));
+                    done.push(
+                        json!({ "machine": machine.name, "back": false, "error": error.message }),
+                    );
+                    printer
+                        .value(&json!({ "action": "reboot", "machines": done, "untouched": rest }));
                     return Err(CliError::silent(error.kind));
                 }
                 return Err(match rest {
@@ -88,7 +94,10 @@ async fn restart(
     match session.run(REBOOT, LIMIT, "reboot", |_| {}).await {
         Ok(done) if !done.success() => {
             let (name, said) = (&machine.name, done.stderr_tail(3));
-            return Err(CliError::failed(format!("{name} did not restart: {} {said}", done.exit)));
+            return Err(CliError::failed(format!(
+                "{name} did not restart: {} {said}",
+                done.exit
+            )));
         }
         Ok(_) => {}
         // Some machines are gone before they have answered.
@@ -107,14 +116,21 @@ async fn restart(
         };
         let waited = begin.elapsed();
         if waited >= limit {
-            let text = format!("{} did not come back within {}: {why}", machine.name, span(limit.as_secs()));
+            let text = format!(
+                "{} did not come back within {}: {why}",
+                machine.name,
+                span(limit.as_secs())
+            );
             return Err(CliError::new(Kind::Unreachable, text)
                 .hint("look at its console; --limit SECONDS waits longer"));
         }
         if told.elapsed() >= TELL {
             told = Instant::now();
             let (name, most) = (&machine.name, limit.as_secs());
-            printer.note(format!("  {name} waits to be back ({} of at most {most} s)", waited.as_secs()));
+            printer.note(format!(
+                "  {name} waits to be back ({} of at most {most} s)",
+                waited.as_secs()
+            ));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -131,10 +147,16 @@ async fn back(
 }
 
 async fn boot_id(session: &Session) -> Result<String, Error> {
-    let done = session.run(BOOT_ID, LIMIT, "read the boot id", |_| {}).await?;
+    let done = session
+        .run(BOOT_ID, LIMIT, "read the boot id", |_| {})
+        .await?;
     let id = String::from_utf8_lossy(&done.stdout).trim().to_owned();
     if done.success() && !id.is_empty() {
         return Ok(id);
     }
-    Err(Error::Invalid(format!("{} does not tell its boot id: {}", session.machine(), done.stderr_tail(3))))
+    Err(Error::Invalid(format!(
+        "{} does not tell its boot id: {}",
+        session.machine(),
+        done.stderr_tail(3)
+    )))
 }

@@ -94,18 +94,28 @@ pub async fn look(
 ) -> Result<State, CliError> {
     let fleet = context.fleet(global);
     let targets = context.targets(&[])?;
-    let planned = context.bundle.is_some() || !context.cluster.machines.iter().any(Machine::is_node);
+    let planned =
+        context.bundle.is_some() || !context.cluster.machines.iter().any(Machine::is_node);
     let whole = |facts: &BTreeMap<String, Facts>| {
-        if planned { context.blueprint(facts) } else { Blueprint::default() }
+        if planned {
+            context.blueprint(facts)
+        } else {
+            Blueprint::default()
+        }
     };
     progress.looking(targets.len());
     // Machines that can't be reached are part of the result, and said there.
     let look = bramble_engine::observe(&fleet, &targets, &whole, &|_, _| {}).await;
     let blueprint = whole(&look.facts());
     let place = KubePlace::new(&context.cluster);
-    let (vitals, (api, api_drift)) =
-        futures::join!(vitals(&look.sessions), cluster(&place, &look.sessions, &blueprint, planned));
-    let unseen = context.cluster.with_role(Role::ControlPlane).find(|m| look.unseen.contains_key(&m.name));
+    let (vitals, (api, api_drift)) = futures::join!(
+        vitals(&look.sessions),
+        cluster(&place, &look.sessions, &blueprint, planned)
+    );
+    let unseen = context
+        .cluster
+        .with_role(Role::ControlPlane)
+        .find(|m| look.unseen.contains_key(&m.name));
     let api = match (api, unseen) {
         // Whoever would know was not asked.
         (ApiState::Absent, Some(machine)) => {
@@ -119,7 +129,12 @@ pub async fn look(
         .iter()
         .map(|m| machine(m, &look, &blueprint, planned, &vitals))
         .collect();
-    Ok(State { machines, api, api_drift, remarks: blueprint.remarks })
+    Ok(State {
+        machines,
+        api,
+        api_drift,
+        remarks: blueprint.remarks,
+    })
 }
 
 fn machine(
@@ -131,8 +146,14 @@ fn machine(
 ) -> MachineState {
     let name = machine.name.clone();
     let Some(seen) = look.seen.get(&name) else {
-        let why = look.unseen.get(&name).map_or_else(|| "it was not looked at".into(), |e| chain(e));
-        return MachineState { name, seen: Err(why) };
+        let why = look
+            .unseen
+            .get(&name)
+            .map_or_else(|| "it was not looked at".into(), |e| chain(e));
+        return MachineState {
+            name,
+            seen: Err(why),
+        };
     };
     let drift = if planned {
         match plan::towards(blueprint, &name, seen, &Scope::default()) {
@@ -143,7 +164,14 @@ fn machine(
         Drift::Unknown
     };
     let vitals = vitals.get(&name).cloned().unwrap_or_default();
-    MachineState { seen: Ok(Seen { facts: seen.facts.clone(), vitals, drift }), name }
+    MachineState {
+        seen: Ok(Seen {
+            facts: seen.facts.clone(),
+            vitals,
+            drift,
+        }),
+        name,
+    }
 }
 
 /// The state of the API and what a plan would change in it.
@@ -177,9 +205,9 @@ async fn drift(place: &KubePlace, sessions: &Sessions, blueprint: &Blueprint) ->
 }
 
 async fn vitals(sessions: &Sessions) -> BTreeMap<String, Vitals> {
-    let read = sessions.iter().map(|(name, session)| async move {
-        (name.clone(), read_vitals(session).await)
-    });
+    let read = sessions
+        .iter()
+        .map(|(name, session)| async move { (name.clone(), read_vitals(session).await) });
     join_all(read).await.into_iter().collect()
 }
 
@@ -194,7 +222,9 @@ async fn read_vitals(session: &Session) -> Vitals {
 impl Vitals {
     fn parse(text: &str) -> Self {
         let get = |key: &str| {
-            text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(' ')).map(str::trim)
+            text.lines()
+                .find_map(|l| l.strip_prefix(key)?.strip_prefix(' '))
+                .map(str::trim)
         };
         let number = |key: &str| get(key).and_then(|v| v.parse().ok());
         Self {
@@ -209,7 +239,11 @@ impl Vitals {
 impl State {
     /// Names of machines that could not be looked at.
     pub fn unreachable(&self) -> Vec<&str> {
-        self.machines.iter().filter(|m| m.seen.is_err()).map(|m| m.name.as_str()).collect()
+        self.machines
+            .iter()
+            .filter(|m| m.seen.is_err())
+            .map(|m| m.name.as_str())
+            .collect()
     }
 
     /// Everything that is not as it should be, one line for each.
@@ -219,15 +253,30 @@ impl State {
             let name = &machine.name;
             match &machine.seen {
                 Err(why) => out.push(format!("{name} is not reached: {why}")),
-                Ok(Seen { drift: Drift::Changes(0), .. }) => {}
-                Ok(Seen { drift: Drift::Changes(n), .. }) => {
+                Ok(Seen {
+                    drift: Drift::Changes(0),
+                    ..
+                }) => {}
+                Ok(Seen {
+                    drift: Drift::Changes(n),
+                    ..
+                }) => {
                     let s = if *n == 1 { "" } else { "s" };
                     out.push(format!("{name} differs from the file: {n} change{s}"));
                 }
-                Ok(Seen { drift: Drift::Obstacles(why), .. }) => {
-                    out.push(format!("{name} can't be made what the file says: {}", why.join("; ")));
+                Ok(Seen {
+                    drift: Drift::Obstacles(why),
+                    ..
+                }) => {
+                    out.push(format!(
+                        "{name} can't be made what the file says: {}",
+                        why.join("; ")
+                    ));
                 }
-                Ok(Seen { drift: Drift::Unknown, .. }) => {}
+                Ok(Seen {
+                    drift: Drift::Unknown,
+                    ..
+                }) => {}
             }
         }
         match &self.api {
@@ -237,7 +286,9 @@ impl State {
         }
         if let Some(n) = self.api_drift.filter(|n| *n > 0) {
             let s = if n == 1 { "" } else { "s" };
-            out.push(format!("the cluster's objects differ from the file: {n} change{s}"));
+            out.push(format!(
+                "the cluster's objects differ from the file: {n} change{s}"
+            ));
         }
         out
     }
@@ -259,7 +310,10 @@ fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
         }
     }
     for check in status.checks.iter().filter(|c| !c.ok) {
-        out.push(format!("the API server's check {} fails: {}", check.name, check.message));
+        out.push(format!(
+            "the API server's check {} fails: {}",
+            check.name, check.message
+        ));
     }
     for pod in &status.troubled {
         out.push(format!("pod {}/{}: {}", pod.namespace, pod.name, pod.why));

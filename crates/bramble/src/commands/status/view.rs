@@ -23,10 +23,16 @@ pub fn text(context: &Context, state: &State, printer: &Printer) {
     };
     let wanted = cluster.kubernetes.version.to_string();
     let name = printer.paint(Style::Bold, &cluster.name);
-    let file = if has == wanted { String::new() } else { format!(" (the file: {wanted})") };
+    let file = if has == wanted {
+        String::new()
+    } else {
+        format!(" (the file: {wanted})")
+    };
     printer.out(format!("{name}  Kubernetes {has}{file}"));
     printer.out("");
-    let mut rows = vec![heads(&["MACHINE", "ADDRESS", "ROLES", "OS", "KERNEL", "UP", "MEMORY", "FILE"])];
+    let mut rows = vec![heads(&[
+        "MACHINE", "ADDRESS", "ROLES", "OS", "KERNEL", "UP", "MEMORY", "FILE",
+    ])];
     for state in &state.machines {
         if let Some(machine) = cluster.machine(&state.name) {
             rows.push(machine_row(machine, state));
@@ -68,12 +74,22 @@ fn show(printer: &Printer, rows: &[Vec<Cell>]) {
 }
 
 fn machine_row(machine: &Machine, state: &MachineState) -> Vec<Cell> {
-    let mut row: Vec<Cell> =
-        vec![cell(Style::Bold, &machine.name), machine.address.to_string().into(), roles(machine).join(",").into()];
+    let mut row: Vec<Cell> = vec![
+        cell(Style::Bold, &machine.name),
+        machine.address.to_string().into(),
+        roles(machine).join(",").into(),
+    ];
     match &state.seen {
         Err(_) => row.push(cell(Style::Red, "unreachable")),
-        Ok(Seen { facts, vitals, drift }) => {
-            let os = vitals.os.clone().unwrap_or_else(|| format!("{} {}", facts.os, facts.codename));
+        Ok(Seen {
+            facts,
+            vitals,
+            drift,
+        }) => {
+            let os = vitals
+                .os
+                .clone()
+                .unwrap_or_else(|| format!("{} {}", facts.os, facts.codename));
             row.push(format!("{os} {}", facts.arch).into());
             row.push(facts.kernel.as_str().into());
             row.push(vitals.uptime.map_or("?".into(), span).into());
@@ -94,7 +110,11 @@ fn memory(total: Option<u64>, free: Option<u64>) -> String {
     let gb = |kib: u64| kib as f64 * 1024.0 / 1e9;
     match (total, free) {
         (Some(total), Some(free)) => {
-            format!("{:.1} of {:.1} GB", gb(total.saturating_sub(free)), gb(total))
+            format!(
+                "{:.1} of {:.1} GB",
+                gb(total.saturating_sub(free)),
+                gb(total)
+            )
         }
         (Some(total), None) => format!("{:.1} GB", gb(total)),
         _ => "?".into(),
@@ -115,7 +135,13 @@ fn nodes(status: &ClusterStatus, printer: &Printer) {
         };
         let age = span(node.age.as_secs());
         let (version, range) = (node.version.as_str(), node.pod_cidr.as_str());
-        rows.push(vec![cell(Style::Bold, &node.name), state, version.into(), range.into(), age.into()]);
+        rows.push(vec![
+            cell(Style::Bold, &node.name),
+            state,
+            version.into(),
+            range.into(),
+            age.into(),
+        ]);
     }
     show(printer, &rows);
 }
@@ -125,8 +151,15 @@ fn pods(status: &ClusterStatus, printer: &Printer) {
     for count in &status.pods {
         *phases.entry(&count.phase).or_default() += count.count;
     }
-    let phases: Vec<String> = phases.iter().map(|(phase, n)| format!("{n} {phase}")).collect();
-    let all = if phases.is_empty() { "none".to_owned() } else { phases.join(", ") };
+    let phases: Vec<String> = phases
+        .iter()
+        .map(|(phase, n)| format!("{n} {phase}"))
+        .collect();
+    let all = if phases.is_empty() {
+        "none".to_owned()
+    } else {
+        phases.join(", ")
+    };
     printer.out(format!("{} {all}", printer.paint(Style::Dim, "PODS")));
 }
 
@@ -134,8 +167,15 @@ fn pods(status: &ClusterStatus, printer: &Printer) {
 fn warnings(status: &ClusterStatus, printer: &Printer) {
     let skip = status.warnings.len().saturating_sub(WARNINGS);
     for warning in &status.warnings[skip..] {
-        let head = format!("{} {} {}/{}", warning.last, warning.reason, warning.namespace, warning.object);
-        printer.out(format!("  {} {}", printer.paint(Style::Dim, head), warning.message));
+        let head = format!(
+            "{} {} {}/{}",
+            warning.last, warning.reason, warning.namespace, warning.object
+        );
+        printer.out(format!(
+            "  {} {}",
+            printer.paint(Style::Dim, head),
+            warning.message
+        ));
     }
 }
 
@@ -150,7 +190,10 @@ pub fn json(context: &Context, state: &State) -> Value {
     let troubles = state.troubles(context);
     let mut out = Map::new();
     out.insert("cluster".into(), json!(cluster.name));
-    out.insert("wantedVersion".into(), json!(cluster.kubernetes.version.to_string()));
+    out.insert(
+        "wantedVersion".into(),
+        json!(cluster.kubernetes.version.to_string()),
+    );
     out.insert("well".into(), json!(troubles.is_empty()));
     out.insert("troubles".into(), json!(troubles));
     out.insert("machines".into(), json!(machines));
@@ -159,7 +202,10 @@ pub fn json(context: &Context, state: &State) -> Value {
         ApiState::Absent => ("absent", None),
         ApiState::Silent(why) => ("silent", Some(why)),
     };
-    out.insert("api".into(), json!({ "state": api, "error": error, "drift": state.api_drift }));
+    out.insert(
+        "api".into(),
+        json!({ "state": api, "error": error, "drift": state.api_drift }),
+    );
     if let ApiState::Answers(status) = &state.api
         && let Value::Object(fields) = json!(status)
     {
@@ -177,7 +223,11 @@ fn machine_json(machine: &Machine, state: &MachineState) -> Value {
     });
     match &state.seen {
         Err(why) => out["error"] = json!(why),
-        Ok(Seen { facts, vitals, drift }) => {
+        Ok(Seen {
+            facts,
+            vitals,
+            drift,
+        }) => {
             out["os"] = json!(vitals.os.clone().unwrap_or_else(|| facts.os.clone()));
             out["codename"] = json!(facts.codename);
             out["arch"] = json!(facts.arch);
