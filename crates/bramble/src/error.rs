@@ -15,6 +15,8 @@ pub enum Kind {
     Unreachable,
     /// Somebody else is at work.
     Locked,
+    /// A machine was changed by somebody else between the look and the lock.
+    Stale,
     /// Interrupted by the operator.
     Interrupted,
     /// The exit code of a program that ran in this command's place.
@@ -29,7 +31,7 @@ impl Kind {
             Kind::Usage => 2,
             Kind::Changes => 3,
             Kind::Unreachable => 4,
-            Kind::Locked => 5,
+            Kind::Locked | Kind::Stale => 5,
             Kind::Interrupted => 130,
             Kind::Code(code) => code,
         }

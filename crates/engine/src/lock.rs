@@ -5,6 +5,9 @@ use bramble_fleet::{Error as FleetError, Held, Session};
 use bramble_machine::shell::word;
 use std::time::Duration;
 
+/// How long a program that a cut-off run left on the machine may still take.
+pub const LEFT_OVER: Duration = Duration::from_secs(900);
+
 /// Why there is no lock.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -22,6 +25,15 @@ pub enum LockError {
         /// Machine.
         machine: String,
     },
+    /// A program that a cut-off run left on the machine doesn't end.
+    #[error(
+        "{machine}: a program that a cut-off run left there is still at work after {} s",
+        LEFT_OVER.as_secs()
+    )]
+    LeftOver {
+        /// Machine.
+        machine: String,
+    },
     /// The lock program did not answer as it should.
     #[error("{machine}: the lock program said {said:?}")]
     Odd {
@@ -36,7 +48,7 @@ pub enum LockError {
 }
 
 /// Takes the lock of a machine for `holder` (one line for people), if its journal still has the
-/// size that the plan was made with.
+/// size that the plan was made with. Waits for the end of what a cut-off run left at work there.
 ///
 /// # Errors
 /// See [`LockError`].
@@ -50,16 +62,21 @@ pub async fn take(
     let program = format!(
         "mkdir -p /run/bramble\n\
          exec 8>>/run/bramble/lock\n\
-         if ! flock -n 8; then printf 'busy '; cat /run/bramble/holder; echo; exit 0; fi\n\
+         # A holder that was killed is gone a moment later than its connection.\n\
+         if ! flock -w 3 8; then printf 'busy '; cat /run/bramble/holder; echo; exit 0; fi\n\
          printf '%s' {holder} > /run/bramble/holder\n\
+         exec 9>>/run/bramble/step.lock\n\
+         flock -w {} 9 || {{ rm -f /run/bramble/holder; echo 'left over'; exit 0; }}\n\
+         exec 9>&-\n\
          size=0\n\
          [ ! -e /var/lib/bramble/journal ] || size=$(wc -c < /var/lib/bramble/journal)\n\
          echo \"locked $size\"\n\
          cat > /dev/null\n\
-         rm -f /run/bramble/holder\n"
+         rm -f /run/bramble/holder\n",
+        LEFT_OVER.as_secs()
     );
     let (line, held) = session
-        .hold(program.as_bytes(), Duration::from_secs(20))
+        .hold(program.as_bytes(), LEFT_OVER + Duration::from_secs(20))
         .await?;
     if let Some(holder) = line.strip_prefix("busy ") {
         return Err(LockError::Busy {

@@ -26,6 +26,9 @@ const LOG_LINES: usize = 40;
 /// Between two attempts to connect anew.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
 
+/// How long taking a lock may take before it is said what it waits for.
+const LOCK_QUIET: Duration = Duration::from_secs(4);
+
 /// What a run needs besides the plan.
 pub struct Means<'a> {
     /// Open connections to the machines of the plan.
@@ -110,12 +113,26 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
     let jobs = plan.machines.iter().filter_map(|(name, machine)| {
         let wanted = machine.changes() > 0 || means.anchor.as_deref() == Some(name);
         let session = means.sessions.get(name).filter(|_| wanted)?;
-        Some(lock::take(
-            session,
-            name,
-            &means.holder,
-            machine.journal_size,
-        ))
+        let take = lock::take(session, name, &means.holder, machine.journal_size);
+        Some(async move {
+            let mut take = std::pin::pin!(take);
+            if let Ok(done) = tokio::time::timeout(LOCK_QUIET, &mut take).await {
+                return done;
+            }
+            let what = Happened::Waiting {
+                what: "what a cut-off run left at work".into(),
+                since: LOCK_QUIET,
+                limit: lock::LEFT_OVER,
+            };
+            let _ = means.events.send(Event {
+                at: LOCK_QUIET,
+                machine: name.clone(),
+                step: String::new(),
+                resource: None,
+                what,
+            });
+            take.await
+        })
     });
     // One that is busy drops the others' locks: nothing is half taken.
     join_all(jobs).await.into_iter().collect()

@@ -13,8 +13,17 @@ use std::io::IsTerminal;
 /// Takes it away.
 pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer)?;
+    session::settled(printer, || once(&context, global, args, printer)).await
+}
+
+async fn once(
+    context: &Context,
+    global: &Global,
+    args: &DownArgs,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let progress = Progress::new(printer);
-    let session = session::prepare(&context, global, &args.scope, true, &progress).await?;
+    let session = session::prepare(context, global, &args.scope, true, &progress).await?;
     if session.plan.is_empty() {
         if printer.json() {
             session::report(&Outcome::default(), printer);
@@ -26,8 +35,8 @@ pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<
         }
         return session::unreachable(&session);
     }
-    confirm(&context, args, &session, printer)?;
-    let outcome = session::carry_out(&context, global, &session, "down", progress, printer).await?;
+    confirm(context, args, &session, printer)?;
+    let outcome = session::carry_out(context, global, &session, "down", progress, printer).await?;
     if printer.json() {
         session::report(&outcome, printer);
     }

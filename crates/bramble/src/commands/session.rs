@@ -16,6 +16,9 @@ use bramble_spec::cluster::Role;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// How often machines are looked at that change meanwhile.
+const LOOKS: usize = 3;
+
 /// A look at the machines, what they should be, and the difference.
 pub struct Session {
     /// The look, with its open connections.
@@ -62,6 +65,23 @@ pub async fn prepare(
     };
     progress.planned();
     Ok(Session { look, blueprint, plan, place })
+}
+
+/// Does it again where a machine was changed between the look and the lock, as it is where a run was
+/// cut off a moment ago and its last program was still at work.
+pub async fn settled<F>(printer: &Printer, once: impl Fn() -> F) -> Result<(), CliError>
+where
+    F: Future<Output = Result<(), CliError>>,
+{
+    for _ in 1..LOOKS {
+        match once().await {
+            Err(error) if error.kind == Kind::Stale => {
+                printer.note(format!("{}: looking again", error.message));
+            }
+            done => return done,
+        }
+    }
+    once().await
 }
 
 /// Carries the plan out, with progress; gives the outcome.
@@ -162,7 +182,7 @@ fn locked(error: bramble_engine::lock::LockError) -> CliError {
             .hint("wait until that run is over; nothing was changed")
             .hint(format!("if its computer is gone for good: bramble unlock {machine}")),
         LockError::Stale { .. } => {
-            CliError::new(Kind::Locked, text).hint("run the command again; nothing was changed")
+            CliError::new(Kind::Stale, text).hint("run the command again; nothing was changed")
         }
         _ => CliError::failed(text),
     }

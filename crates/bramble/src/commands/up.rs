@@ -13,8 +13,17 @@ use bramble_spec::cluster::Addon;
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer)?;
+    session::settled(printer, || once(&context, global, args, printer)).await
+}
+
+async fn once(
+    context: &Context,
+    global: &Global,
+    args: &RunArgs,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let progress = Progress::new(printer);
-    let session = session::prepare(&context, global, &args.scope, false, &progress).await?;
+    let session = session::prepare(context, global, &args.scope, false, &progress).await?;
     for remark in &session.plan.remarks {
         printer.note(format!("note: {remark}"));
     }
@@ -31,7 +40,7 @@ pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(
         return session::unreachable(&session);
     }
     printer.note(plan_view::summary(&session.plan));
-    let outcome = session::carry_out(&context, global, &session, "up", progress, printer).await?;
+    let outcome = session::carry_out(context, global, &session, "up", progress, printer).await?;
     if printer.json() {
         session::report(&outcome, printer);
     }
@@ -40,7 +49,7 @@ pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(
         let took = outcome.took.as_secs_f64();
         let done = format!("{}: {} changes in {took:.1} s", context.cluster.name, outcome.changes);
         printer.out(printer.paint(Style::Green, done));
-        whats_next(&context, printer);
+        whats_next(context, printer);
     }
     Ok(())
 }
