@@ -31,7 +31,7 @@ http://* | https://*)
 		# shellcheck disable=SC1091 # the machine's own
 		[ ! -r /etc/os-release ] || . /etc/os-release
 		# Debian's own addresses are about to be replaced; archives of others stay.
-		sed -i -E '\|^https?://([a-z0-9.-]+[.])?debian[.](org|net)/debian/|d' "$T/needed"
+		sed -i -E '\#^https?://([a-z0-9.-]+[.])?debian[.](org|net)/debian/#d' "$T/needed"
 		printf '%s\n' "${MIRROR%/}/dists/$VERSION_CODENAME/InRelease" >>"$T/needed"
 	fi
 	;;
@@ -45,7 +45,7 @@ for host in $(sed -E 's|^(https?://[^/]*)/.*|\1|' "$T/needed" | sort -u); do
 			why=
 			break
 		fi
-		why="${url%/InRelease}: $(printf '%s\n' "$said" | sed -n 's/^E: *//p' | tail -n 1)"
+		why="${url%/InRelease}: $(printf '%s\n' "$said" | sed -n 's/^E: Failed to fetch [^ ]* *//p' | head -n 1)"
 		case $said in *404*) ;; *) break ;; esac
 	done
 	rm -f "$T/answer"

@@ -7,6 +7,7 @@ mod overview;
 mod pods;
 mod programs;
 mod proxy;
+mod reach;
 mod reset;
 mod runtime;
 mod setup;

@@ -3,7 +3,6 @@
 use bramble_blueprint::{Assets, Inputs, On};
 use bramble_bundle::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
 use bramble_bundle::{default_tools, image_tags};
-use bramble_machine::kinds::{Content, File};
 use bramble_machine::{Blueprint, Facts, Observation, Query, Resource};
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Arch, Version};
@@ -291,12 +290,6 @@ impl Setup {
             .map(|e| format!("{e}. {}", e.hint()))
             .collect()
     }
-}
-
-/// A file with a text, as a step would have it.
-#[allow(dead_code)]
-pub fn file(path: &str, text: &str) -> File {
-    File::new(path, Content::Text(text.into()), 0o644)
 }
 
 /// A program of Debian's: from the machine, or unpacked from its packages; `None` (and a line that
