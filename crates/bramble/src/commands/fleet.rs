@@ -1,5 +1,17 @@
 //! `bramble fleet`: the same question to all machines at once, one row for each.
 
+/// Shell that sets `age` to the seconds since the first process began (proc_pid_stat(5), field 22).
+macro_rules! age {
+    () => {
+        concat!(
+            "read -r up rest < /proc/uptime\n",
+            "set -- $(sed 's/.*) //' /proc/1/stat)\n",
+            "age=$(( ${up%%.*} - ${20} / $(getconf CLK_TCK) ))\n",
+        )
+    };
+}
+pub(super) use age;
+
 mod actions;
 mod reboot;
 

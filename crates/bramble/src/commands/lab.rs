@@ -6,6 +6,7 @@ use crate::error::{CliError, Explain, Kind};
 use crate::printer::{Printer, Style};
 use bramble_lab::{AddressMode, Event, Lab, LabMachine, LabStatus, Link, Net, Options, Topology};
 use bramble_spec::Cluster;
+use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -25,14 +26,12 @@ fn act(global: &Global, action: LabAction, printer: &Printer) -> Result<(), CliE
     match action {
         LabAction::Up => up(global, printer),
         LabAction::Down { all: true, .. } => {
-            for lab in Lab::list(base()) {
-                down(&lab.name, printer)?;
-            }
-            Ok(())
+            let names: Vec<String> = Lab::list(base()).into_iter().map(|lab| lab.name).collect();
+            down(&names, printer)
         }
         LabAction::Down { name, .. } => {
             let name = name.map_or_else(|| load_file(&global.file, printer).map(|c| c.name), Ok)?;
-            down(&name, printer)
+            down(&[name], printer)
         }
         LabAction::List => list(printer),
         LabAction::Check => check(printer),
@@ -83,13 +82,25 @@ fn done(printer: &Printer, name: &str, machines: usize) {
     }
 }
 
-fn down(name: &str, printer: &Printer) -> Result<(), CliError> {
-    let there = Lab::down_by_name(base(), name, |event| tell(printer, &event)).map_err(explain)?;
-    printer.out(if there {
-        format!("lab {name} is gone")
-    } else {
-        format!("there is no lab {name}: nothing to do")
-    });
+fn down(names: &[String], printer: &Printer) -> Result<(), CliError> {
+    let mut gone = Vec::new();
+    for name in names {
+        let there =
+            Lab::down_by_name(base(), name, |event| tell(printer, &event)).map_err(explain)?;
+        if there {
+            gone.push(name);
+        }
+        if !printer.json() {
+            printer.out(if there {
+                format!("lab {name} is gone")
+            } else {
+                format!("there is no lab {name}: nothing to do")
+            });
+        }
+    }
+    if printer.json() {
+        printer.value(&json!({ "gone": gone }));
+    }
     Ok(())
 }
 
@@ -132,6 +143,9 @@ fn check(printer: &Printer) -> Result<(), CliError> {
     }
     if missing.is_empty() {
         return Ok(());
+    }
+    if printer.json() {
+        return Err(CliError::silent(Kind::Failed));
     }
     Err(explain(bramble_lab::Error::Unable(missing)))
 }

@@ -35,10 +35,11 @@ pub const PING: Action = Action {
     read: ping,
 };
 
-/// Time since boot, load.
+/// Time since boot, load. The age of the first process rather than the kernel's: a container
+/// sees the uptime of its host.
 pub const UPTIME: Action = Action {
     name: "uptime",
-    program: "cat /proc/uptime /proc/loadavg; nproc\n",
+    program: concat!(age!(), "echo \"$age\"\ncat /proc/loadavg\nnproc\n"),
     read: uptime,
 };
 
@@ -68,7 +69,7 @@ fn ping(heard: &Heard) -> Option<Answer> {
 
 fn uptime(heard: &Heard) -> Option<Answer> {
     let mut lines = heard.text.lines();
-    let seconds = lines.next()?.split('.').next()?.parse::<u64>().ok()?;
+    let seconds = lines.next()?.trim().parse::<u64>().ok()?;
     let load: Vec<f64> = lines
         .next()?
         .split(' ')
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn uptime_reads_the_kernel_files() -> Result<(), Failure> {
-        let answer = heard(&UPTIME, "93784.52 1.0\n0.10 0.25 1.50 1/200 7\n4\n")?;
+        let answer = heard(&UPTIME, "93784\n0.10 0.25 1.50 1/200 7\n4\n")?;
         assert_eq!(
             answer.text,
             "up 1 d 2 h      load 0.1 0.25 1.5 on 4 processors"

@@ -19,9 +19,14 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What changes from minute to minute and decides nothing, so that no plan asks for it.
-const VITALS: &[u8] = b"read -r up rest < /proc/uptime; echo \"up ${up%%.*}\"\n\
-    while read -r key value rest; do case $key in MemTotal:) echo \"total $value\" ;; MemAvailable:) echo \"free $value\" ;; esac; done < /proc/meminfo\n\
-    [ ! -r /etc/os-release ] || { . /etc/os-release; echo \"os $PRETTY_NAME\"; }\n";
+const VITALS: &str = concat!(
+    crate::commands::fleet::age!(),
+    "echo \"up $age\"\n",
+    "while read -r key value rest; do\n",
+    "  case $key in MemTotal:) echo \"total $value\" ;; MemAvailable:) echo \"free $value\" ;; esac\n",
+    "done < /proc/meminfo\n",
+    "[ ! -r /etc/os-release ] || { . /etc/os-release; echo \"os $PRETTY_NAME\"; }\n",
+);
 
 /// Everything that was seen.
 pub struct State {
@@ -213,7 +218,10 @@ async fn vitals(sessions: &Sessions) -> BTreeMap<String, Vitals> {
 
 /// What can't be read stays unknown: the look itself went well.
 async fn read_vitals(session: &Session) -> Vitals {
-    match session.run(VITALS, LIMIT, "read the vitals", |_| {}).await {
+    match session
+        .run(VITALS.as_bytes(), LIMIT, "read the vitals", |_| {})
+        .await
+    {
         Ok(done) => Vitals::parse(&String::from_utf8_lossy(&done.stdout)),
         Err(_) => Vitals::default(),
     }
