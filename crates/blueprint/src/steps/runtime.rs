@@ -2,6 +2,7 @@
 
 use super::runtime_config::{CERTS, CONFIG, Generation, config, drop_in, hosts_toml};
 use crate::context::{On, r};
+use crate::fixed::Fixed;
 use crate::obstacle::Obstacle;
 use bramble_bundle::index;
 use bramble_machine::kinds::{Action, Archive, Binary, Check, Directory, File, Packages, Service};
@@ -35,6 +36,15 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
+    // A change would take images and containers away under the kubelet.
+    out.push(r(Fixed {
+        field: "runtime.source",
+        value: match on.cluster().runtime {
+            Runtime::Debian => "debian".into(),
+            Runtime::Bundle => "bundle".into(),
+        },
+        hint: "put the old value back; to change it, take the cluster down and up again".into(),
+    }));
     let mut watch = vec![format!("file:{CONFIG}")];
     let generation = match on.cluster().runtime {
         Runtime::Debian => {

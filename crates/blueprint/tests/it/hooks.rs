@@ -97,7 +97,7 @@ fn names_for_hooks_are_those_of_steps_and_their_groups() {
     }
     for point in &points {
         let begins = |step: &&str| *step == *point || step.starts_with(&format!("{point}/"));
-        assert!(steps.iter().any(|s| begins(s)), "{point} is no step");
+        assert!(steps.iter().any(begins), "{point} is no step");
     }
 }
 

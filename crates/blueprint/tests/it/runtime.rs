@@ -13,16 +13,13 @@ fn from_bundle(minor: u16, more: &str) -> Setup {
     Setup::new(cluster(&spec))
 }
 
-fn ids_without_certs(setup: &Setup, machine: &str) -> Vec<String> {
-    setup.ids(machine, "runtime")
-}
-
 #[test]
 fn the_bundles_runtime_has_no_package() {
     let setup = from_bundle(34, "");
     assert_eq!(
-        ids_without_certs(&setup, "two"),
+        setup.ids("two", "runtime"),
         [
+            "fixed:runtime.source",
             "action:runtime-leftovers",
             "archive:containerd",
             "binary:/usr/local/sbin/runc",
@@ -207,7 +204,7 @@ fn containerd_accepts_its_configuration() {
 fn new_folders_go_with_the_runtime() {
     let setup = from_bundle(34, "");
     let all = setup.step("two", "runtime");
-    let change = all[0]
+    let change = all[1]
         .plan(&Observation::default())
         .expect("a plan")
         .expect("a change");
