@@ -75,8 +75,7 @@ fn documents(all: &[Value]) -> String {
     texts.collect::<Vec<_>>().join("---\n")
 }
 
-/// As values, for tests against the API's fields.
-pub fn init_documents(on: &On) -> Vec<Value> {
+fn init_documents(on: &On) -> Vec<Value> {
     vec![
         init_document(on),
         cluster_document(on),

@@ -5,7 +5,6 @@ use bramble_machine::Script;
 use bramble_machine::shell::word;
 use bramble_spec::cluster::{Machine, Role};
 use ipnet::IpNet;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 /// What this machine reaches without the proxy: [`bramble_spec::Cluster::no_proxy`] without the other
@@ -59,22 +58,38 @@ pub fn export(script: &mut Script, variables: &[(&'static str, String)]) {
     }
 }
 
-/// apt's configuration; `None` without a proxy.
-pub fn apt(on: &On) -> Option<String> {
-    let proxy = on.cluster().proxy.as_ref()?;
-    let mut text = String::from("// Made by Bramble.\n");
+/// apt's settings, name and value; empty without a proxy.
+pub fn apt_settings(on: &On) -> Vec<(String, String)> {
+    let Some(proxy) = &on.cluster().proxy else {
+        return Vec::new();
+    };
     let direct = mirror(on)
         .and_then(host)
         .filter(|host| is_direct(host, &no_proxy(on)));
+    let mut out = Vec::new();
     for (scheme, url) in [("http", &proxy.http), ("https", &proxy.https)] {
         if let Some(url) = url {
-            let _ = writeln!(text, "Acquire::{scheme}::Proxy \"{url}\";");
-            if let Some(host) = direct {
-                let _ = writeln!(text, "Acquire::{scheme}::Proxy::{host} \"DIRECT\";");
-            }
+            let name = format!("Acquire::{scheme}::Proxy");
+            out.extend(direct.map(|host| (format!("{name}::{host}"), "DIRECT".to_owned())));
+            out.push((name, url.clone()));
         }
     }
-    Some(text)
+    out
+}
+
+/// apt's configuration; `None` without a proxy.
+pub fn apt(on: &On) -> Option<String> {
+    let settings = apt_settings(on);
+    if settings.is_empty() {
+        return None;
+    }
+    let lines = settings
+        .iter()
+        .map(|(name, value)| format!("{name} \"{value}\";\n"));
+    Some(format!(
+        "// Made by Bramble.\n{}",
+        lines.collect::<String>()
+    ))
 }
 
 /// The mirror of Debian's archive for this machine's architecture.

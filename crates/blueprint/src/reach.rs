@@ -46,14 +46,11 @@ impl Reach {
         if packages.is_empty() {
             return None;
         }
-        let mut options = Vec::new();
-        if let Some(proxy) = &on.cluster().proxy {
-            for (scheme, url) in [("http", &proxy.http), ("https", &proxy.https)] {
-                if let Some(url) = url {
-                    options.push(format!("Acquire::{scheme}::Proxy={url}"));
-                }
-            }
-        }
+        let settings = proxy::apt_settings(on);
+        let options = settings
+            .into_iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
         Some(Self {
             packages,
             installers,

@@ -285,6 +285,23 @@ fn the_proxy_of_the_file_is_used() {
     );
 }
 
+/// A mirror that is reached directly is asked directly.
+#[test]
+fn a_near_mirror_is_asked_without_the_proxy() {
+    let mut proxy = Archive::new();
+    proxy.close();
+    let mirror = Archive::new();
+    let Some(machine) = Machine::new("") else {
+        return;
+    };
+    let spec = format!(
+        "  proxy: {{ http: 'http://127.0.0.1:{}', noProxy: [127.0.0.1] }}\n  mirrors: {{ apt: '{}' }}\n",
+        proxy.port,
+        mirror.url()
+    );
+    assert_eq!(machine.ask(&spec), (true, String::new()));
+}
+
 /// Files and disks need no network.
 #[test]
 fn archives_on_the_machine_are_not_asked() {
