@@ -26,25 +26,57 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The cluster file.
-    #[arg(short = 'f', long, global = true, help_heading = "Options of every command", default_value = "bramble.yaml", env = "BRAMBLE_FILE", value_name = "FILE")]
+    #[arg(
+        short = 'f',
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        default_value = "bramble.yaml",
+        env = "BRAMBLE_FILE",
+        value_name = "FILE"
+    )]
     pub file: PathBuf,
     /// Text for people, or JSON for programs.
-    #[arg(long, global = true, help_heading = "Options of every command", value_enum, default_value = "text", value_name = "FORM")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_enum,
+        default_value = "text",
+        value_name = "FORM"
+    )]
     pub output: Output,
     /// Say less.
     #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
     /// Folder of the bundle; by default the one that fits is looked for in the caches.
-    #[arg(long, global = true, help_heading = "Options of every command", env = "BRAMBLE_BUNDLE", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "BRAMBLE_BUNDLE",
+        value_name = "DIR"
+    )]
     pub bundle: Option<PathBuf>,
     /// Learn the host key of machines that were never seen before. A changed key is refused anyway.
     #[arg(long, global = true, help_heading = "Options of every command")]
     pub accept_new_host_keys: bool,
     /// Ask for the password that sudo wants on the machines.
-    #[arg(long, global = true, help_heading = "Options of every command", conflicts_with = "sudo_password_file")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        conflicts_with = "sudo_password_file"
+    )]
     pub ask_sudo_password: bool,
     /// File with the password that sudo wants on the machines.
-    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE", env = "BRAMBLE_SUDO_PASSWORD_FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "FILE",
+        env = "BRAMBLE_SUDO_PASSWORD_FILE"
+    )]
     pub sudo_password_file: Option<PathBuf>,
     /// Seconds that each stage of connecting to a machine may take.
     #[arg(long, global = true, help_heading = "Options of every command", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
@@ -55,49 +87,75 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a cluster file: by questions, or from options.
-    #[command(after_help = "Examples:\n  bramble init\n  bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12\n  bramble init --name home --machine one=192.168.1.11 --ssh-user admin --zone Europe/Berlin --demo")]
+    #[command(
+        after_help = "Examples:\n  bramble init\n  bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12\n  bramble init --name home --machine one=192.168.1.11 --ssh-user admin --zone Europe/Berlin --demo"
+    )]
     Init(InitArgs),
     /// Check the cluster file; connects to nothing.
     #[command(after_help = "Examples:\n  bramble check\n  bramble check -f lab.yaml --output json")]
     Check,
     /// Show what `up` would change; changes nothing.
-    #[command(after_help = "Examples:\n  bramble plan\n  bramble plan --exit-code       exit with 3 if there are changes\n  bramble plan --down            what a teardown would do\n  bramble plan --step base       one step and those below it")]
+    #[command(
+        after_help = "Examples:\n  bramble plan\n  bramble plan --exit-code       exit with 3 if there are changes\n  bramble plan --down            what a teardown would do\n  bramble plan --step base       one step and those below it"
+    )]
     Plan(PlanArgs),
     /// Make the machines and the cluster what the file says.
     #[command(after_help = "Examples:\n  bramble up\n  bramble up --step time --machine two")]
     Up(RunArgs),
     /// Take the cluster down and leave each machine as it was.
-    #[command(after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo")]
+    #[command(
+        after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo"
+    )]
     Down(DownArgs),
     /// Machines, nodes, pods, versions, drift.
-    #[command(after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes")]
+    #[command(
+        after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes"
+    )]
     Status,
     /// A shell on a machine, or one command.
-    #[command(after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's.")]
+    #[command(
+        after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's."
+    )]
     Ssh(SshArgs),
     /// Put the cluster into your kubeconfig, beside what is there.
-    #[command(after_help = "Examples:\n  bramble kubeconfig                 merge into $KUBECONFIG or ~/.kube/config\n  bramble kubeconfig --print > file  on its own\n  bramble kubeconfig --remove")]
+    #[command(
+        after_help = "Examples:\n  bramble kubeconfig                 merge into $KUBECONFIG or ~/.kube/config\n  bramble kubeconfig --print > file  on its own\n  bramble kubeconfig --remove"
+    )]
     Kubeconfig(KubeconfigArgs),
     /// The log of a machine, or of one of its units.
-    #[command(after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow\n  bramble logs two containerd --output json     one JSON object for each line")]
+    #[command(
+        after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow\n  bramble logs two containerd --output json     one JSON object for each line"
+    )]
     Logs(LogsArgs),
     /// Do something on all machines.
-    #[command(after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes")]
+    #[command(
+        after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes"
+    )]
     Fleet(FleetArgs),
     /// Kubernetes artefacts as one folder: build, verify, list.
-    #[command(after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2\n  bramble bundle build --from debian\n  bramble bundle verify DIR\n  bramble bundle list")]
+    #[command(
+        after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2\n  bramble bundle build --from debian\n  bramble bundle verify DIR\n  bramble bundle list"
+    )]
     Bundle(BundleArgs),
     /// Real Debian machines on this computer.
-    #[command(after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down")]
+    #[command(
+        after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down"
+    )]
     Lab(LabArgs),
     /// All steps in order, and what each is for.
-    #[command(after_help = "Examples:\n  bramble steps\n  bramble steps --output json | jq -r .[].name")]
+    #[command(
+        after_help = "Examples:\n  bramble steps\n  bramble steps --output json | jq -r .[].name"
+    )]
     Steps,
     /// The JSON schema of the cluster file, for editors.
-    #[command(after_help = "Example:\n  bramble schema > bramble.schema.json\n  # first line of bramble.yaml:\n  # yaml-language-server: $schema=bramble.schema.json")]
+    #[command(
+        after_help = "Example:\n  bramble schema > bramble.schema.json\n  # first line of bramble.yaml:\n  # yaml-language-server: $schema=bramble.schema.json"
+    )]
     Schema,
     /// End the lock of a run that can't end it itself.
-    #[command(after_help = "Example:\n  bramble unlock one              shows who holds the lock, then asks")]
+    #[command(
+        after_help = "Example:\n  bramble unlock one              shows who holds the lock, then asks"
+    )]
     Unlock(UnlockArgs),
     /// Shell completions.
     #[command(after_help = "Example:\n  bramble completions bash > /etc/bash_completion.d/bramble")]
@@ -258,7 +316,9 @@ pub enum FleetAction {
     #[command(after_help = "Example:\n  bramble fleet check-ip")]
     CheckIp,
     /// Restart, one after the other, waiting for each to come back.
-    #[command(after_help = "Examples:\n  bramble fleet reboot                      asks for the cluster's name\n  bramble fleet reboot --machine two --yes")]
+    #[command(
+        after_help = "Examples:\n  bramble fleet reboot                      asks for the cluster's name\n  bramble fleet reboot --machine two --yes"
+    )]
     Reboot {
         /// Don't ask.
         #[arg(short, long)]
@@ -292,7 +352,10 @@ pub enum BundleFrom {
 #[derive(Debug, Subcommand)]
 pub enum BundleAction {
     /// Make a bundle.
-    #[command(disable_version_flag = true, after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian")]
+    #[command(
+        disable_version_flag = true,
+        after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian"
+    )]
     Build {
         /// Where from.
         #[arg(long, value_enum)]
@@ -314,13 +377,17 @@ pub enum BundleAction {
         dir: Option<PathBuf>,
     },
     /// Read every file of a bundle and compare it with its digest.
-    #[command(after_help = "Examples:\n  bramble bundle verify\n  bramble bundle verify /var/cache/bramble/bundles/upstream-v1.34.2")]
+    #[command(
+        after_help = "Examples:\n  bramble bundle verify\n  bramble bundle verify /var/cache/bramble/bundles/upstream-v1.34.2"
+    )]
     Verify {
         /// Folder; by default the one that the cluster file uses.
         dir: Option<PathBuf>,
     },
     /// Bundles on this computer, or what one of them holds.
-    #[command(after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2")]
+    #[command(
+        after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2"
+    )]
     List {
         /// Folder.
         dir: Option<PathBuf>,

@@ -175,8 +175,12 @@ async fn build(wish: Wish, dir: PathBuf, printer: &Printer) -> Result<(), CliErr
     .await;
     progress.end();
     let bundle = built.map_err(|error| {
-        explain(error)
-            .hint("what arrived or was made so far is kept: the same command goes on from there")
+        let wrong_use = matches!(error, bramble_bundle::Error::Request(_));
+        let error = explain(error);
+        if wrong_use {
+            return error;
+        }
+        error.hint("what arrived or was made so far is kept: the same command goes on from there")
     })?;
     if printer.json() {
         printer.value(&brief(&bundle));
@@ -217,12 +221,14 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
     if printer.json() {
         return Err(CliError::silent(Kind::Failed));
     }
-    let s = if count == 1 { "" } else { "s" };
-    Err(CliError::failed(format!(
-        "{}: {count} file{s} not as they should be",
-        bundle.dir().display()
-    ))
-    .hint("remove the folder and build the bundle again"))
+    let what = match count {
+        1 => "1 file is not as it should be".to_owned(),
+        count => format!("{count} files are not as they should be"),
+    };
+    Err(
+        CliError::failed(format!("{}: {what}", bundle.dir().display()))
+            .hint("remove the folder and build the bundle again"),
+    )
 }
 
 fn say_report(bundle: &Bundle, report: &Report, printer: &Printer) {
@@ -254,8 +260,9 @@ fn say_report(bundle: &Bundle, report: &Report, printer: &Printer) {
     }
     if report.is_sound() {
         let (dir, good) = (bundle.dir().display(), report.good);
+        let s = if good == 1 { "" } else { "s" };
         printer.out(format!(
-            "{dir} is sound: {good} files, {}",
+            "{dir} is sound: {good} file{s}, {}",
             size(report.bytes)
         ));
     }
@@ -371,7 +378,11 @@ fn size(bytes: u64) -> String {
 }
 
 fn explain(error: bramble_bundle::Error) -> CliError {
-    CliError::failed(chain(&error))
+    let kind = match error {
+        bramble_bundle::Error::Request(_) => Kind::Usage,
+        _ => Kind::Failed,
+    };
+    CliError::new(kind, chain(&error))
 }
 
 #[cfg(test)]
