@@ -4,6 +4,7 @@
 //!     bramble-bench lab-up 16     make the lab; its packages are in its image
 //!     bramble-bench lab-down      remove it
 //!     bramble-bench apply         make the machines as the tasks say; prints what happened as JSON
+//!     bramble-bench probe         print the program of the first look, to see what it costs
 //!
 //! Its output is for `bench/run`; for people there is that.
 
@@ -19,7 +20,7 @@ use bramble_engine::run::Means;
 use bramble_engine::{Event, Happened};
 use bramble_fleet::{Fleet, Options, Sudo, Target};
 use bramble_lab::{Lab, Topology};
-use bramble_machine::Facts;
+use bramble_machine::{Facts, Observation};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,7 +49,11 @@ fn act() -> Result<()> {
                 .build()?;
             runtime.block_on(apply())
         }
-        _ => bail!("usage: bramble-bench lab-up COUNT | lab-down | apply"),
+        ["probe"] => {
+            println!("{}", probe());
+            Ok(())
+        }
+        _ => bail!("usage: bramble-bench lab-up COUNT | lab-down | apply | probe"),
     }
 }
 
@@ -128,6 +133,15 @@ async fn apply() -> Result<()> {
         })
     );
     Ok(())
+}
+
+fn probe() -> String {
+    let blueprint = tasks::blueprint(&["m01"]);
+    let nothing = Observation::default();
+    let steps = blueprint.machines.values().flat_map(|m| &m.steps);
+    let resources = steps.flat_map(|s| &s.resources);
+    let wants = resources.flat_map(|r| r.wants(&nothing)).collect();
+    bramble_machine::probe::program(&wants, "@nonce", true)
 }
 
 fn targets(topology: &Topology, lab: &Lab) -> Result<Vec<Target>> {
