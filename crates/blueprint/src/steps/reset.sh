@@ -51,12 +51,25 @@ for n in /run/netns/cni-*; do
 	ip netns delete "${n##*/}" 2>/dev/null || rm -f "$n" || :
 done
 rmdir /run/netns 2>/dev/null || :
-if [ -d /sys/class/net/cni0 ]; then
-	for l in /sys/class/net/cni0/brif/*; do
+# Bridges that plug-ins made, by their configuration and by what they noted of pods.
+bridges() {
+	{
+		echo cni0
+		grep -hoE '"bridge"[[:space:]]*:[[:space:]]*"[^"/]+"' /etc/cni/net.d/* 2>/dev/null || :
+		grep -hoE '"name"[[:space:]]*:[[:space:]]*"[^"/]+"' /var/lib/cni/results/* /var/lib/cni/cache/results/* 2>/dev/null || :
+	} | sed 's/"$//; s/.*"//' | sort -u
+}
+for b in $(bridges); do
+	[ -d "/sys/class/net/$b/bridge" ] || continue
+	! grep -qxF "$b" /var/lib/bramble/links.before 2>/dev/null || continue
+	for l in "/sys/class/net/$b/brif/"veth*; do
 		[ ! -e "$l" ] || ip link delete "${l##*/}" 2>/dev/null || :
 	done
-fi
-for l in cni0 kube-ipvs0 nodelocaldns; do
+	# With a port of the operator's it is the machine's way to somewhere.
+	[ -z "$(ls "/sys/class/net/$b/brif")" ] || continue
+	ip link delete "$b" || left="$left $b"
+done
+for l in kube-ipvs0 nodelocaldns; do
 	[ ! -d "/sys/class/net/$l" ] || ip link delete "$l" || left="$left $l"
 done
 for t in iptables ip6tables; do
@@ -103,4 +116,4 @@ if [ -n "$left" ]; then
 	echo 'Remedy: see what uses it (fuser -vm, lsof), end that, and run the same command again.'
 	return 1
 fi
-rm -f /var/lib/bramble/modules.absent /var/lib/bramble/online.inactive /var/lib/bramble/nft.before /var/lib/bramble/sysctl.before
+rm -f /var/lib/bramble/links.before /var/lib/bramble/modules.absent /var/lib/bramble/online.inactive /var/lib/bramble/nft.before /var/lib/bramble/sysctl.before
