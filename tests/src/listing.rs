@@ -46,7 +46,8 @@ pub const VOLATILE: &[(&str, &str)] = &[
     ("/var/lib/chrony/", "the clock's drift"),
 ];
 
-/// Prints lines `section TAB text`. Files: path, type, mode, owner, target or digest.
+/// Prints lines `section TAB text`. Files: path, type, mode, owner, target or digest. What is mounted
+/// below `/run/host` is systemd-nspawn's and another at each boot.
 const PROGRAM: &str = r#"export LC_ALL=C
 s() { sed "s|^|$1\t|"; }
 here() { find / /var/lib -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp \) -prune -o "$@"; }
@@ -63,7 +64,7 @@ ip route show table all | grep -vE '^(ff00|fe80|multicast|local fe80|anycast)' |
 ip rule | s rule
 nft list ruleset 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*/counter/' | s nft
 for t in iptables-legacy ip6tables-legacy; do command -v $t-save >/dev/null && $t-save 2>/dev/null | grep -v '^#' | sed 's/\[.*\]//' | s $t; done
-awk '{ print $1, $2, $3 }' /proc/mounts | sort | s mount
+awk '$2 !~ "^/run/host/" { print $1, $2, $3 }' /proc/mounts | sort | s mount
 sysctl -a 2>/dev/null | grep -E '^net\.ipv[46]\.(ip_forward|conf\.(all|default)\.)' | s sysctl
 ss -Hlntu | awk '{ print $1, $5 }' | sort | s socket
 [ ! -d /run/bramble ] || echo /run/bramble | s file

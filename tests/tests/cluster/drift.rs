@@ -55,7 +55,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "sysctl -qw net.ipv4.ip_forward=0",
         &["two base/system sysctl:kubernetes"],
     ),
-    ("three", "nft delete table ip bramble-masquerade", &[]),
 ];
 
 pub fn is_found_and_mended(site: &Site, kubectl: &Kubectl) {
@@ -79,13 +78,13 @@ pub fn is_found_and_mended(site: &Site, kubectl: &Kubectl) {
     mended(
         site,
         "a scaled deployment",
-        &["- addon/demo deployment:default/demo"],
+        &["- addon/demo apps/v1/Deployment:default/demo"],
     );
     kubectl.run(&["delete", "service", "demo"]);
     mended(
         site,
         "a deleted service",
-        &["- addon/demo service:default/demo"],
+        &["- addon/demo v1/Service:default/demo"],
     );
     until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);
     is_whole(site, kubectl);
