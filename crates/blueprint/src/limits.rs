@@ -2,7 +2,7 @@
 //! made half.
 
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Endpoint, Role};
+use bramble_spec::cluster::{Endpoint, Machine, Role};
 
 /// Each thing that can't be made, with what to do instead.
 pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
@@ -27,6 +27,17 @@ pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
                 router.name
             ),
             "leave the machine out of the file; the others need a working network".into(),
+        ));
+    }
+    // Ranges of pods and services are IPv4, and a node needs an address of the same family.
+    let six = |m: &&Machine| m.is_node() && m.address.is_ipv6();
+    if let Some(machine) = cluster.machines.iter().find(six) {
+        out.push((
+            format!(
+                "{} has the address {}; this release makes nodes with IPv4 addresses",
+                machine.name, machine.address
+            ),
+            "give it an IPv4 address; SSH may still go to an IPv6 one (management)".into(),
         ));
     }
     out

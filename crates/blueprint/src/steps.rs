@@ -4,7 +4,7 @@ use crate::context::{Inputs, On, r};
 use crate::reach::Reach;
 use bramble_machine::step::ApiStep;
 use bramble_machine::{Blueprint, Facts, MachineBlueprint, Step};
-use bramble_spec::cluster::Addon;
+use bramble_spec::cluster::{Addon, PodNetwork};
 use std::sync::Arc;
 
 mod access;
@@ -168,6 +168,13 @@ fn api(inputs: Inputs) -> Vec<ApiStep> {
 }
 
 fn remarks(on: &On, remarks: &mut Vec<String>) {
+    let cluster = on.cluster();
+    let routed = matches!(cluster.pod_network, PodNetwork::Routed { .. });
+    if on.is_first_control_plane() && routed && cluster.network.lan.is_none() {
+        remarks.push(
+            "the machines have no common network: routes between pods appear only between machines on one link, unless the routers in between speak OSPF".into(),
+        );
+    }
     if on.is_first_control_plane() && !control_plane::has_dns(on) {
         remarks
             .push("the bundle holds no CoreDNS image: the cluster gets no DNS for services".into());

@@ -101,6 +101,49 @@ fn facts_and_quirks_decide() {
     assert!(join.contains("--ignore-preflight-errors=Mem "), "{join}");
 }
 
+/// What this release can't make is said before any connection, and only that.
+#[test]
+fn limits_are_named() {
+    use bramble_blueprint::limits;
+    assert_eq!(limits(&example("lab.yaml")), []);
+    assert_eq!(limits(&example("minimal.yaml")), []);
+    let said: Vec<String> = limits(&example("full.yaml"))
+        .into_iter()
+        .map(|(what, _)| what)
+        .collect();
+    for expected in [
+        "3 control planes",
+        "endpoint.vip",
+        "gate has the role router",
+    ] {
+        assert!(said.iter().any(|s| s.contains(expected)), "{said:?}");
+    }
+    let six = load(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: \"fd00::11\", podRange: 10.244.1.0/24 }\n",
+    );
+    let said = limits(&six);
+    assert!(
+        said.len() == 1 && said[0].0.contains("one has the address fd00::11"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn machines_without_a_common_network_are_remarked_on() {
+    let text = |second: &str| {
+        format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n  machines:\n    - {{ name: one, roles: [control-plane], address: 10.1.0.11, podRange: 10.244.1.0/24 }}\n    - {{ name: two, address: {second}, podRange: 10.244.2.0/24 }}\n"
+        )
+    };
+    let remarks = |second| Setup::new(load(&text(second))).blueprint().remarks;
+    assert_eq!(remarks("10.1.0.12"), [] as [String; 0]);
+    let said = remarks("10.2.0.12");
+    assert!(
+        said.len() == 1 && said[0].starts_with("the machines have no common network"),
+        "{said:?}"
+    );
+}
+
 /// Machines beside the control plane, by the last part of their address.
 fn machines() -> impl Strategy<Value = Vec<(u8, bool)>> {
     proptest::collection::btree_map(12_u8..200, any::<bool>(), 1..6)
