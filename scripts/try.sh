@@ -6,7 +6,7 @@ action=$1 bramble=$2 file=$3
 state=.bramble
 
 up() {
-	"$bramble" bundle build --from debian
+	"$bramble" bundle build --from debian -f "$file"
 	"$bramble" lab up -f "$file"
 	"$bramble" up -f "$file"
 	mkdir -p $state

@@ -41,7 +41,14 @@ impl Context {
         let bundle = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster.name);
         let sudo = sudo_password(global)?;
-        Ok(Self { cluster, path, bundle, assets, lab, sudo })
+        Ok(Self {
+            cluster,
+            path,
+            bundle,
+            assets,
+            lab,
+            sudo,
+        })
     }
 
     /// Reads the file alone, for commands that only need to reach the machines: neither a missing
@@ -51,7 +58,14 @@ impl Context {
         let cluster = load_file(&path, printer)?;
         let lab = lab_of(&cluster.name);
         let sudo = sudo_password(global)?;
-        Ok(Self { cluster, path, bundle: None, assets: Assets::new(), lab, sudo })
+        Ok(Self {
+            cluster,
+            path,
+            bundle: None,
+            assets: Assets::new(),
+            lab,
+            sudo,
+        })
     }
 
     /// What the cluster should be, given what the machines are.
@@ -69,7 +83,9 @@ impl Context {
         self.bundle.as_ref().ok_or_else(|| {
             let version = self.cluster.kubernetes.version;
             CliError::failed(format!("there is no bundle of Kubernetes {version}"))
-                .hint(format!("fetch it: bramble bundle build --from upstream --version {version}"))
+                .hint(format!(
+                    "fetch it: bramble bundle build --from upstream --version {version}"
+                ))
                 .hint("or name its folder: --bundle DIR")
         })
     }
@@ -97,15 +113,28 @@ impl Context {
             self.machine(name)?;
         }
         let wanted = |m: &&Machine| names.is_empty() || names.contains(&m.name);
-        Ok(self.cluster.machines.iter().filter(wanted).map(|m| self.target(m)).collect())
+        Ok(self
+            .cluster
+            .machines
+            .iter()
+            .filter(wanted)
+            .map(|m| self.target(m))
+            .collect())
     }
 
     /// The machine of a name.
     pub fn machine(&self, name: &str) -> Result<&Machine, CliError> {
         self.cluster.machine(name).ok_or_else(|| {
-            let all: Vec<&str> = self.cluster.machines.iter().map(|m| m.name.as_str()).collect();
-            let error =
-                CliError::usage(format!("there is no machine {name:?} in {}", self.path.display()));
+            let all: Vec<&str> = self
+                .cluster
+                .machines
+                .iter()
+                .map(|m| m.name.as_str())
+                .collect();
+            let error = CliError::usage(format!(
+                "there is no machine {name:?} in {}",
+                self.path.display()
+            ));
             match closest(name, all.iter().copied()) {
                 Some(meant) => error.hint(format!("did you mean {meant}?")),
                 None => error.hint(format!("machines are: {}", all.join(", "))),
@@ -115,24 +144,31 @@ impl Context {
 
     fn target_at_depth(&self, machine: &Machine, depth: usize) -> Target {
         let ssh = &machine.ssh;
-        let jump = ssh.jump.as_ref().filter(|_| depth < 8).and_then(|jump| match jump {
-            Jump::Machine(name) => {
-                Some(self.target_at_depth(self.cluster.machine(name)?, depth + 1))
-            }
-            Jump::Host { user, host, port } => Some(Target {
-                name: host.clone(),
-                host: host.clone(),
-                port: *port,
-                user: user.clone(),
-                keys: self.keys(&ssh.keys),
-                jump: None,
-                host_key: None,
-                sudo: Sudo::No,
-            }),
-        });
+        let jump = ssh
+            .jump
+            .as_ref()
+            .filter(|_| depth < 8)
+            .and_then(|jump| match jump {
+                Jump::Machine(name) => {
+                    Some(self.target_at_depth(self.cluster.machine(name)?, depth + 1))
+                }
+                Jump::Host { user, host, port } => Some(Target {
+                    name: host.clone(),
+                    host: host.clone(),
+                    port: *port,
+                    user: user.clone(),
+                    keys: self.keys(&ssh.keys),
+                    jump: None,
+                    host_key: None,
+                    sudo: Sudo::No,
+                }),
+            });
         Target {
             name: machine.name.clone(),
-            host: machine.management.clone().unwrap_or_else(|| machine.address.to_string()),
+            host: machine
+                .management
+                .clone()
+                .unwrap_or_else(|| machine.address.to_string()),
             port: ssh.port,
             user: ssh.user.clone(),
             keys: self.keys(&ssh.keys),
@@ -171,8 +207,12 @@ pub fn load_file(path: &Path, printer: &Printer) -> Result<Cluster, CliError> {
 
 /// Checks the text of a cluster file.
 pub fn load_text(path: &Path, text: &str, printer: &Printer) -> Result<Cluster, CliError> {
-    let steps: Vec<&str> = bramble_blueprint::step_names().map(|(name, _)| name).collect();
-    let context = bramble_spec::Context { known_steps: &steps };
+    let steps: Vec<&str> = bramble_blueprint::step_names()
+        .map(|(name, _)| name)
+        .collect();
+    let context = bramble_spec::Context {
+        known_steps: &steps,
+    };
     bramble_spec::load_with(&path.display().to_string(), text, &context).map_err(|problems| {
         if printer.output == Output::Json {
             printer.value(&problems);
@@ -194,7 +234,9 @@ pub fn cache_dir() -> PathBuf {
 }
 
 fn user_dir(variable: &str, usual: &str) -> PathBuf {
-    let named = std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
+    let named = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute());
     named
         .or_else(|| std::env::home_dir().map(|h| h.join(usual)))
         .unwrap_or_else(|| PathBuf::from("/var/lib"))
@@ -204,7 +246,10 @@ fn user_dir(variable: &str, usual: &str) -> PathBuf {
 /// Folders in which bundles are looked for.
 /// The first is the user's own, the second for everybody on this computer.
 pub fn bundle_dirs() -> [PathBuf; 2] {
-    [cache_dir().join("bundles"), PathBuf::from("/var/cache/bramble/bundles")]
+    [
+        cache_dir().join("bundles"),
+        PathBuf::from("/var/cache/bramble/bundles"),
+    ]
 }
 
 /// The bundle that a cluster uses: the named one, or the first on this computer that fits.
@@ -213,17 +258,26 @@ pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Option<Bun
         let bundle = Bundle::open(dir).explain(format!("the bundle {}", dir.display()))?;
         let (have, want) = (bundle.index().kubernetes, cluster.kubernetes.version);
         if have != want {
-            let message = format!("{} holds Kubernetes {have}, the file wants {want}", dir.display());
-            return Err(CliError::usage(message)
-                .hint("name another bundle, or change kubernetes.version"));
+            let message = format!(
+                "{} holds Kubernetes {have}, the file wants {want}",
+                dir.display()
+            );
+            return Err(
+                CliError::usage(message).hint("name another bundle, or change kubernetes.version")
+            );
         }
         return Ok(Some(bundle));
     }
-    let dirs = bundle_dirs().into_iter().filter_map(|d| std::fs::read_dir(d).ok());
+    let dirs = bundle_dirs()
+        .into_iter()
+        .filter_map(|d| std::fs::read_dir(d).ok());
     let mut found: Vec<PathBuf> = dirs.flatten().flatten().map(|e| e.path()).collect();
     found.sort();
     let fits = |b: &Bundle| b.index().kubernetes == cluster.kubernetes.version;
-    Ok(found.iter().filter_map(|dir| Bundle::open(dir).ok()).find(fits))
+    Ok(found
+        .iter()
+        .filter_map(|dir| Bundle::open(dir).ok())
+        .find(fits))
 }
 
 fn lab_of(name: &str) -> Option<PathBuf> {
@@ -263,7 +317,8 @@ fn assets(cluster: &Cluster, file: &Path) -> Result<Assets, CliError> {
         let files = read_tree(&folder.join(expand(dir)))?;
         if !files.keys().any(|k| k.starts_with("conf/")) {
             let message = format!("podNetwork.dir {dir} holds no conf/ with a CNI configuration");
-            return Err(CliError::usage(message).hint("put the plug-in's configuration in conf/ and its programs in bin/"));
+            return Err(CliError::usage(message)
+                .hint("put the plug-in's configuration in conf/ and its programs in bin/"));
         }
         out.insert(dir.clone(), files);
     }
@@ -282,7 +337,10 @@ fn read_tree(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
     let mut open = vec![root.to_path_buf()];
     while let Some(path) = open.pop() {
         let wrong = |e: std::io::Error| {
-            CliError::usage(format!("{}, which the cluster file names: {e}", path.display()))
+            CliError::usage(format!(
+                "{}, which the cluster file names: {e}",
+                path.display()
+            ))
         };
         if path.is_dir() {
             for entry in std::fs::read_dir(&path).map_err(wrong)? {
@@ -290,7 +348,11 @@ fn read_tree(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
             }
         } else {
             let bytes = std::fs::read(&path).map_err(wrong)?;
-            let inside = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            let inside = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
             out.insert(inside, bytes);
         }
     }

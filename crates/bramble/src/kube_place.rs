@@ -41,7 +41,10 @@ impl KubePlace {
             .with_role(Role::ControlPlane)
             .map(|m| (m.name.clone(), m.address.to_string()))
             .collect();
-        Self { control_planes, connected: Mutex::new(None) }
+        Self {
+            control_planes,
+            connected: Mutex::new(None),
+        }
     }
 
     /// The open connection; `None` while there is no control plane.
@@ -60,11 +63,23 @@ impl KubePlace {
     async fn open(&self, sessions: &Sessions) -> Result<Option<Connected>, ApiError> {
         let mut problem = None;
         for (name, address) in &self.control_planes {
-            let Some(session) = sessions.get(name) else { continue };
-            let Some(kubeconfig) = admin(session).await? else { continue };
-            let forward = session.forward(address, 6443).await.map_err(|e| fleet(&e))?;
+            let Some(session) = sessions.get(name) else {
+                continue;
+            };
+            let Some(kubeconfig) = admin(session).await? else {
+                continue;
+            };
+            let forward = session
+                .forward(address, 6443)
+                .await
+                .map_err(|e| fleet(&e))?;
             match Api::connect(&kubeconfig, Some(forward.local)).await {
-                Ok(api) => return Ok(Some(Connected { api, _forward: forward })),
+                Ok(api) => {
+                    return Ok(Some(Connected {
+                        api,
+                        _forward: forward,
+                    }));
+                }
                 Err(error) => problem = Some(kube(&error)),
             }
         }
@@ -84,8 +99,16 @@ impl KubePlace {
             return Ok(Vec::new());
         };
         let steps = connected.api.steps().await.map_err(|e| kube(&e))?;
-        let gone = steps.into_iter().filter(|name| !wanted.iter().any(|w| w.name == *name));
-        Ok(gone.map(|name| ApiStep { name, resources: Vec::new(), needs: Vec::new() }).collect())
+        let gone = steps
+            .into_iter()
+            .filter(|name| !wanted.iter().any(|w| w.name == *name));
+        Ok(gone
+            .map(|name| ApiStep {
+                name,
+                resources: Vec::new(),
+                needs: Vec::new(),
+            })
+            .collect())
     }
 }
 
@@ -98,7 +121,14 @@ pub async fn admin(session: &Session) -> Result<Option<Secret>, ApiError> {
     let done = session
         .run(program, Duration::from_secs(20), "read admin.conf", |_| {})
         .await
-        .map_err(|e| fleet(&e))?;
+        .map_err(|error| match error {
+            // The error would quote the last line that came, and here that is a key.
+            bramble_fleet::Error::TimedOut { machine, .. } => ApiError {
+                message: format!("{machine}: /etc/kubernetes/admin.conf was not read within 20 s"),
+                log: Vec::new(),
+            },
+            error => fleet(&error),
+        })?;
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     Ok((!text.trim().is_empty()).then(|| Secret::new(text)))
 }
@@ -115,14 +145,21 @@ impl ApiPlace for KubePlace {
         };
         let mut planned = connected.api.plan(steps).await.map_err(|e| kube(&e))?;
         let out_of_reach = unreachable(sessions, steps);
-        planned.iter_mut().for_each(|step| step.retain(|p| !out_of_reach.contains(&p.id)));
+        planned
+            .iter_mut()
+            .for_each(|step| step.retain(|p| !out_of_reach.contains(&p.id)));
         let change = |p: bramble_kube::Planned| ApiChange {
             id: p.id,
             verb: p.verb,
             summary: p.summary,
             diff: p.diff,
         };
-        Ok(Some(planned.into_iter().map(|s| s.into_iter().map(change).collect()).collect()))
+        Ok(Some(
+            planned
+                .into_iter()
+                .map(|s| s.into_iter().map(change).collect())
+                .collect(),
+        ))
     }
 
     async fn apply(
@@ -136,12 +173,18 @@ impl ApiPlace for KubePlace {
             log: Vec::new(),
         })?;
         let api = &connected.api;
-        api.wait_ready(READY, |p| tell(on, p)).await.map_err(|e| kube(&e))?;
+        api.wait_ready(READY, |p| tell(on, p))
+            .await
+            .map_err(|e| kube(&e))?;
         let mut within_reach = step.clone();
         let out_of_reach = unreachable(sessions, std::slice::from_ref(step));
-        within_reach.resources.retain(|r| !out_of_reach.contains(&r.id()));
-        let applied =
-            api.apply(&within_reach, LIMIT, |p| tell(on, p)).await.map_err(|e| kube(&e))?;
+        within_reach
+            .resources
+            .retain(|r| !out_of_reach.contains(&r.id()));
+        let applied = api
+            .apply(&within_reach, LIMIT, |p| tell(on, p))
+            .await
+            .map_err(|e| kube(&e))?;
         // Pruned against the whole: what is out of reach today still belongs to the step.
         let removed = api
             .prune(&step.name, &step.resources, LIMIT, |p| tell(on, p))
@@ -175,9 +218,15 @@ fn kube(error: &Error) -> ApiError {
     if let Some(hint) = error.hint() {
         message = format!("{message}. Remedy: {hint}");
     }
-    ApiError { message, log: error.log().to_vec() }
+    ApiError {
+        message,
+        log: error.log().to_vec(),
+    }
 }
 
 fn fleet(error: &bramble_fleet::Error) -> ApiError {
-    ApiError { message: crate::error::chain(error), log: Vec::new() }
+    ApiError {
+        message: crate::error::chain(error),
+        log: Vec::new(),
+    }
 }

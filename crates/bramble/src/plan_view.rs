@@ -11,15 +11,30 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
     let mut out = String::new();
     for (machine, what) in &plan.machines {
         for step in what.steps.iter().filter(|s| !s.items.is_empty()) {
-            let _ = writeln!(out, "{} {}", printer.paint(Style::Bold, machine), printer.paint(Style::Cyan, &step.name));
+            let _ = writeln!(
+                out,
+                "{} {}",
+                printer.paint(Style::Bold, machine),
+                printer.paint(Style::Cyan, &step.name)
+            );
             for item in &step.items {
-                line(&mut out, printer, item.change.verb, &item.id, &item.change.summary);
+                line(
+                    &mut out,
+                    printer,
+                    item.change.verb,
+                    &item.id,
+                    &item.change.summary,
+                );
                 if let (true, Some(diff)) = (full, &item.change.diff) {
                     show_diff(&mut out, printer, diff);
                 }
                 for upload in &item.change.uploads {
                     let size = upload.size.div_ceil(1_000_000);
-                    let _ = writeln!(out, "      {}", printer.paint(Style::Dim, format!("copies {size} MB")));
+                    let _ = writeln!(
+                        out,
+                        "      {}",
+                        printer.paint(Style::Dim, format!("copies {size} MB"))
+                    );
                 }
             }
         }
@@ -40,17 +55,40 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
             None => {
                 let _ = writeln!(out, "{} {name}", printer.paint(Style::Bold, "cluster"));
                 for resource in &api.step.resources {
-                    line(&mut out, printer, Verb::Create, &resource.id(), "known after control-plane/init");
+                    line(
+                        &mut out,
+                        printer,
+                        Verb::Create,
+                        &resource.id(),
+                        "known after control-plane/init",
+                    );
                 }
             }
         }
     }
     for (machine, why) in &plan.unreachable {
-        let _ = writeln!(out, "{} {why}", printer.paint(Style::Red, format!("{machine} not seen:")));
+        let _ = writeln!(
+            out,
+            "{} {why}",
+            printer.paint(Style::Red, format!("{machine} not seen:"))
+        );
     }
     for obstacle in &plan.obstacles {
-        let _ = writeln!(out, "{} {}", printer.paint(Style::Red, format!("{} can't be changed:", obstacle.machine)), obstacle.message);
-        let _ = writeln!(out, "  {} {}", printer.paint(Style::Cyan, "hint:"), obstacle.hint);
+        let _ = writeln!(
+            out,
+            "{} {}",
+            printer.paint(
+                Style::Red,
+                format!("{} can't be changed:", obstacle.machine)
+            ),
+            obstacle.message
+        );
+        let _ = writeln!(
+            out,
+            "  {} {}",
+            printer.paint(Style::Cyan, "hint:"),
+            obstacle.hint
+        );
     }
     out
 }
@@ -62,13 +100,20 @@ pub fn summary(plan: &Plan) -> String {
         return "nothing to do".into();
     }
     let machines = plan.machines.values().filter(|m| m.changes() > 0).count();
-    let api: usize =
-        plan.api.iter().map(|a| a.changes.as_ref().map_or(a.step.resources.len(), Vec::len)).sum();
+    let api: usize = plan
+        .api
+        .iter()
+        .map(|a| a.changes.as_ref().map_or(a.step.resources.len(), Vec::len))
+        .sum();
     let s = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match (machines, api) {
         (0, _) => format!("{} in the cluster", s(changes, "change")),
         (_, 0) => format!("{} on {}", s(changes, "change"), s(machines, "machine")),
-        _ => format!("{} on {} and in the cluster", s(changes, "change"), s(machines, "machine")),
+        _ => format!(
+            "{} on {} and in the cluster",
+            s(changes, "change"),
+            s(machines, "machine")
+        ),
     }
 }
 
@@ -95,28 +140,46 @@ fn show_diff(out: &mut String, printer: &Printer, diff: &str) {
 
 /// The plan for programs.
 pub fn json(plan: &Plan) -> Value {
-    let machines: Vec<Value> = plan.machines.iter().map(|(name, machine)| {
-        let steps = machine.steps.iter().filter(|s| !s.items.is_empty()).map(|step| {
-            let changes: Vec<Value> = step.items.iter().map(|item| json!({
-                "id": item.id,
-                "verb": item.change.verb,
-                "summary": item.change.summary,
-                "diff": item.change.diff,
-                "uploads": item.change.uploads,
-                "knownAfter": item.change.needs,
-            })).collect();
-            json!({ "step": step.name, "changes": changes })
-        });
-        json!({ "machine": name, "steps": steps.collect::<Vec<_>>() })
-    }).collect();
-    let api: Vec<Value> = plan.api.iter().map(|api| match &api.changes {
-        Some(changes) => json!({ "step": api.step.name, "changes": changes }),
-        None => json!({
-            "step": api.step.name,
-            "knownAfter": "control-plane/init",
-            "resources": api.step.resources.iter().map(|r| r.id()).collect::<Vec<_>>(),
-        }),
-    }).collect();
+    let machines: Vec<Value> = plan
+        .machines
+        .iter()
+        .map(|(name, machine)| {
+            let steps = machine
+                .steps
+                .iter()
+                .filter(|s| !s.items.is_empty())
+                .map(|step| {
+                    let changes: Vec<Value> = step
+                        .items
+                        .iter()
+                        .map(|item| {
+                            json!({
+                                "id": item.id,
+                                "verb": item.change.verb,
+                                "summary": item.change.summary,
+                                "diff": item.change.diff,
+                                "uploads": item.change.uploads,
+                                "knownAfter": item.change.needs,
+                            })
+                        })
+                        .collect();
+                    json!({ "step": step.name, "changes": changes })
+                });
+            json!({ "machine": name, "steps": steps.collect::<Vec<_>>() })
+        })
+        .collect();
+    let api: Vec<Value> = plan
+        .api
+        .iter()
+        .map(|api| match &api.changes {
+            Some(changes) => json!({ "step": api.step.name, "changes": changes }),
+            None => json!({
+                "step": api.step.name,
+                "knownAfter": "control-plane/init",
+                "resources": api.step.resources.iter().map(|r| r.id()).collect::<Vec<_>>(),
+            }),
+        })
+        .collect();
     json!({
         "cluster": plan.cluster,
         "down": plan.down,

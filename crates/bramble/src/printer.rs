@@ -63,7 +63,11 @@ impl Style {
 
 /// The text in a style, or plain.
 pub fn paint(color: bool, style: Style, text: impl Display) -> String {
-    if color { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_string() }
+    if color {
+        format!("\x1b[{}m{text}\x1b[0m", style.code())
+    } else {
+        text.to_string()
+    }
 }
 
 impl Printer {
@@ -149,7 +153,11 @@ impl Printer {
             let _ = writeln!(err, "{word} {}", error.message);
         }
         for hint in &error.hints {
-            let _ = writeln!(err, "{} {hint}", paint(self.color_err, Style::Cyan, "hint:"));
+            let _ = writeln!(
+                err,
+                "{} {hint}",
+                paint(self.color_err, Style::Cyan, "hint:")
+            );
         }
         if error.kind == Kind::Interrupted && error.message.is_empty() {
             let _ = writeln!(err, "interrupted");

@@ -35,9 +35,11 @@ impl Progress {
     /// The look at all machines begins.
     pub fn looking(&self, machines: usize) {
         if self.live() {
-            self.look.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+            self.look
+                .set_draw_target(indicatif::ProgressDrawTarget::stderr());
             self.look.set_style(spinner());
-            self.look.set_message(format!("looking at {machines} machines"));
+            self.look
+                .set_message(format!("looking at {machines} machines"));
             self.look.enable_steady_tick(Duration::from_millis(120));
         }
     }
@@ -48,8 +50,13 @@ impl Progress {
             *seen += 1;
         }
         if let Some(error) = error {
-            let text = paint(self.printer.color_err, Style::Red, format!("{name} not seen:"));
-            self.look.suspend(|| self.printer.warn_raw(&format!("{text} {}", chain(error))));
+            let text = paint(
+                self.printer.color_err,
+                Style::Red,
+                format!("{name} not seen:"),
+            );
+            self.look
+                .suspend(|| self.printer.warn_raw(&format!("{text} {}", chain(error))));
         }
     }
 
@@ -86,7 +93,9 @@ impl Progress {
             lines
                 .entry(key.clone())
                 .or_insert_with(|| {
-                    let bar = self.bars.add(ProgressBar::new_spinner().with_style(spinner()));
+                    let bar = self
+                        .bars
+                        .add(ProgressBar::new_spinner().with_style(spinner()));
                     bar.enable_steady_tick(Duration::from_millis(120));
                     bar
                 })
@@ -94,7 +103,10 @@ impl Progress {
         };
         match &event.what {
             Happened::Started { title } => {
-                let what = event.resource.as_deref().map_or(String::new(), |id| format!("{id}: {title}"));
+                let what = event
+                    .resource
+                    .as_deref()
+                    .map_or(String::new(), |id| format!("{id}: {title}"));
                 bar(lines).set_message(format!("{head} {what}"));
             }
             Happened::Upload { bytes, total } if bytes == total => {
@@ -105,9 +117,15 @@ impl Progress {
                 self.bars.suspend(|| self.show_plain(event));
             }
             Happened::Upload { bytes, total } => {
-                bar(lines).set_message(format!("{head} copies {} of {} MB", bytes / 1_000_000, total / 1_000_000));
+                bar(lines).set_message(format!(
+                    "{head} copies {} of {} MB",
+                    bytes / 1_000_000,
+                    total / 1_000_000
+                ));
             }
-            Happened::Waiting { what, .. } => bar(lines).set_message(format!("{head} waits for {what}")),
+            Happened::Waiting { what, .. } => {
+                bar(lines).set_message(format!("{head} waits for {what}"))
+            }
             Happened::Finished { .. } | Happened::Failed { .. } | Happened::Skipped { .. } => {
                 if let Some(bar) = lines.remove(&key) {
                     bar.finish_and_clear();
@@ -127,10 +145,16 @@ impl Progress {
             Happened::Finished { changes, took } => {
                 let s = if *changes == 1 { "" } else { "s" };
                 let text = format!("{head} {changes} change{s}, {:.1} s", took.as_secs_f64());
-                self.printer.note(format!("{} {text}", paint(color, Style::Green, "✓")));
+                self.printer
+                    .note(format!("{} {text}", paint(color, Style::Green, "✓")));
             }
             Happened::Upload { bytes, total } if bytes == total => {
-                self.printer.note(format!("{} {head} {} MB, {:.1} s", paint(color, Style::Green, "✓"), total / 1_000_000, event.at.as_secs_f64()));
+                self.printer.note(format!(
+                    "{} {head} {} MB, {:.1} s",
+                    paint(color, Style::Green, "✓"),
+                    total / 1_000_000,
+                    event.at.as_secs_f64()
+                ));
             }
             Happened::Failed { message, log } => {
                 let mut text = format!("{} {head} {message}", paint(color, Style::Red, "✗"));
@@ -140,14 +164,30 @@ impl Progress {
                 self.printer.warn_raw(&text);
             }
             Happened::Skipped { because } => {
-                self.printer.warn_raw(&format!("{} {head} left out: {because} did not work out", paint(color, Style::Yellow, "-")));
+                self.printer.warn_raw(&format!(
+                    "{} {head} left out: {because} did not work out",
+                    paint(color, Style::Yellow, "-")
+                ));
             }
             Happened::Waiting { what, since, limit } if !limit.is_zero() => {
-                self.printer.note(format!("  {head} waits for {what} ({} of at most {} s)", since.as_secs(), limit.as_secs()));
+                self.printer.note(format!(
+                    "  {head} waits for {what} ({} of at most {} s)",
+                    since.as_secs(),
+                    limit.as_secs()
+                ));
             }
-            Happened::Waiting { what, .. } => self.printer.note(format!("  {head} waits for {what}")),
+            Happened::Waiting { what, .. } => {
+                self.printer.note(format!("  {head} waits for {what}"))
+            }
             Happened::Started { title } if event.resource.is_none() => {
-                self.printer.note(format!("  {head} starts{}", if *title == event.step { String::new() } else { format!(": {title}") }));
+                self.printer.note(format!(
+                    "  {head} starts{}",
+                    if *title == event.step {
+                        String::new()
+                    } else {
+                        format!(": {title}")
+                    }
+                ));
             }
             _ => {}
         }
@@ -155,7 +195,11 @@ impl Progress {
 }
 
 fn head(event: &Event) -> String {
-    let machine = if event.machine.is_empty() { "cluster" } else { &event.machine };
+    let machine = if event.machine.is_empty() {
+        "cluster"
+    } else {
+        &event.machine
+    };
     format!("{machine:<12} {:<20}", event.step)
 }
 

@@ -26,26 +26,29 @@ async fn once(
     let session = session::prepare(context, global, &args.scope, true, &progress).await?;
     if session.plan.is_empty() {
         if printer.json() {
-            session::report(&Outcome::default(), printer);
+            session::report(&session, &Outcome::default(), printer);
         } else {
             if !session.plan.obstacles.is_empty() {
                 printer.warn_raw(&plan_view::text(&session.plan, printer, false));
             }
             printer.out("nothing to do");
         }
-        return session::unreachable(&session);
+        return session::unreachable(&session, printer);
     }
     confirm(context, args, &session, printer)?;
     let outcome = session::carry_out(context, global, &session, "down", progress, printer).await?;
     if printer.json() {
-        session::report(&outcome, printer);
+        session::report(&session, &outcome, printer);
     }
-    session::verdict(&session, &outcome)?;
+    session::verdict(&session, &outcome, printer)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();
         let part = !args.scope.steps.is_empty() || !args.scope.machines.is_empty();
         let what = if part { "part of it" } else { "it" };
-        let done = format!("{}: {what} is down, {} changes in {took:.1} s", context.cluster.name, outcome.changes);
+        let done = format!(
+            "{}: {what} is down, {} changes in {took:.1} s",
+            context.cluster.name, outcome.changes
+        );
         printer.out(printer.paint(Style::Green, done));
     }
     Ok(())
@@ -63,16 +66,23 @@ fn confirm(
     }
     let name = &context.cluster.name;
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::usage(format!("taking {name} down must be confirmed"))
-            .hint("say --yes; `bramble plan --down` shows what will happen"));
+        return Err(
+            CliError::usage(format!("taking {name} down must be confirmed"))
+                .hint("say --yes; `bramble plan --down` shows what will happen"),
+        );
     }
     printer.note(plan_view::text(&session.plan, printer, false));
-    let question = format!("{}. Type the cluster's name ({name}) to go on:", plan_view::summary(&session.plan));
+    let question = format!(
+        "{}. Type the cluster's name ({name}) to go on:",
+        plan_view::summary(&session.plan)
+    );
     let answer = inquire::Text::new(&question)
         .prompt()
         .map_err(|_| CliError::silent(Kind::Interrupted))?;
     if answer.trim() == name {
         return Ok(());
     }
-    Err(CliError::usage("that is not the cluster's name; nothing was changed"))
+    Err(CliError::usage(
+        "that is not the cluster's name; nothing was changed",
+    ))
 }

@@ -46,11 +46,16 @@ fn base() -> &'static Path {
 fn up(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let cluster = load_file(&global.file, printer)?;
     let topology = topology(&cluster)?;
-    if let Some(there) = Lab::list(base()).into_iter().find(|l| l.name == cluster.name) {
+    if let Some(there) = Lab::list(base())
+        .into_iter()
+        .find(|l| l.name == cluster.name)
+    {
         return resume(&there, &topology, printer);
     }
-    let lab = Lab::up(&topology, &Options::default(), |event| tell(printer, &event))
-        .map_err(explain)?;
+    let lab = Lab::up(&topology, &Options::default(), |event| {
+        tell(printer, &event)
+    })
+    .map_err(explain)?;
     done(printer, lab.name(), topology.machines.len());
     Ok(())
 }
@@ -62,10 +67,14 @@ fn resume(there: &LabStatus, topology: &Topology, printer: &Printer) -> Result<(
     for machine in &topology.machines {
         match there.machines.iter().find(|m| m.name == machine.name) {
             None => lab
-                .add_machine(machine.clone(), options.ready_limit, |event| tell(printer, &event))
+                .add_machine(machine.clone(), options.ready_limit, |event| {
+                    tell(printer, &event)
+                })
                 .map_err(explain)?,
             Some(m) if m.state == bramble_lab::MachineState::Stopped => lab
-                .start(&machine.name, options.ready_limit, |event| tell(printer, &event))
+                .start(&machine.name, options.ready_limit, |event| {
+                    tell(printer, &event)
+                })
                 .map_err(explain)?,
             Some(_) => {}
         }
@@ -118,11 +127,17 @@ fn list(printer: &Printer) -> Result<(), CliError> {
         let head = printer.paint(Style::Bold, &lab.name);
         printer.out(format!("{head}  {}", ranges.join(", ")));
         if let Some(damage) = &lab.damaged {
-            printer.out(format!("  damaged: {damage} (remedy: bramble lab down {})", lab.name));
+            printer.out(format!(
+                "  damaged: {damage} (remedy: bramble lab down {})",
+                lab.name
+            ));
         }
         for machine in &lab.machines {
-            let addresses: Vec<String> = machine.addresses.iter().map(Ipv4Addr::to_string).collect();
-            let uptime = machine.uptime.map_or(String::new(), |u| format!("{} s", u.as_secs()));
+            let addresses: Vec<String> =
+                machine.addresses.iter().map(Ipv4Addr::to_string).collect();
+            let uptime = machine
+                .uptime
+                .map_or(String::new(), |u| format!("{} s", u.as_secs()));
             printer.out(format!(
                 "  {:<16} {:<9} {:<16} {uptime}",
                 machine.name,
@@ -176,37 +191,48 @@ fn ssh(
 /// The machines of a cluster file as a lab: one network, the addresses of the file.
 fn topology(cluster: &Cluster) -> Result<Topology, CliError> {
     let Some(ipnet::IpNet::V4(range)) = cluster.network.lan else {
-        return Err(CliError::usage("a lab needs one IPv4 network for all its machines")
-            .hint("set network.lan, such as 10.77.0.0/24"));
+        return Err(
+            CliError::usage("a lab needs one IPv4 network for all its machines")
+                .hint("set network.lan, such as 10.77.0.0/24"),
+        );
     };
     let taken = |a: Ipv4Addr| cluster.machines.iter().any(|m| m.address == IpAddr::V4(a));
-    let gateway = range.hosts().find(|a| !taken(*a)).ok_or_else(|| {
-        CliError::usage(format!("{range} has no address left for this computer"))
-    })?;
-    let machines = cluster.machines.iter().map(|machine| match machine.address {
-        IpAddr::V4(address) => Ok(LabMachine {
-            name: machine.name.clone(),
-            boot: bramble_lab::Boot::On,
-            links: vec![Link {
-                net: LAN.into(),
-                interface: None,
-                mac: machine.mac.clone(),
-                address: AddressMode::Static {
-                    address: ipnet::Ipv4Net::new(address, range.prefix_len())
-                        .explain(format!("the address of {}", machine.name))?,
-                    gateway: Some(gateway),
-                    dns: Vec::new(),
-                },
-            }],
-        }),
-        IpAddr::V6(_) => Err(CliError::usage(format!(
-            "{} has an IPv6 address; lab machines have IPv4 ones",
-            machine.name
-        ))),
-    });
+    let gateway = range
+        .hosts()
+        .find(|a| !taken(*a))
+        .ok_or_else(|| CliError::usage(format!("{range} has no address left for this computer")))?;
+    let machines = cluster
+        .machines
+        .iter()
+        .map(|machine| match machine.address {
+            IpAddr::V4(address) => Ok(LabMachine {
+                name: machine.name.clone(),
+                boot: bramble_lab::Boot::On,
+                links: vec![Link {
+                    net: LAN.into(),
+                    interface: None,
+                    mac: machine.mac.clone(),
+                    address: AddressMode::Static {
+                        address: ipnet::Ipv4Net::new(address, range.prefix_len())
+                            .explain(format!("the address of {}", machine.name))?,
+                        gateway: Some(gateway),
+                        dns: Vec::new(),
+                    },
+                }],
+            }),
+            IpAddr::V6(_) => Err(CliError::usage(format!(
+                "{} has an IPv6 address; lab machines have IPv4 ones",
+                machine.name
+            ))),
+        });
     Ok(Topology {
         name: cluster.name.clone(),
-        networks: vec![Net { name: LAN.into(), range, gateway: Some(gateway), nat: true }],
+        networks: vec![Net {
+            name: LAN.into(),
+            range,
+            gateway: Some(gateway),
+            nat: true,
+        }],
         machines: machines.collect::<Result<_, _>>()?,
     })
 }
@@ -214,12 +240,27 @@ fn topology(cluster: &Cluster) -> Result<Topology, CliError> {
 fn tell(printer: &Printer, event: &Event) {
     match event {
         Event::ImageProgress { line } if printer.live => printer.note(format!("  image: {line}")),
-        Event::ImageReady { cached: false, took, .. } => {
-            printer.note(format!("✓ image of Debian made, {:.1} s", took.as_secs_f64()));
+        Event::ImageReady {
+            cached: false,
+            took,
+            ..
+        } => {
+            printer.note(format!(
+                "✓ image of Debian made, {:.1} s",
+                took.as_secs_f64()
+            ));
         }
-        Event::MachineReady { machine, addresses, took } => {
+        Event::MachineReady {
+            machine,
+            addresses,
+            took,
+        } => {
             let addresses: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
-            printer.note(format!("✓ {machine:<12} {} answers, {:.1} s", addresses.join(" "), took.as_secs_f64()));
+            printer.note(format!(
+                "✓ {machine:<12} {} answers, {:.1} s",
+                addresses.join(" "),
+                took.as_secs_f64()
+            ));
         }
         _ => {}
     }

@@ -23,7 +23,7 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
         }
         printer.out(printer.paint(Style::Bold, plan_view::summary(plan)));
     }
-    session::unreachable(&session)?;
+    session::unreachable(&session, printer)?;
     if args.exit_code && !plan.is_empty() {
         return Err(CliError::silent(Kind::Changes));
     }

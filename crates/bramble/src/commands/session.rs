@@ -39,7 +39,10 @@ pub async fn prepare(
     progress: &Progress,
 ) -> Result<Session, CliError> {
     let scope = checked(context, scope)?;
-    if let Some((what, remedy)) = bramble_blueprint::limits(&context.cluster).into_iter().next() {
+    if let Some((what, remedy)) = bramble_blueprint::limits(&context.cluster)
+        .into_iter()
+        .next()
+    {
         return Err(CliError::usage(what).hint(remedy));
     }
     if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
@@ -64,7 +67,12 @@ pub async fn prepare(
         towards(&blueprint, &look, &scope, &place).await?
     };
     progress.planned();
-    Ok(Session { look, blueprint, plan, place })
+    Ok(Session {
+        look,
+        blueprint,
+        plan,
+        place,
+    })
 }
 
 /// Does it again where a machine was changed between the look and the lock, as it is where a run was
@@ -123,23 +131,45 @@ pub async fn carry_out(
 }
 
 /// The error that an outcome ends the command with, if it does.
-pub fn verdict(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
+pub fn verdict(session: &Session, outcome: &Outcome, printer: &Printer) -> Result<(), CliError> {
+    told(ending(session, outcome), printer)
+}
+
+/// In JSON the result has said it already: one document, and the exit code.
+fn told(result: Result<(), CliError>, printer: &Printer) -> Result<(), CliError> {
+    result.map_err(|error| {
+        if printer.json() {
+            CliError::silent(error.kind)
+        } else {
+            error
+        }
+    })
+}
+
+fn ending(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
     if !outcome.failed.is_empty() {
         let places: Vec<String> = outcome.failed.iter().map(|(m, s, _)| place(m, s)).collect();
-        return Err(CliError::failed(format!("failed: {}", places.join(", ")))
-            .hint("run the same command again once the cause is mended: it goes on where it stopped"));
+        return Err(
+            CliError::failed(format!("failed: {}", places.join(", "))).hint(
+                "run the same command again once the cause is mended: it goes on where it stopped",
+            ),
+        );
     }
     if outcome.stopped {
-        return Err(CliError::new(Kind::Interrupted, "stopped before everything was done")
-            .hint("run the same command again: it goes on where it stopped"));
+        return Err(
+            CliError::new(Kind::Interrupted, "stopped before everything was done")
+                .hint("run the same command again: it goes on where it stopped"),
+        );
     }
-    unreachable(session)
+    reached(session)
 }
 
 /// The outcome as the last line of JSON.
-pub fn report(outcome: &Outcome, printer: &Printer) {
+pub fn report(session: &Session, outcome: &Outcome, printer: &Printer) {
     let places = |all: &[(String, String)]| -> Vec<serde_json::Value> {
-        all.iter().map(|(m, s)| serde_json::json!({ "machine": m, "step": s })).collect()
+        all.iter()
+            .map(|(m, s)| serde_json::json!({ "machine": m, "step": s }))
+            .collect()
     };
     let failed: Vec<_> = outcome
         .failed
@@ -152,26 +182,44 @@ pub fn report(outcome: &Outcome, printer: &Printer) {
         "failed": failed,
         "skipped": places(&outcome.skipped),
         "stopped": outcome.stopped,
+        "unreachable": session.plan.unreachable,
+        "obstacles": session.plan.obstacles,
         "took": outcome.took.as_secs_f64(),
     }));
 }
 
 /// An error if a machine was not seen or can't be changed.
-pub fn unreachable(session: &Session) -> Result<(), CliError> {
+pub fn unreachable(session: &Session, printer: &Printer) -> Result<(), CliError> {
+    told(reached(session), printer)
+}
+
+fn reached(session: &Session) -> Result<(), CliError> {
     if !session.plan.obstacles.is_empty() {
         return Err(CliError::silent(Kind::Failed));
     }
     if session.plan.unreachable.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = session.plan.unreachable.keys().map(String::as_str).collect();
-    Err(CliError::new(Kind::Unreachable, format!("not reached: {}", names.join(", ")))
-        .hint("`bramble fleet ping` shows which machines answer"))
+    let names: Vec<&str> = session
+        .plan
+        .unreachable
+        .keys()
+        .map(String::as_str)
+        .collect();
+    Err(CliError::new(
+        Kind::Unreachable,
+        format!("not reached: {}", names.join(", ")),
+    )
+    .hint("`bramble fleet ping` shows which machines answer"))
 }
 
 /// `base/hosts on two`.
 pub fn place(machine: &str, step: &str) -> String {
-    if machine.is_empty() { step.to_owned() } else { format!("{step} on {machine}") }
+    if machine.is_empty() {
+        step.to_owned()
+    } else {
+        format!("{step} on {machine}")
+    }
 }
 
 fn locked(error: bramble_engine::lock::LockError) -> CliError {
@@ -180,7 +228,9 @@ fn locked(error: bramble_engine::lock::LockError) -> CliError {
     match error {
         LockError::Busy { machine, .. } => CliError::new(Kind::Locked, text)
             .hint("wait until that run is over; nothing was changed")
-            .hint(format!("if its computer is gone for good: bramble unlock {machine}")),
+            .hint(format!(
+                "if its computer is gone for good: bramble unlock {machine}"
+            )),
         LockError::Stale { .. } => {
             CliError::new(Kind::Stale, text).hint("run the command again; nothing was changed")
         }
@@ -191,29 +241,45 @@ fn locked(error: bramble_engine::lock::LockError) -> CliError {
 /// Who holds the lock, for others.
 fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let user = get("USER").or_else(|| get("LOGNAME")).unwrap_or_else(|| "somebody".into());
+    let user = get("USER")
+        .or_else(|| get("LOGNAME"))
+        .unwrap_or_else(|| "somebody".into());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{} (bramble {what}, process {})", host.trim(), std::process::id())
+    format!(
+        "{user}@{} (bramble {what}, process {})",
+        host.trim(),
+        std::process::id()
+    )
 }
 
 /// The machine that every run locks.
 fn anchor(context: &Context) -> Option<String> {
-    context.cluster.with_role(Role::ControlPlane).next().map(|m| m.name.clone())
+    context
+        .cluster
+        .with_role(Role::ControlPlane)
+        .next()
+        .map(|m| m.name.clone())
 }
 
 fn checked(context: &Context, scope: &ScopeArgs) -> Result<Scope, CliError> {
     for name in &scope.machines {
         context.machine(name)?;
     }
-    let known: Vec<String> = bramble_blueprint::step_names().map(|(n, _)| n.to_owned()).collect();
+    let known: Vec<String> = bramble_blueprint::step_names()
+        .map(|(n, _)| n.to_owned())
+        .collect();
     for step in &scope.steps {
         let below = format!("{step}/");
-        if !known.iter().any(|k| k == step || k.starts_with(&below)) && !step.starts_with("addon/") {
+        if !known.iter().any(|k| k == step || k.starts_with(&below)) && !step.starts_with("addon/")
+        {
             return Err(CliError::usage(format!("there is no step {step:?}"))
                 .hint(format!("steps are: {}", known.join(", "))));
         }
     }
-    Ok(Scope { steps: scope.steps.clone(), machines: scope.machines.clone() })
+    Ok(Scope {
+        steps: scope.steps.clone(),
+        machines: scope.machines.clone(),
+    })
 }
 
 async fn towards(
@@ -242,18 +308,29 @@ async fn towards(
     }
     // What is in the way on a machine explains what the API would refuse because of it.
     if scope.machines.is_empty() && out.obstacles.is_empty() {
-        let mut steps: Vec<_> =
-            blueprint.api.iter().filter(|s| scope.includes(&s.name)).cloned().collect();
+        let mut steps: Vec<_> = blueprint
+            .api
+            .iter()
+            .filter(|s| scope.includes(&s.name))
+            .cloned()
+            .collect();
         for step in &mut steps {
-            step.needs.retain(|(machine, _)| !out.unreachable.contains_key(machine));
+            step.needs
+                .retain(|(machine, _)| !out.unreachable.contains_key(machine));
         }
-        let retired = place.retired(&look.sessions, &blueprint.api).await.map_err(silent)?;
+        let retired = place
+            .retired(&look.sessions, &blueprint.api)
+            .await
+            .map_err(silent)?;
         steps.extend(retired.into_iter().filter(|s| scope.includes(&s.name)));
         let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
         let mut changes = changes.map(Vec::into_iter);
         out.api = steps
             .into_iter()
-            .map(|step| ApiPlan { step, changes: changes.as_mut().and_then(Iterator::next) })
+            .map(|step| ApiPlan {
+                step,
+                changes: changes.as_mut().and_then(Iterator::next),
+            })
             .collect();
     }
     Ok(out)
@@ -280,16 +357,26 @@ async fn away(
             });
             continue;
         }
-        out.machines.insert(name.clone(), plan::away(seen, scope, name));
+        out.machines
+            .insert(name.clone(), plan::away(seen, scope, name));
     }
     order_teardown(context, &mut out);
     // When everything goes, the API goes with it; a part of it is taken out by name.
     if !scope.steps.is_empty() && scope.machines.is_empty() {
         let made = place.retired(&look.sessions, &[]).await.map_err(silent)?;
-        let steps: Vec<_> = made.into_iter().filter(|s| scope.includes(&s.name)).collect();
+        let steps: Vec<_> = made
+            .into_iter()
+            .filter(|s| scope.includes(&s.name))
+            .collect();
         let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
         let mut changes = changes.into_iter().flatten();
-        out.api = steps.into_iter().map(|step| ApiPlan { step, changes: changes.next() }).collect();
+        out.api = steps
+            .into_iter()
+            .map(|step| ApiPlan {
+                step,
+                changes: changes.next(),
+            })
+            .collect();
     }
     Ok(out)
 }
@@ -300,8 +387,12 @@ fn silent(error: bramble_engine::api::ApiError) -> CliError {
 
 /// Workers leave before the control planes that they talk to.
 fn order_teardown(context: &Context, plan: &mut Plan) {
-    let is_control_plane =
-        |name: &str| context.cluster.machine(name).is_some_and(|m| m.is(Role::ControlPlane));
+    let is_control_plane = |name: &str| {
+        context
+            .cluster
+            .machine(name)
+            .is_some_and(|m| m.is(Role::ControlPlane))
+    };
     let leaving: Vec<StepRef> = plan
         .machines
         .iter()
@@ -311,7 +402,11 @@ fn order_teardown(context: &Context, plan: &mut Plan) {
         .collect();
     for (name, machine) in &mut plan.machines {
         if is_control_plane(name) {
-            for step in machine.steps.iter_mut().filter(|s| s.name == "control-plane/init") {
+            for step in machine
+                .steps
+                .iter_mut()
+                .filter(|s| s.name == "control-plane/init")
+            {
                 step.needs.clone_from(&leaving);
             }
         }
@@ -319,5 +414,8 @@ fn order_teardown(context: &Context, plan: &mut Plan) {
 }
 
 fn unseen(look: &Look) -> BTreeMap<String, String> {
-    look.unseen.iter().map(|(name, why)| (name.clone(), crate::error::chain(why))).collect()
+    look.unseen
+        .iter()
+        .map(|(name, why)| (name.clone(), crate::error::chain(why)))
+        .collect()
 }

@@ -29,25 +29,30 @@ async fn once(
     }
     if !session.plan.obstacles.is_empty() {
         printer.warn_raw(&plan_view::text(&session.plan, printer, false));
-        return Err(CliError::failed("some machines can't be changed; nothing was changed anywhere"));
+        return Err(CliError::failed(
+            "some machines can't be changed; nothing was changed anywhere",
+        ));
     }
     if session.plan.is_empty() {
         if printer.json() {
-            session::report(&Outcome::default(), printer);
+            session::report(&session, &Outcome::default(), printer);
         } else {
             printer.out("nothing to do");
         }
-        return session::unreachable(&session);
+        return session::unreachable(&session, printer);
     }
     printer.note(plan_view::summary(&session.plan));
     let outcome = session::carry_out(context, global, &session, "up", progress, printer).await?;
     if printer.json() {
-        session::report(&outcome, printer);
+        session::report(&session, &outcome, printer);
     }
-    session::verdict(&session, &outcome)?;
+    session::verdict(&session, &outcome, printer)?;
     if !printer.json() {
         let took = outcome.took.as_secs_f64();
-        let done = format!("{}: {} changes in {took:.1} s", context.cluster.name, outcome.changes);
+        let done = format!(
+            "{}: {} changes in {took:.1} s",
+            context.cluster.name, outcome.changes
+        );
         printer.out(printer.paint(Style::Green, done));
         whats_next(context, printer);
     }
@@ -60,9 +65,14 @@ fn whats_next(context: &Context, printer: &Printer) {
     let first = context.cluster.machines.iter().find(|m| m.is_node());
     for addon in &context.cluster.addons {
         if let (Addon::Demo { node_port }, Some(machine)) = (addon, first) {
-            printer.out(format!("demo page   http://{}:{node_port}/", machine.address));
+            printer.out(format!(
+                "demo page   http://{}:{node_port}/",
+                machine.address
+            ));
         }
     }
-    printer.out(format!("kubectl     bramble kubeconfig -f {file} && kubectl get nodes"));
+    printer.out(format!(
+        "kubectl     bramble kubeconfig -f {file} && kubectl get nodes"
+    ));
     printer.out(format!("state       bramble status -f {file}"));
 }
