@@ -207,9 +207,7 @@ pub fn load_file(path: &Path, printer: &Printer) -> Result<Cluster, CliError> {
 
 /// Checks the text of a cluster file.
 pub fn load_text(path: &Path, text: &str, printer: &Printer) -> Result<Cluster, CliError> {
-    let steps: Vec<&str> = bramble_blueprint::step_names()
-        .map(|(name, _)| name)
-        .collect();
+    let steps = bramble_blueprint::hook_points();
     let context = bramble_spec::Context {
         known_steps: &steps,
     };

@@ -35,8 +35,7 @@ pub const DEFAULT_VERSION: Version = Version {
 /// What a file may refer to and this crate doesn't know.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
-    /// Names of the steps that hooks can hang on; empty = any well-formed name. The steps
-    /// `addon/<name>` of the file's own add-ons are known in any case.
+    /// Names of the steps that hooks can hang on; empty = any well-formed name of a machine's step.
     pub known_steps: &'a [&'a str],
 }
 

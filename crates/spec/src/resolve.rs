@@ -121,7 +121,7 @@ impl Resolver<'_> {
             proxy: self.proxy(),
             mirrors: self.mirrors(),
             users: self.users(),
-            hooks: self.hooks(&machines, &addons),
+            hooks: self.hooks(&machines),
             addons,
             machines,
         }

@@ -12,7 +12,7 @@ use crate::tree::shorten;
 const DEMO_PORT: u16 = 30080;
 
 impl Resolver<'_> {
-    pub(super) fn hooks(&mut self, machines: &[Machine], addons: &[Addon]) -> Vec<Hook> {
+    pub(super) fn hooks(&mut self, machines: &[Machine]) -> Vec<Hook> {
         let spec = self.spec;
         self.duplicates(
             "duplicate-hook",
@@ -25,17 +25,11 @@ impl Resolver<'_> {
         spec.hooks
             .iter()
             .enumerate()
-            .map(|(i, hook)| self.hook(i, hook, machines, addons))
+            .map(|(i, hook)| self.hook(i, hook, machines))
             .collect()
     }
 
-    fn hook(
-        &mut self,
-        index: usize,
-        hook: &file::Hook,
-        machines: &[Machine],
-        addons: &[Addon],
-    ) -> Hook {
+    fn hook(&mut self, index: usize, hook: &file::Hook, machines: &[Machine]) -> Hook {
         let at = |key: &str| route!["spec", "hooks", index, key];
         let called = match &hook.name {
             Some(name) => {
@@ -58,11 +52,11 @@ impl Resolver<'_> {
                 None
             }
             (Some(step), None) => {
-                self.step(step, &at("before"), addons);
+                self.step(step, &at("before"));
                 Some(HookPoint::Before(step.clone()))
             }
             (None, Some(step)) => {
-                self.step(step, &at("after"), addons);
+                self.step(step, &at("after"));
                 Some(HookPoint::After(step.clone()))
             }
             (None, None) => {
@@ -136,7 +130,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn step(&mut self, step: &str, path: &[Seg], addons: &[Addon]) {
+    fn step(&mut self, step: &str, path: &[Seg]) {
         if !syntax::step(step) {
             self.report(
                 "bad-step",
@@ -147,8 +141,19 @@ impl Resolver<'_> {
             return;
         }
         let known = self.context.known_steps;
-        let of_addon = |a: &Addon| step.strip_prefix("addon/") == Some(a.name());
-        if known.is_empty() || known.contains(&step) || addons.iter().any(of_addon) {
+        if step == "nodes" || step.starts_with("addon/") {
+            self.report(
+                "step-without-machine",
+                path,
+                format!(
+                    "`{}` runs in the cluster's API, where no shell is",
+                    shorten(step)
+                ),
+                "hang the hook on a step of machines; the last one is `worker/join`",
+            );
+            return;
+        }
+        if known.is_empty() || known.contains(&step) {
             return;
         }
         let hint = match nearest(step, known.iter().copied()) {

@@ -142,10 +142,8 @@ fn a_hook_at_an_unknown_step_is_refused_when_the_steps_are_known() {
     let own = section(
         "hooks:\n  - {name: a, after: addon/shop, check: x, run: y}\n  addons: [{name: shop, manifests: x}]",
     );
-    assert!(
-        load_with("f", &own, &context).is_ok(),
-        "steps of the file's own add-ons are known"
-    );
+    let problems = load_with("f", &own, &context).unwrap_err();
+    assert_eq!(problems.list()[0].code, "step-without-machine");
 }
 
 #[test]
