@@ -152,10 +152,11 @@ impl Running {
         if let Some(mut out) = child.stderr.take() {
             let all = Arc::clone(&stderr);
             readers.push(std::thread::spawn(move || {
-                let mut bytes = Vec::new();
+                let mut bytes = [0; 4096];
                 // What was read before a failure is all there is.
-                let _ = out.read_to_end(&mut bytes);
-                push(&all, &String::from_utf8_lossy(&bytes));
+                while let Ok(count @ 1..) = out.read(&mut bytes) {
+                    push(&all, &String::from_utf8_lossy(&bytes[..count]));
+                }
             }));
         }
         Self {
@@ -190,6 +191,16 @@ impl Running {
                 ),
             }
         }
+    }
+
+    /// Waits until a text was said on standard error.
+    ///
+    /// # Panics
+    /// When it is not within a minute.
+    pub fn said(&self, what: &str) {
+        crate::until(what, Duration::from_secs(60), || {
+            text(&self.stderr).contains(what)
+        });
     }
 
     /// Sends a signal (`INT`, `KILL`).

@@ -72,6 +72,15 @@ impl Site {
         }
     }
 
+    /// Adds a worker to what the next [`Site::write`] writes.
+    pub fn add(&mut self, name: &str) {
+        self.machines.push(Machine {
+            name: name.to_owned(),
+            roles: "worker".into(),
+            more: String::new(),
+        });
+    }
+
     /// The lab's and the cluster's name.
     pub fn name(&self) -> &str {
         &self.name

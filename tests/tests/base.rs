@@ -47,6 +47,11 @@ fn machines_get_what_the_file_says_and_lose_it_again() {
     let scope = ["--step", "base", "--step", "time", "--step", "runtime"];
     let run = |command: &str| site.bramble(&[&[command], &scope[..]].concat()).expect(0);
 
+    let bare = Listing::times(&site, "two");
+    let planned = site.bramble(&["plan", "--exit-code"]).expect(3);
+    planned.says("known after control-plane/init");
+    bare.assert_same(&Listing::times(&site, "two"), LEFT);
+
     run("up");
     let planned = site
         .bramble(&[&["plan", "--exit-code"], &scope[..]].concat())

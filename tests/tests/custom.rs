@@ -1,7 +1,7 @@
 //! Runs that are cut off at the worst places, and a pod network of the operator's own.
 
 use bramble_tests::kubectl::Kubectl;
-use bramble_tests::listing::{LEFT, assert_all_same};
+use bramble_tests::listing::{LEFT, VOLATILE, assert_all_same};
 use bramble_tests::{Listing, Running, Site, until};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn cut_off_runs_are_finished_or_taken_back() {
-    let site = Site::new("t-custom", 12, &["one", "two"]);
+    let mut site = Site::new("t-custom", 12, &["one", "two"]);
     site.write(SPEC);
     site.write_beside("cni/conf/10-own.conflist", CONF);
     site.write_beside("cni/bin/own", PLUGIN);
@@ -69,10 +69,10 @@ fn cut_off_runs_are_finished_or_taken_back() {
     let stopped = cut(&site, "up", "INT", "the control plane is being made", |e| {
         is(e, "one", "control-plane/init", "started") && resource(e) == "action:kubeadm-init"
     });
-    stopped
-        .expect(130)
-        .says("stopping after the running steps")
-        .says("it goes on where it stopped");
+    let stopped = stopped.expect(130);
+    stopped.says("stopping after the running steps");
+    stopped.says("\"stopped\":true");
+    no_token_is_said(&stopped.said());
     assert_eq!(
         site.on("one", "test -e /etc/kubernetes/admin.conf && echo made"),
         "made",
@@ -82,6 +82,11 @@ fn cut_off_runs_are_finished_or_taken_back() {
     site.nothing_to_do();
     the_own_network_works(&site);
     a_changed_file_is_deployed_alone(&site);
+    let bare = a_new_machine_touches_no_other_worker(&mut site);
+    let before = before
+        .into_iter()
+        .chain([("three".to_owned(), bare)])
+        .collect();
 
     site.bramble(&["down", "--yes"]).expect(0);
     assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
@@ -105,6 +110,18 @@ fn cut(
     running.event(what, fits);
     running.signal(signal);
     running.finish()
+}
+
+/// Join tokens (`abcdef.0123456789abcdef`) are secrets, and kubeadm likes to print them.
+#[track_caller]
+fn no_token_is_said(text: &str) {
+    let mut words =
+        text.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '.');
+    let found = words.find(|w| {
+        w.split_once('.')
+            .is_some_and(|(id, secret)| id.len() == 6 && secret.len() == 16)
+    });
+    assert_eq!(found, None, "a join token was printed");
 }
 
 fn is(event: &Value, machine: &str, step: &str, what: &str) -> bool {
@@ -164,4 +181,33 @@ fn a_changed_file_is_deployed_alone(site: &Site) {
         "gone"
     );
     site.nothing_to_do();
+}
+
+/// A third machine joins; gives its listing of before.
+fn a_new_machine_touches_no_other_worker(site: &mut Site) -> Listing {
+    site.add("three");
+    site.write(SPEC);
+    site.lab_up();
+    let bare = Listing::full(site, "three");
+    let before = Listing::times(site, "two");
+    let changes = site.changes();
+    let others: Vec<&String> = changes
+        .iter()
+        .filter(|c| !c.starts_with("three "))
+        .collect();
+    assert_eq!(
+        others,
+        [
+            "one base/hosts block:/etc/hosts#hosts",
+            "- nodes node:three",
+            "- addon/demo apps/v1/Deployment:default/demo"
+        ]
+    );
+    site.up();
+    before.assert_same(&Listing::times(site, "two"), VOLATILE);
+    site.nothing_to_do();
+    let kubectl = Kubectl::new(site);
+    assert_eq!(kubectl.ready(), ["one", "three", "two"]);
+    assert_eq!(kubectl.demo().len(), 3);
+    bare
 }

@@ -104,6 +104,37 @@ fn two_runs_at_once_are_one_too_many() {
     another_clusters_file_is_refused(&site);
 }
 
+#[test]
+fn a_run_that_was_left_is_waited_for() {
+    let site = Site::new("t-left", 16, &["one", "two"]);
+    site.write(SPEC);
+    site.lab_up();
+    let mut first = site.start(&["up", "--output", "json", "--step", "base"]);
+    first.event("the hook runs", |e| {
+        e["event"] == "started" && e["resource"] == "action:hook-long"
+    });
+    first.signal("INT");
+    // The first press is answered before the second one comes.
+    first.said("stopping after the running steps");
+    first.signal("INT");
+    let left = first.finish().expect(130);
+    assert!(left.took < Duration::from_secs(60), "it left at once");
+    assert_eq!(
+        site.on("two", "ls /var/long 2>/dev/null || echo none"),
+        "none"
+    );
+
+    let mut second = site.start(&["up", "--output", "json", "--step", "base"]);
+    let waits = second.event("it waits for the machine", |e| {
+        e["event"] == "waiting" && e["machine"] == "two"
+    });
+    assert!(waits["limit"].as_f64() > Some(0.0), "{waits}");
+    site.on("two", "touch /run/go");
+    second.finish().expect(0);
+    assert_eq!(site.on("two", "ls /var/long"), "/var/long");
+    nothing_to_do(&site);
+}
+
 /// The same machines in a file of another name.
 fn another_clusters_file_is_refused(site: &Site) {
     let key = site.lab().key();

@@ -8,7 +8,9 @@ mod refused;
 
 use bramble_tests::kubectl::Kubectl;
 use bramble_tests::listing::{LEFT, assert_all_same};
+use bramble_tests::wait::answer;
 use bramble_tests::{Listing, Site, until};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ fn a_cluster_comes_up_lives_and_leaves_no_trace() {
     refused::what_is_fixed_stays(&site);
     drift::is_found_and_mended(&site, &kubectl);
     restart(&site, &kubectl);
+    an_addon_goes(&site, &kubectl);
 
     site.bramble(&["down", "--yes"]).expect(0);
     assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
@@ -55,29 +58,74 @@ fn is_whole(site: &Site, kubectl: &Kubectl) {
     site.demo_answers();
 }
 
-/// Everything comes back by itself when the machines were restarted.
+/// Everything comes back by itself when the machines were restarted one after the other, and when
+/// the power was cut.
 fn restart(site: &Site, kubectl: &Kubectl) {
-    let boots = |site: &Site| -> Vec<String> {
-        let boot = |m: &String| {
-            site.on(
-                m,
-                "systemctl show -p UserspaceTimestampMonotonic; stat -c %Z /proc/1",
-            )
-        };
-        site.machines().iter().map(boot).collect()
-    };
     let before = boots(site);
     site.bramble(&["fleet", "reboot", "--yes"]).expect(0);
     for (before, after) in before.iter().zip(boots(site)) {
         assert_ne!(*before, after, "the machine was restarted");
     }
-    bramble_tests::wait::answer("the API server", RECOVERY, || {
-        site.page(&format!("https://{}:6443/readyz", site.address("one")))
+    comes_back(site, kubectl);
+
+    let lab = site.lab();
+    for machine in site.machines() {
+        lab.kill(&machine).expect("the power is cut");
+    }
+    for machine in site.machines() {
+        lab.start(&machine, RECOVERY, |_| {})
+            .expect("the machine starts");
+    }
+    comes_back(site, kubectl);
+}
+
+/// When each machine was started.
+fn boots(site: &Site) -> Vec<String> {
+    let boot = |m: &String| site.on(m, "stat -c %Z /proc/1");
+    site.machines().iter().map(boot).collect()
+}
+
+fn comes_back(site: &Site, kubectl: &Kubectl) {
+    let url = format!("https://{}:6443/readyz", site.address("one"));
+    answer("the API server", RECOVERY, || site.page(&url));
+    // What the API knows of nodes and pods is from before the restart until they report again.
+    let heartbeats = || {
+        let leases = kubectl.items(&["leases", "-n", "kube-node-lease"]);
+        let renewed = |l: &Value| {
+            l["spec"]["renewTime"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        leases.iter().map(renewed).collect::<Vec<_>>()
+    };
+    let before = heartbeats();
+    until("every node reports", RECOVERY, || {
+        let now = heartbeats();
+        now.len() == 3 && now.iter().all(|time| !before.contains(time))
     });
     until("every node is ready", RECOVERY, || {
         kubectl.ready().len() == 3
     });
     until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);
     site.demo_answers();
+    site.nothing_to_do();
+}
+
+/// What is taken out of the file is taken out of the cluster, and nothing else.
+fn an_addon_goes(site: &Site, kubectl: &Kubectl) {
+    site.write(&SPEC.replace("[demo]", "[]"));
+    let changes = site.changes();
+    assert!(
+        changes.len() == 2 && changes.iter().all(|c| c.starts_with("- addon/demo ")),
+        "{changes:?}"
+    );
+    site.up();
+    until("the demo is gone", RECOVERY, || kubectl.demo().is_empty());
+    assert_eq!(
+        kubectl.run(&["get", "service", "demo", "--ignore-not-found"]),
+        ""
+    );
+    assert_eq!(kubectl.ready().len(), 3);
     site.nothing_to_do();
 }
