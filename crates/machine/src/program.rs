@@ -86,8 +86,13 @@ pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
     // The step's program may still be at work.
     script.line("prepare");
     for (index, (id, undo)) in changes.iter().enumerate().rev() {
-        let gone = to_line(&Line::Gone { id: (*id).to_owned() });
-        script.line(format!("u{index}() {{ :")).extend(&undo.script()).line("}");
+        let gone = to_line(&Line::Gone {
+            id: (*id).to_owned(),
+        });
+        script
+            .line(format!("u{index}() {{ :"))
+            .extend(&undo.script())
+            .line("}");
         script.line(format!("( set -e; u{index} )\nj {}", word(gone)));
     }
     for (_, undo) in changes {
