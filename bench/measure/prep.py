@@ -2,7 +2,6 @@
 nothing. Floor: as many parallel `ssh HOST true`."""
 
 import json
-import os
 import re
 
 from . import common
@@ -38,6 +37,7 @@ def measure(settings):
         run([PROGRAM, "lab-down"])
     return {
         "versions": versions,
+        "ansibleConfig": (WORK / "ansible.cfg").read_text(),
         "tools": {
             name: {
                 "command": shown(tools[name][0]),
@@ -88,7 +88,7 @@ def commands(settings):
     settings_file = WORK / "ansible.cfg"
     settings_file.write_text(
         f"[defaults]\nforks = {settings.machines}\nretry_files_enabled = false\n"
-        f"[connection]\npipelining = true\n"
+        "[connection]\npipelining = true\n"
         "[ssh_connection]\n"
         "ssh_args = -o ControlMaster=auto -o ControlPersist=60s "
         f"-o UserKnownHostsFile={LAB}/known_hosts -o StrictHostKeyChecking=yes\n"
@@ -105,7 +105,6 @@ def commands(settings):
         + f"    'ssh_known_hosts_file': '{LAB}/known_hosts',\n"
         + "    'ssh_strict_host_key_checking': 'yes',\n})\ndel hosts\n"
     )
-    os.environ["ANSIBLE_CONFIG"] = str(settings_file)
 
     def ssh(options):
         return ["sh", "-c", (
@@ -123,7 +122,14 @@ def commands(settings):
             pyinfra_changes,
         ),
         "ansible": (
-            [VENV / "bin/ansible-playbook", "-i", hosts, PREP / "playbook.yml"],
+            [
+                "env",
+                f"ANSIBLE_CONFIG={settings_file}",
+                VENV / "bin/ansible-playbook",
+                "-i",
+                hosts,
+                PREP / "playbook.yml",
+            ],
             ansible_changes,
         ),
     }

@@ -69,6 +69,7 @@ def show(results):
             values = " / ".join(f"{s:.2f}" for s in tool["seconds"])
             say(f"| {TITLES[name]} | {values} | {tool['median']:.2f} | {tool['controllerCpu']:.2f} | {tool['memoryMB']:.0f} |")
         commands(prep["tools"])
+        say(f"\n```ini\n# ansible.cfg\n{prep['ansibleConfig']}```")
     if "up" in results:
         say("\nFrom booted machines to three ready nodes and the demo page\n")
         say("| by | seconds | median |\n|---|---|---|")
