@@ -54,7 +54,10 @@ pub(super) fn has_dns(on: &On) -> bool {
 
 fn init(on: &On) -> Action {
     let config = kubeadm::init(on);
-    let mut args = format!("init --config /run/bramble/init.yaml{}", ignored(on));
+    let mut args = format!(
+        "init --config /run/bramble/init.yaml --skip-token-print{}",
+        ignored(on)
+    );
     if !has_dns(on) {
         args.push_str(" --skip-phases=addon/coredns");
     }
