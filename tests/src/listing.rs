@@ -73,11 +73,12 @@ date +%Z | s zone
 true
 "#;
 
-/// Prints paths with inode, size, times: the change time moves whatever is done to a file.
+/// Prints paths with inode, size, times: the change time moves whatever is done to a file. Of the
+/// packet filter, what kube-proxy makes is left out: it follows the cluster's pods.
 const TIMES: &str = r#"export LC_ALL=C
 find / /var/lib -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp \) -prune -o -printf 'file\t%p %i %s %m %U:%G %T@ %C@\n' | sort -u
 systemctl show '*.service' '*.timer' '*.socket' -p Id,ActiveEnterTimestampMonotonic,MainPID | awk -v RS= '{ gsub(/\n/, " "); print "unit\t" $0 }' | grep -vE 'Id=(apt-daily|dpkg-db|fstrim|e2scrub|systemd-tmpfiles-clean|session|user|run-|logrotate|man-db|bramble-lab-resolv)' | sort
-nft list ruleset 2>/dev/null | grep -vE 'counter packets' | sed 's/^/nft\t/'
+nft list ruleset 2>/dev/null | grep -vE 'counter packets|KUBE-' | sed 's/^/nft\t/'
 ip route show table all | grep -v fe80 | sed 's/^/route\t/'
 "#;
 
