@@ -31,6 +31,14 @@ impl AuthorizedKeys {
         seen.user(&self.user).and_then(|l| l.split(':').nth(5))
     }
 
+    /// Where the home usually is: asked for before it is known, so that one look is enough.
+    fn usual_home(&self) -> String {
+        match self.user.as_str() {
+            "root" => "/root".into(),
+            name => format!("/home/{name}"),
+        }
+    }
+
     fn block(&self) -> Block {
         let keys: Vec<&str> = self.keys.iter().map(|k| k.trim()).collect();
         // The path is only known once the user exists; the name of the original needs one.
@@ -54,12 +62,13 @@ impl Resource for AuthorizedKeys {
 
     fn wants(&self, seen: &Observation) -> Vec<Query> {
         let mut wants = vec![Query::User(self.user.clone())];
-        if let Some(home) = self.home(seen) {
-            let file = format!("{home}/.ssh/authorized_keys");
-            wants.push(Query::Stat(format!("{home}/.ssh")));
-            wants.push(Query::Stat(file.clone()));
-            wants.push(Query::Content(file));
-        }
+        let home = self
+            .home(seen)
+            .map_or_else(|| self.usual_home(), str::to_owned);
+        let file = format!("{home}/.ssh/authorized_keys");
+        wants.push(Query::Stat(format!("{home}/.ssh")));
+        wants.push(Query::Stat(file.clone()));
+        wants.push(Query::Content(file));
         wants
     }
 

@@ -51,9 +51,13 @@ impl Resource for User {
 
     fn wants(&self, _seen: &Observation) -> Vec<Query> {
         let groups = self.groups.iter().cloned().map(Query::Group);
-        std::iter::once(Query::User(self.name.clone()))
-            .chain(groups)
-            .collect()
+        [
+            Query::User(self.name.clone()),
+            Query::Group(self.name.clone()),
+        ]
+        .into_iter()
+        .chain(groups)
+        .collect()
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
@@ -89,7 +93,10 @@ impl Resource for User {
             .as_ref()
             .map_or(String::new(), |home| format!(" -d {}", word(home)));
         let mut apply = Script::of(format!(
-            "if l=$(getent passwd {name}); then\n\t[ \"${{l##*:}}\" = {login} ] || usermod -s {login} {name}\nelse\n\tuseradd -m{home} -s {login} {name}\nfi"
+            "if l=$(getent passwd {name}); then\n\t[ \"${{l##*:}}\" = {login} ] || usermod -s {login} {name}\nelse\n\
+             \t# A group of that name may be there already (Debian has one called operator).\n\
+             \tg=; ! getent group {name} >/dev/null || g='-g '{name}\n\
+             \tuseradd -m{home} $g -s {login} {name}\nfi"
         ));
         for group in &missing {
             apply.line(format!("usermod -aG {} {name}", word(group)));
@@ -100,6 +107,7 @@ impl Resource for User {
             shell: shell.map(str::to_owned),
             joined: missing.iter().map(|g| (*g).clone()).collect(),
             member: self.groups.iter().filter(|g| member(g)).cloned().collect(),
+            own_group: line.is_none() && seen.group(&self.name).is_some(),
         };
         let verb = if line.is_some() {
             Verb::Update
@@ -128,6 +136,9 @@ pub struct Undo {
     pub joined: Vec<String>,
     /// Groups that the user should be in and was in already.
     pub member: Vec<String>,
+    /// There was a group of the user's name before there was the user.
+    #[serde(default)]
+    pub own_group: bool,
 }
 
 impl Undo {
@@ -146,7 +157,15 @@ impl Undo {
             script.line(format!(
                 "[ ! -d /run/systemd/system ] || loginctl terminate-user {name} 2>/dev/null || :"
             ));
+            // userdel takes the group of the user's name along, unless it has another member.
+            let (keep, leave) = ("gpasswd -a root", "gpasswd -d root");
+            if self.own_group {
+                script.line(format!("{keep} {name}"));
+            }
             script.line(format!("userdel -r {name} || userdel -rf {name}"));
+            if self.own_group {
+                script.line(format!("{leave} {name}"));
+            }
             return script;
         }
         if let Some(shell) = &self.shell {

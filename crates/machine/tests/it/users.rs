@@ -56,6 +56,27 @@ fn a_user_who_was_there_stays() {
 }
 
 #[test]
+fn a_group_of_the_users_name_is_no_obstacle() {
+    // Debian ships the group.
+    let user = User::new("operator");
+    Case::new("getent group operator >/dev/null", &user)
+        .remains(DATABASE)
+        .run(|m| {
+            assert_eq!(
+                m.hand("id -gn operator; getent group operator | cut -d: -f1"),
+                "operator\noperator\n"
+            )
+        });
+}
+
+#[test]
+fn keys_in_the_usual_home_are_asked_for_at_once() {
+    use bramble_machine::{Observation, Query, Resource};
+    let wants = AuthorizedKeys::new("anna", ["ssh-ed25519 A"]).wants(&Observation::default());
+    assert!(wants.contains(&Query::Content("/home/anna/.ssh/authorized_keys".into())));
+}
+
+#[test]
 fn keys_come_and_go() {
     let keys = AuthorizedKeys::new("anna", ["ssh-ed25519 AAAA1 a@b", "ssh-ed25519 AAAA2 it's"]);
     let held = |m: &Machine| {
