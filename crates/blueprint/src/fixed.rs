@@ -49,6 +49,7 @@ impl Resource for Fixed {
                     name: self.id(),
                     title: format!("{} {}", self.field, self.value),
                     program: format!("rm -f {path}"),
+                    destroys: None,
                 });
                 let summary = format!("{} (can't be changed later)", self.value);
                 Ok(Some(Change::new(Verb::Create, summary, apply, undo)))

@@ -95,6 +95,7 @@ impl Resource for Reach {
             name: self.id(),
             title: "the package archive was asked".into(),
             program: String::new(),
+            destroys: None,
         });
         let summary = match &self.mirror {
             Some(mirror) => format!("ask {mirror} whether it answers"),

@@ -72,7 +72,9 @@ pub async fn take(
          [ ! -e /var/lib/bramble/journal ] || size=$(wc -c < /var/lib/bramble/journal)\n\
          echo \"locked $size\"\n\
          cat > /dev/null\n\
-         rm -f /run/bramble/holder\n",
+         rm -f /run/bramble/holder\n\
+         # After a teardown nothing of Bramble is left.\n\
+         [ -d /var/lib/bramble ] || rm -rf /run/bramble\n",
         LEFT_OVER.as_secs()
     );
     let (line, held) = session
@@ -82,6 +84,11 @@ pub async fn take(
         return Err(LockError::Busy {
             machine: machine.into(),
             holder: holder.trim().into(),
+        });
+    }
+    if line.trim() == "left over" {
+        return Err(LockError::LeftOver {
+            machine: machine.into(),
         });
     }
     match line

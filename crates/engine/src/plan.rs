@@ -157,6 +157,9 @@ pub fn towards(
             other: other.clone(),
         }]);
     }
+    if seen.journal.newer > 0 {
+        return Err(vec![PlanError::NewerJournal]);
+    }
     let steps = blueprint
         .machines
         .get(machine)
@@ -196,6 +199,11 @@ pub fn towards(
                     Err(error) => errors.push(error),
                 }
             }
+        } else {
+            // What must not be is an obstacle for any part: a new kubelet beside an old API server
+            // is wrong on whichever machine it is asked for.
+            let found = step.resources.iter().filter_map(|r| r.plan(seen).err());
+            errors.extend(found.filter(|e| matches!(e, PlanError::Unfit { .. })));
         }
         out.steps.push(StepPlan {
             name: step.name.to_owned(),
@@ -241,7 +249,13 @@ fn compare(
 /// Plans one machine towards nothing: everything recorded is undone in reverse order, grouped by
 /// the steps that made it. `order` says for each step which steps on other machines must be undone
 /// first.
-pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
+///
+/// # Errors
+/// The record is one that this release can't read whole: nothing may be thrown away then.
+pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> Result<MachinePlan, PlanError> {
+    if seen.journal.newer > 0 {
+        return Err(PlanError::NewerJournal);
+    }
     let mut groups: Vec<(String, Vec<(&str, &Undo)>)> = Vec::new();
     if scope.machine(machine) {
         for record in seen
@@ -267,10 +281,10 @@ pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> MachinePlan {
     if scope.machine(machine) && scope.steps.is_empty() && seen.facts.home {
         steps.push(forget_step());
     }
-    MachinePlan {
+    Ok(MachinePlan {
         steps,
         journal_size: seen.journal.size,
-    }
+    })
 }
 
 fn forget_step() -> StepPlan {
@@ -279,7 +293,7 @@ fn forget_step() -> StepPlan {
          for a in passwd group shadow gshadow subuid subgid; do\n\
          if [ -e {HOME}/originals/$a.backup ]; then cp -a {HOME}/originals/$a.backup /etc/$a-; \
          else rm -f /etc/$a-; fi\n\
-         done\nfi\nrm -rf {HOME} /run/bramble"
+         done\nfi\nrm -rf {HOME}"
     ));
     let undo = Undo::Action(Default::default());
     let change = Change::new(Verb::Remove, "remove Bramble's record", program, undo);
@@ -301,7 +315,8 @@ fn undo_step(name: &str, records: Vec<(&str, &Undo)>) -> StepPlan {
     let mut items = Vec::new();
     for (id, undo) in records.into_iter().rev() {
         finally.extend(&undo.finally());
-        let change = Change::new(Verb::Remove, undo.summary(), undo.script(), undo.clone());
+        let mut change = Change::new(Verb::Remove, undo.summary(), undo.script(), undo.clone());
+        change.destroys = undo.destroys();
         items.push(Item {
             id: id.to_owned(),
             change,

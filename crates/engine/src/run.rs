@@ -7,11 +7,11 @@ use crate::lock::{self, LockError};
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
 use crate::stage::Stage;
 use crate::{Sessions, nonce};
-use bramble_fleet::{Fleet, Session, Target};
+use bramble_fleet::{Error as FleetError, Fleet, Session, Target};
 use bramble_machine::journal::Line;
 use bramble_machine::program::{self, Part, Said};
 use bramble_machine::step::FactSource;
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, try_join_all};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -103,7 +103,8 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
     );
     join(machines, runner.api()).await;
     runner.release_facts().await;
-    drop(locks);
+    // Awaited: what the lock leaves on the machine is gone when the run is over.
+    join_all(locks.into_iter().map(bramble_fleet::Held::release)).await;
     let mut outcome = runner.outcome.into_inner();
     outcome.took = start.elapsed();
     Ok(outcome)
@@ -134,8 +135,8 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
             take.await
         })
     });
-    // One that is busy drops the others' locks: nothing is half taken.
-    join_all(jobs).await.into_iter().collect()
+    // The first that is busy ends it and drops the others' locks: nothing is half taken.
+    try_join_all(jobs).await
 }
 
 struct Runner<'a> {
@@ -366,10 +367,25 @@ impl Runner<'_> {
         }
         let files: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
         stage.wait(&files).await.map_err(Failure::new)?;
+        let mut changes = 0;
+        for part in chunks(step) {
+            changes += self.program(machine, session, &part, &facts).await?;
+        }
+        Ok(changes)
+    }
+
+    /// Runs one program; what it changed stays only if the machine can still be reached.
+    async fn program(
+        &self,
+        machine: &str,
+        session: &Session,
+        step: &StepPlan,
+        facts: &[(String, String)],
+    ) -> Result<usize, Failure> {
         let nonce = nonce();
         let mut parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
         let armed = arm(step, &mut parts, &nonce);
-        let text = program::program(&self.plan.cluster, &parts, &facts, &step.finally, &nonce);
+        let text = program::program(&self.plan.cluster, &parts, facts, &step.finally, &nonce);
         let limit: Duration = step.items.iter().map(|i| i.change.limit).sum();
         let mut reader = Reader::new(self, machine, step);
         let done = session
@@ -486,7 +502,13 @@ impl Runner<'_> {
         let done = session
             .run(text.as_bytes(), Duration::from_secs(60), &what, |_| {})
             .await
-            .map_err(|e| Failure::new(e.to_string()))?;
+            .map_err(|error| match error {
+                // The error would quote the last line that came, and that is the value.
+                FleetError::TimedOut { .. } => {
+                    Failure::new(format!("{name} was not read on {} in time", source.machine))
+                }
+                error => Failure::new(error.to_string()),
+            })?;
         let value = String::from_utf8_lossy(&done.stdout).trim().to_owned();
         if !done.success() || value.is_empty() {
             let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
@@ -527,6 +549,26 @@ fn describe((machine, step): &(String, String)) -> String {
     } else {
         format!("{step} on {machine}")
     }
+}
+
+/// A step's programs: what can cut the connection ends one, so that it is confirmed before anything
+/// that takes its time.
+fn chunks(step: &StepPlan) -> Vec<StepPlan> {
+    let last = step
+        .items
+        .iter()
+        .rposition(|i| i.change.disruptive && !step.undo);
+    let Some(end) = last
+        .map(|index| index + 1)
+        .filter(|end| *end < step.items.len())
+    else {
+        return vec![step.clone()];
+    };
+    let with = |items: &[crate::plan::Item]| StepPlan {
+        items: items.to_vec(),
+        ..step.clone()
+    };
+    vec![with(&step.items[..end]), with(&step.items[end..])]
 }
 
 /// Makes the first change that can cut the connection arm the timer that takes it back.

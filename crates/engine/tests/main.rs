@@ -182,7 +182,7 @@ fn a_teardown_goes_backwards_by_steps_and_ends_with_the_record() {
     machine.facts.home = true;
     let second: Arc<dyn Resource> = Arc::new(File::text("/etc/b.conf", "b"));
     machine.journal = journal(&[("a", conf()), ("a", service()), ("b", second)], true);
-    let plan = away(&machine, &Scope::default(), "one");
+    let plan = away(&machine, &Scope::default(), "one").unwrap();
     let names: Vec<&str> = plan.steps.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["b", "a", FORGET]);
     let ids: Vec<String> = verbs(&plan).into_iter().map(|(_, id, _)| id).collect();
@@ -203,7 +203,7 @@ fn a_teardown_of_one_step_leaves_the_others_and_the_record() {
         steps: vec!["a".into()],
         machines: Vec::new(),
     };
-    let ids: Vec<String> = verbs(&away(&machine, &scope, "one"))
+    let ids: Vec<String> = verbs(&away(&machine, &scope, "one").unwrap())
         .into_iter()
         .map(|(_, id, _)| id)
         .collect();
@@ -213,7 +213,9 @@ fn a_teardown_of_one_step_leaves_the_others_and_the_record() {
 #[test]
 fn nothing_is_torn_down_twice() {
     assert_eq!(
-        away(&Observation::default(), &Scope::default(), "one").changes(),
+        away(&Observation::default(), &Scope::default(), "one")
+            .unwrap()
+            .changes(),
         0
     );
 }
@@ -278,4 +280,136 @@ fn an_action_that_was_cut_off_cleans_up_first() {
     );
     let at = |text: &str| change.apply.as_str().find(text).unwrap();
     assert!(at("rm -f /made") < at("touch /made"));
+}
+
+/// An action that must never be cleaned up over what it made once.
+fn init() -> Arc<dyn Resource> {
+    let run = Script::of("touch /made");
+    let mut action = Action::new("make", "make it", Check::Exists("/made".into()), run)
+        .undone_by("rm -rf /precious")
+        .destroying("everything precious");
+    action.restart_clean = true;
+    Arc::new(action)
+}
+
+fn begun_again(times: &[bool]) -> Journal {
+    let change = init().plan(&Observation::default()).unwrap().unwrap();
+    let mut text = String::new();
+    for finished in times {
+        let begin = Line::Begin {
+            id: init().id(),
+            step: "a".into(),
+            undo: change.undo.clone(),
+        };
+        text.push_str(&format!("{}\n", to_line(&begin)));
+        if *finished {
+            text.push_str(&format!("{}\n", to_line(&Line::Done { id: init().id() })));
+        }
+    }
+    Journal::parse(&text)
+}
+
+#[test]
+fn what_was_finished_once_is_never_cleaned_away() {
+    // Somebody removed the sign that it is done, and a later try failed.
+    let machine = Observation {
+        journal: begun_again(&[true, false]),
+        ..Default::default()
+    };
+    let change = init().plan(&machine).unwrap().unwrap();
+    assert!(
+        !change.apply.as_str().contains("/precious"),
+        "{}",
+        change.apply.as_str()
+    );
+}
+
+#[test]
+fn only_the_line_is_missing_when_what_was_finished_stands() {
+    let mut machine = Observation {
+        journal: begun_again(&[true, false]),
+        ..Default::default()
+    };
+    let stat = seen("x").answers.into_iter().find_map(|(_, a)| match a {
+        Answer::Stat(stat) => Some(stat),
+        _ => None,
+    });
+    let made = Query::Stat("/made".into());
+    machine.answers.insert(made, Answer::Stat(stat.unwrap()));
+    let change = init().plan(&machine).unwrap().unwrap();
+    assert!(change.apply.is_empty());
+}
+
+#[test]
+fn an_undo_that_destroys_says_so() {
+    let machine = Observation {
+        journal: begun_again(&[true]),
+        ..Default::default()
+    };
+    let plan = towards(&blueprint(vec![]), "one", &machine, &Scope::default()).unwrap();
+    let destroys = plan.steps[0].items[0].change.destroys.clone();
+    assert_eq!(destroys.as_deref(), Some("everything precious"));
+}
+
+#[test]
+fn a_record_of_a_newer_release_stops_everything() {
+    let machine = Observation {
+        journal: Journal::parse("{\"e\":\"marvel\",\"id\":\"x\"}\n"),
+        ..Default::default()
+    };
+    let scope = Scope::default();
+    assert_eq!(
+        away(&machine, &scope, "one").unwrap_err(),
+        PlanError::NewerJournal
+    );
+    assert_eq!(
+        towards(&blueprint(vec![]), "one", &machine, &scope).unwrap_err(),
+        [PlanError::NewerJournal]
+    );
+}
+
+/// Never fit.
+#[derive(Debug)]
+struct Never;
+
+impl Resource for Never {
+    fn id(&self) -> String {
+        "never:fit".into()
+    }
+    fn wants(&self, _: &Observation) -> Vec<Query> {
+        Vec::new()
+    }
+    fn plan(&self, _: &Observation) -> Result<Option<bramble_machine::Change>, PlanError> {
+        Err(PlanError::Unfit {
+            id: self.id(),
+            what: "no".into(),
+            hint: String::new(),
+        })
+    }
+}
+
+#[test]
+fn a_narrow_scope_does_not_pass_by_what_must_not_be() {
+    let scope = Scope {
+        steps: vec!["a".into()],
+        machines: vec!["two".into()],
+    };
+    let never: Arc<dyn Resource> = Arc::new(Never);
+    let errors = towards(
+        &blueprint(vec![("b", vec![never])]),
+        "one",
+        &seen("new\n"),
+        &scope,
+    );
+    assert_eq!(errors.unwrap_err().len(), 1);
+}
+
+#[test]
+fn a_journal_is_ascii_and_reads_back() {
+    let line = to_line(&Line::Done {
+        id: "file:/etc/grüße/😀".into(),
+    });
+    assert!(line.is_ascii(), "{line}");
+    let back: Line = serde_json::from_str(&line).unwrap();
+    assert!(matches!(back, Line::Done { id } if id == "file:/etc/grüße/😀"));
 }

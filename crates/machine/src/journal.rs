@@ -58,6 +58,8 @@ pub struct Record {
     pub undo: Undo,
     /// A change was begun and not finished.
     pub pending: bool,
+    /// A change was finished at least once: what is there is more than a failed first try.
+    pub completed: bool,
 }
 
 /// All of a machine's records in the order in which they were first made.
@@ -71,8 +73,10 @@ pub struct Journal {
     pub stamps: Vec<(String, String, String)>,
     /// Size of the file in bytes; tells whether somebody wrote in between.
     pub size: u64,
-    /// Lines that could not be read (cut off while written, or made by a newer Bramble).
-    pub unreadable: usize,
+    /// Lines that were cut off while they were written: nothing had been changed by then.
+    pub torn: usize,
+    /// Lines of a kind that this release doesn't know.
+    pub newer: usize,
 }
 
 impl Journal {
@@ -85,7 +89,10 @@ impl Journal {
         for line in text.lines().filter(|l| !l.trim().is_empty()) {
             match serde_json::from_str(line) {
                 Ok(line) => journal.apply(line),
-                Err(_) => journal.unreadable += 1,
+                Err(_) if serde_json::from_str::<serde_json::Value>(line).is_ok() => {
+                    journal.newer += 1;
+                }
+                Err(_) => journal.torn += 1,
             }
         }
         journal
@@ -105,11 +112,13 @@ impl Journal {
                     step,
                     undo,
                     pending: true,
+                    completed: false,
                 }),
             },
             Line::Done { id } => {
                 if let Some(record) = self.find_mut(&id) {
                     record.pending = false;
+                    record.completed = true;
                 }
             }
             Line::Stamp {
@@ -138,6 +147,11 @@ impl Journal {
         self.find(id).is_some_and(|r| r.pending)
     }
 
+    /// Whether a change of this resource was ever finished.
+    pub fn completed(&self, id: &str) -> bool {
+        self.find(id).is_some_and(|r| r.completed)
+    }
+
     /// The hash of a file whose inode is still as it was after writing.
     pub fn stamped(&self, path: &str, stamp: &str) -> Option<&str> {
         self.stamps
@@ -147,8 +161,24 @@ impl Journal {
     }
 }
 
-/// A line as it is written.
+/// A line as it is written: ASCII only, so that a line that was cut off is still text, and its
+/// length in bytes the same for everybody.
 pub fn to_line(line: &Line) -> String {
     // The types have no map with keys that are not strings, so this can't fail.
-    serde_json::to_string(line).unwrap_or_default()
+    let text = serde_json::to_string(line).unwrap_or_default();
+    if text.is_ascii() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }

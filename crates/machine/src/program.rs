@@ -68,9 +68,20 @@ pub fn program(
     for (index, part) in parts.iter().enumerate() {
         let _ = writeln!(out, "f 'start {index}'\n( set -e; r{index} ) 2>&1; c=$?");
         let _ = writeln!(out, "[ $c = 0 ] || {{ f \"failed {index} $c\"; exit 1; }}");
-        let _ = writeln!(out, "j {}; f 'done {index}'", word(to_line(&part.end)));
+        // An action's end is written down for good at once: after a power cut it must not look as if
+        // it had been cut off.
+        let sync = if part.id.starts_with("action:") {
+            "; sync $B/journal"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "j {}{sync}; f 'done {index}'",
+            word(to_line(&part.end))
+        );
     }
-    out.push_str("( finally ) 2>&1\nf end\n}\nmain </dev/null\n");
+    out.push_str("sync $B/journal\n( finally ) 2>&1\nf end\n}\nmain </dev/null\n");
     out
 }
 
@@ -83,6 +94,8 @@ pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
     let end = format!("END{}", nonce.trim_start_matches('@'));
     let mut script = Script::of(format!("cat > /run/bramble/revert.sh <<'{end}'"));
     script.extend(&Script::of(PRELUDE));
+    // Whoever moves the file first decides: this program, or the new connection that confirms.
+    script.line("mv -T /run/bramble/revert.sh /run/bramble/reverting.sh || exit 0");
     // The step's program may still be at work.
     script.line("prepare");
     for (index, (id, undo)) in changes.iter().enumerate().rev() {
@@ -98,8 +111,9 @@ pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
     for (_, undo) in changes {
         script.extend(&undo.finally());
     }
-    script.line("rm -f /run/bramble/revert.sh").line(end);
-    script.line("systemctl stop bramble-revert.timer 2>/dev/null || :");
+    script.line("rm -f /run/bramble/reverting.sh").line(end);
+    script.line("systemctl stop bramble-revert.timer bramble-revert.service 2>/dev/null || :");
+    script.line("systemctl reset-failed bramble-revert.service 2>/dev/null || :");
     script.line(format!(
         "systemd-run --quiet --collect --unit=bramble-revert --on-active={REVERT_AFTER} --timer-property=AccuracySec=1s /bin/sh /run/bramble/revert.sh"
     ));
@@ -108,7 +122,8 @@ pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
 
 /// Program for a new connection: the change stays. Ends with 0 if it was in time.
 pub fn confirm() -> &'static str {
-    "systemctl stop bramble-revert.timer && [ -e /run/bramble/revert.sh ] && rm -f /run/bramble/revert.sh"
+    "mv -T /run/bramble/revert.sh /run/bramble/confirmed.sh || exit 1\n\
+     rm -f /run/bramble/confirmed.sh\nsystemctl stop bramble-revert.timer"
 }
 
 /// Name of the shell variable that holds a fact.

@@ -86,6 +86,8 @@ pub struct Change {
     pub limit: Duration,
     /// Whether it can cut the connection (addresses, firewall, sshd).
     pub disruptive: bool,
+    /// What is lost by it and can't be had back: needs the operator's word.
+    pub destroys: Option<String>,
 }
 
 impl Change {
@@ -101,6 +103,7 @@ impl Change {
             needs: Vec::new(),
             limit: Duration::from_secs(300),
             disruptive: false,
+            destroys: None,
         }
     }
 }
@@ -118,6 +121,9 @@ pub enum PlanError {
         /// What to do.
         hint: String,
     },
+    /// The journal holds lines that this release can't read.
+    #[error("the machine's record was written by a newer release of Bramble")]
+    NewerJournal,
     /// The machine belongs to another cluster.
     #[error("the machine belongs to cluster {other:?}")]
     OtherCluster {
@@ -131,6 +137,7 @@ impl PlanError {
     pub fn hint(&self) -> String {
         match self {
             PlanError::Unfit { hint, .. } => hint.clone(),
+            PlanError::NewerJournal => "use that release".into(),
             PlanError::OtherCluster { other } => {
                 format!("take it out of {other:?} first: `bramble down` with that cluster's file")
             }

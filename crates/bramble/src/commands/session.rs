@@ -45,6 +45,9 @@ pub async fn prepare(
     {
         return Err(CliError::usage(what).hint(remedy));
     }
+    if !down {
+        crate::hooks::check(&context.cluster).await?;
+    }
     if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
         context.need_bundle()?;
     }
@@ -234,6 +237,9 @@ fn locked(error: bramble_engine::lock::LockError) -> CliError {
         LockError::Stale { .. } => {
             CliError::new(Kind::Stale, text).hint("run the command again; nothing was changed")
         }
+        LockError::LeftOver { .. } => CliError::new(Kind::Locked, text).hint(
+            "a program of an earlier run is still at work there; wait, or restart the machine",
+        ),
         _ => CliError::failed(text),
     }
 }
@@ -357,8 +363,16 @@ async fn away(
             });
             continue;
         }
-        out.machines
-            .insert(name.clone(), plan::away(seen, scope, name));
+        match plan::away(seen, scope, name) {
+            Ok(machine) => {
+                out.machines.insert(name.clone(), machine);
+            }
+            Err(error) => out.obstacles.push(Obstacle {
+                machine: name.clone(),
+                message: error.to_string(),
+                hint: error.hint(),
+            }),
+        }
     }
     order_teardown(context, &mut out);
     // When everything goes, the API goes with it; a part of it is taken out by name.

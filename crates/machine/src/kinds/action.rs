@@ -33,6 +33,8 @@ pub struct Action {
     pub limit: Duration,
     /// After an interruption undo first (true), or just run again (false).
     pub restart_clean: bool,
+    /// What its undo destroys and can't be had back.
+    pub destroys: Option<String>,
 }
 
 impl Action {
@@ -52,6 +54,7 @@ impl Action {
             needs: Vec::new(),
             limit: Duration::from_secs(300),
             restart_clean: false,
+            destroys: None,
         }
     }
 
@@ -59,6 +62,15 @@ impl Action {
     #[must_use]
     pub fn undone_by(mut self, program: impl Into<String>) -> Self {
         self.undo = program.into();
+        self
+    }
+}
+
+impl Action {
+    /// Undoing it destroys this.
+    #[must_use]
+    pub fn destroying(mut self, what: impl Into<String>) -> Self {
+        self.destroys = Some(what.into());
         self
     }
 }
@@ -84,9 +96,22 @@ impl Resource for Action {
         if done && !pending {
             return Ok(None);
         }
+        let completed = seen.journal.completed(&self.id());
+        let undo = super::Undo::Action(Undo {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            program: self.undo.clone(),
+            destroys: self.destroys.clone(),
+        });
+        if done && completed && self.restart_clean {
+            // It stands: only the line that says so is missing.
+            let apply = Script::new();
+            return Ok(Some(Change::new(Verb::Run, super::UNFINISHED, apply, undo)));
+        }
         let mut apply = Script::new();
         let mut summary = self.title.clone();
-        if pending && self.restart_clean {
+        // What was finished once is in use: it is never cleaned away on the way.
+        if pending && self.restart_clean && !completed {
             // Its own function: the undo may return early.
             apply
                 .line("clean_up() { :")
@@ -96,11 +121,6 @@ impl Resource for Action {
             summary.push_str(" (an interrupted try is cleaned up first)");
         }
         apply.extend(&self.run);
-        let undo = super::Undo::Action(Undo {
-            name: self.name.clone(),
-            title: self.title.clone(),
-            program: self.undo.clone(),
-        });
         let mut change = Change::new(Verb::Run, summary, apply, undo);
         change.needs.clone_from(&self.needs);
         change.limit = self.limit;
@@ -117,6 +137,9 @@ pub struct Undo {
     pub title: String,
     /// The program; empty if there is nothing to undo.
     pub program: String,
+    /// What the program destroys and can't be had back.
+    #[serde(default)]
+    pub destroys: Option<String>,
 }
 
 impl Undo {

@@ -151,6 +151,15 @@ impl Undo {
         }
     }
 
+    /// What is lost when it is undone and can't be had back.
+    pub fn destroys(&self) -> Option<String> {
+        match self {
+            Undo::Action(u) => u.destroys.clone(),
+            Undo::User(u) => u.destroys(),
+            _ => None,
+        }
+    }
+
     /// One line for the plan.
     pub fn summary(&self) -> String {
         match self {

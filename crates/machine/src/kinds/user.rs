@@ -183,6 +183,11 @@ impl Undo {
         script
     }
 
+    pub(super) fn destroys(&self) -> Option<String> {
+        self.absent
+            .then(|| format!("the home of {} with everything in it", self.name))
+    }
+
     pub(super) fn summary(&self) -> String {
         if self.absent {
             format!("remove the user {} with its home", self.name)

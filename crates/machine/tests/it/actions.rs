@@ -169,7 +169,7 @@ fn nothing_runs_after_a_failure_and_the_journal_knows_all() {
         ]
     );
     let journal = look(&m, &[]).journal;
-    assert_eq!(journal.unreadable, 1);
+    assert_eq!(journal.torn, 1);
     assert_eq!(journal.cluster.as_deref(), Some("test"));
     let pending: Vec<(&str, bool)> = journal
         .records

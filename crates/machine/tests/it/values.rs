@@ -122,17 +122,14 @@ fn a_journal_survives_a_line_that_was_cut_off() {
         .map(|r| (r.id.as_str(), r.pending))
         .collect();
     assert_eq!(state, [("b", true), ("c", false)]);
-    assert_eq!(
-        (journal.cluster.as_deref(), journal.unreadable),
-        (Some("c"), 0)
-    );
+    assert_eq!((journal.cluster.as_deref(), journal.torn), (Some("c"), 0));
     // Cut off anywhere: never an error, never more than the last line lost.
     for length in 0..text.len() {
         let journal = Journal::parse(&text[..length]);
-        assert!(journal.unreadable <= 1, "after {length} bytes");
+        assert!(journal.torn <= 1, "after {length} bytes");
     }
     let cut = Journal::parse(&format!("{text}\n{}", &done("b")[..10]));
-    assert!(cut.pending("b") && cut.unreadable == 1);
+    assert!(cut.pending("b") && cut.torn == 1);
 }
 
 /// The undo that a plan would record, as the journal has it after several changes.
