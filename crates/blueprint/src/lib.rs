@@ -14,6 +14,7 @@ mod limits;
 mod obstacle;
 mod proxy;
 mod reach;
+mod remains;
 pub mod steps;
 
 pub use context::{Assets, Inputs, On};

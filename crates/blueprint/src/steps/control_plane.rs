@@ -5,6 +5,7 @@ use crate::context::{On, r};
 use crate::fixed::Fixed;
 use crate::kubeadm;
 use crate::proxy;
+use crate::remains::Remains;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::shell::word;
 use bramble_machine::{Script, Step};
@@ -12,6 +13,9 @@ use bramble_spec::cluster::{Quirk, Role};
 use std::time::Duration;
 
 pub(super) const NAME: &str = "control-plane/init";
+const INIT: &str = "kubeadm-init";
+/// The last that kubeadm makes, and what says that the control plane is made.
+pub(super) const ADMIN: &str = "/etc/kubernetes/admin.conf";
 
 pub(super) fn step(on: &On) -> Option<Step> {
     if !on.is(Role::ControlPlane) || !on.is_first_control_plane() {
@@ -37,6 +41,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
             fixed("kubernetes.podRange", kubernetes.pod_range.to_string(), later),
             fixed("kubernetes.serviceRange", kubernetes.service_range.to_string(), later),
             fixed("kubernetes.dnsDomain", kubernetes.dns_domain.clone(), later),
+            r(living()),
             r(init(on)),
             r(Service::on("kubelet.service").watching([
                 format!("file:{}", kubernetes::UNIT),
@@ -50,6 +55,21 @@ pub(super) fn step(on: &On) -> Option<Step> {
 /// Whether the cluster gets its own DNS.
 pub(super) fn has_dns(on: &On) -> bool {
     on.inputs.bundle.is_none_or(|b| b.has_image("coredns"))
+}
+
+/// A control plane whose `admin.conf` was lost: another `kubeadm init` would cost its data.
+fn living() -> Remains {
+    Remains {
+        name: "control-plane",
+        action: format!("action:{INIT}"),
+        file: ADMIN,
+        alive: &[
+            "/var/lib/etcd/member",
+            "/etc/kubernetes/manifests/kube-apiserver.yaml",
+        ],
+        what: "a control plane is there, but /etc/kubernetes/admin.conf is missing",
+        hint: "make the file again, on the machine: kubeadm init phase kubeconfig admin".into(),
+    }
 }
 
 fn init(on: &On) -> Action {
@@ -69,9 +89,9 @@ fn init(on: &On) -> Action {
     run.line(format!("kubeadm {args} || {{ c=$?; {EXPLAIN}; exit $c; }}"));
     run.line("rm -f /run/bramble/init.yaml");
     let mut action = Action::new(
-        "kubeadm-init",
+        INIT,
         format!("make the control plane ({})", on.version()),
-        Check::Exists("/etc/kubernetes/admin.conf".into()),
+        Check::Exists(ADMIN.into()),
         run,
     )
     .undone_by(reset::program());

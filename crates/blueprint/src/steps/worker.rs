@@ -4,6 +4,7 @@ use super::{control_plane, kubernetes, reset};
 use crate::context::{On, r};
 use crate::kubeadm;
 use crate::proxy;
+use crate::remains::Remains;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
@@ -13,6 +14,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) const NAME: &str = "worker/join";
+const JOIN: &str = "kubeadm-join";
+/// What says that the machine has joined.
+const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const TOKEN: &str = "join-token";
 const CA_HASH: &str = "ca-hash";
 
@@ -27,7 +31,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         format!("file:{}", kubernetes::FLAGS),
         "binary:/usr/local/bin/kubelet".to_owned(),
     ]);
-    Some(on.step_after(NAME, vec![r(join(on)), r(service)], needs))
+    Some(on.step_after(NAME, vec![r(living(on)), r(join(on)), r(service)], needs))
 }
 
 /// The token and the hash of the CA that a join checks, both from the first control plane.
@@ -68,6 +72,21 @@ fn filled(config: &str) -> String {
         .replace(kubeadm::CA_HASH, &fact(CA_HASH))
 }
 
+/// A node whose `kubelet.conf` was lost: its pods may still run.
+fn living(on: &On) -> Remains {
+    Remains {
+        name: "worker",
+        action: format!("action:{JOIN}"),
+        file: KUBELET,
+        alive: &["/var/lib/kubelet/pki/kubelet-client-current.pem"],
+        what: "a node is there, but /etc/kubernetes/kubelet.conf is missing",
+        hint: format!(
+            "take the machine out of the cluster and put it back: bramble down --step {NAME} --machine {} --yes, then bramble up",
+            on.machine.name
+        ),
+    }
+}
+
 fn join(on: &On) -> Action {
     let config = kubeadm::join(on);
     let mut run = Script::of(reset::baseline());
@@ -86,9 +105,9 @@ fn join(on: &On) -> Action {
     ));
     run.line("rm -f /run/bramble/join.yaml");
     let mut action = Action::new(
-        "kubeadm-join",
+        JOIN,
         format!("join the cluster at {}", on.api_endpoint()),
-        Check::Exists("/etc/kubernetes/kubelet.conf".into()),
+        Check::Exists(KUBELET.into()),
         run,
     )
     .undone_by(reset::program());

@@ -8,6 +8,7 @@ mod pods;
 mod programs;
 mod proxy;
 mod reach;
+mod remains;
 mod reset;
 mod runtime;
 mod setup;

@@ -1,0 +1,46 @@
+//! A node that lives on without the file that says so: what makes a node would take it for none, and
+//! make another one over its data.
+
+use bramble_machine::{Change, Observation, PlanError, Query, Resource, ResourceId};
+
+/// There is no plan while `file` is missing, something of `alive` is there, and the action was not
+/// cut off half way (then what is there is its own, and it cleans up by itself).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// Name, unique on a machine.
+    pub name: &'static str,
+    /// Id of the action that makes the node.
+    pub action: ResourceId,
+    /// Path of the file that says that the node is made.
+    pub file: &'static str,
+    /// Paths that only a node that was made has.
+    pub alive: &'static [&'static str],
+    /// What is in the way.
+    pub what: &'static str,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Resource for Remains {
+    fn id(&self) -> ResourceId {
+        format!("remains:{}", self.name)
+    }
+
+    fn wants(&self, _seen: &Observation) -> Vec<Query> {
+        let paths = self.alive.iter().chain([&self.file]);
+        paths.map(|p| Query::Stat((*p).to_owned())).collect()
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        let there = |path: &&str| seen.stat(path).is_some();
+        if there(&self.file) || !self.alive.iter().any(there) || seen.journal.pending(&self.action)
+        {
+            return Ok(None);
+        }
+        Err(PlanError::Unfit {
+            id: self.id(),
+            what: self.what.into(),
+            hint: self.hint.clone(),
+        })
+    }
+}
