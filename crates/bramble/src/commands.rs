@@ -32,7 +32,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Down(args) => down::run(global, &args, printer).await,
         Command::Lab(args) => lab::run(global, args.action, printer).await,
         Command::Init(args) => init::run(global, &args, printer),
-        Command::Check => check::run(global, printer),
+        Command::Check => check::run(global, printer).await,
         Command::Steps => {
             steps::run(printer);
             Ok(())

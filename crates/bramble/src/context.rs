@@ -2,7 +2,8 @@
 
 use crate::args::Global;
 use crate::ask;
-use crate::error::{CliError, Explain, Kind};
+use crate::assets;
+use crate::error::{CliError, Explain, Kind, chain};
 use crate::printer::{Output, Printer};
 use crate::suggest::closest;
 use bramble_blueprint::{Assets, Inputs};
@@ -11,7 +12,7 @@ use bramble_fleet::{Fleet, Options, Sudo, Target};
 use bramble_machine::{Blueprint, Facts};
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Addon, Jump, Machine, PodNetwork};
+use bramble_spec::cluster::{Jump, Machine};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Context {
     pub path: PathBuf,
     /// The bundle that fits, if there is one.
     pub bundle: Option<Bundle>,
+    /// Bundles of this computer that could not be opened, and why.
+    broken: Vec<String>,
     /// Files that the cluster file names.
     pub assets: Assets,
     /// The lab of this computer that has the cluster's name, if there is one.
@@ -37,14 +40,16 @@ impl Context {
     pub fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
         let path = global.file.clone();
         let cluster = load_file(&path, printer)?;
-        let assets = assets(&cluster, &path)?;
-        let bundle = find_bundle(&cluster, global.bundle.as_deref())?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let assets = assets::read(&cluster, folder)?;
+        let found = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster.name);
         let sudo = sudo_password(global)?;
         Ok(Self {
             cluster,
             path,
-            bundle,
+            bundle: found.bundle,
+            broken: found.broken,
             assets,
             lab,
             sudo,
@@ -62,6 +67,7 @@ impl Context {
             cluster,
             path,
             bundle: None,
+            broken: Vec::new(),
             assets: Assets::new(),
             lab,
             sudo,
@@ -82,7 +88,8 @@ impl Context {
     pub fn need_bundle(&self) -> Result<&Bundle, CliError> {
         self.bundle.as_ref().ok_or_else(|| {
             let version = self.cluster.kubernetes.version;
-            CliError::failed(format!("there is no bundle of Kubernetes {version}"))
+            let what = format!("there is no bundle of Kubernetes {version}");
+            CliError::failed(with_broken(what, &self.broken))
                 .hint(format!(
                     "fetch it: bramble bundle build --from upstream --version {version}"
                 ))
@@ -250,8 +257,16 @@ pub fn bundle_dirs() -> [PathBuf; 2] {
     ]
 }
 
+/// What a search for a bundle found.
+pub struct Found {
+    /// The bundle that fits.
+    pub bundle: Option<Bundle>,
+    /// Folders that could not be opened as bundles, and why.
+    pub broken: Vec<String>,
+}
+
 /// The bundle that a cluster uses: the named one, or the first on this computer that fits.
-pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Option<Bundle>, CliError> {
+pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Found, CliError> {
     if let Some(dir) = named {
         let bundle = Bundle::open(dir).explain(format!("the bundle {}", dir.display()))?;
         let (have, want) = (bundle.index().kubernetes, cluster.kubernetes.version);
@@ -264,18 +279,49 @@ pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Option<Bun
                 CliError::usage(message).hint("name another bundle, or change kubernetes.version")
             );
         }
-        return Ok(Some(bundle));
+        return Ok(Found {
+            bundle: Some(bundle),
+            broken: Vec::new(),
+        });
     }
     let dirs = bundle_dirs()
         .into_iter()
         .filter_map(|d| std::fs::read_dir(d).ok());
-    let mut found: Vec<PathBuf> = dirs.flatten().flatten().map(|e| e.path()).collect();
-    found.sort();
-    let fits = |b: &Bundle| b.index().kubernetes == cluster.kubernetes.version;
-    Ok(found
-        .iter()
-        .filter_map(|dir| Bundle::open(dir).ok())
-        .find(fits))
+    // A bundle that is being built has a name with a dot in front.
+    let hidden = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with('.');
+    let mut folders: Vec<PathBuf> = dirs
+        .flatten()
+        .flatten()
+        .filter(|e| !hidden(e))
+        .map(|e| e.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    let mut broken = Vec::new();
+    for dir in &folders {
+        match Bundle::open(dir) {
+            Ok(bundle) if bundle.index().kubernetes == cluster.kubernetes.version => {
+                return Ok(Found {
+                    bundle: Some(bundle),
+                    broken,
+                });
+            }
+            Ok(_) => {}
+            Err(error) => broken.push(format!("{}: {}", dir.display(), chain(&error))),
+        }
+    }
+    Ok(Found {
+        bundle: None,
+        broken,
+    })
+}
+
+/// A sentence about a missing bundle, with the folders that might have been it.
+pub fn with_broken(what: String, broken: &[String]) -> String {
+    match broken {
+        [] => what,
+        broken => format!("{what}; these can't be opened: {}", broken.join("; ")),
+    }
 }
 
 fn lab_of(name: &str) -> Option<PathBuf> {
@@ -300,59 +346,10 @@ fn sudo_password(global: &Global) -> Result<Option<Secret>, CliError> {
     Ok(None)
 }
 
-fn expand(path: &str) -> PathBuf {
+/// A path as written in the cluster file; `~/` is the user's home.
+pub fn expand(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     }
-}
-
-/// Reads the folders and files that the cluster file names.
-fn assets(cluster: &Cluster, file: &Path) -> Result<Assets, CliError> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut out = Assets::new();
-    if let PodNetwork::Custom { dir } = &cluster.pod_network {
-        let files = read_tree(&folder.join(expand(dir)))?;
-        if !files.keys().any(|k| k.starts_with("conf/")) {
-            let message = format!("podNetwork.dir {dir} holds no conf/ with a CNI configuration");
-            return Err(CliError::usage(message)
-                .hint("put the plug-in's configuration in conf/ and its programs in bin/"));
-        }
-        out.insert(dir.clone(), files);
-    }
-    for addon in &cluster.addons {
-        if let Addon::Manifests { path, .. } = addon {
-            let files = read_tree(&folder.join(expand(path)))?;
-            out.insert(path.clone(), files);
-        }
-    }
-    Ok(out)
-}
-
-/// All files below a folder by their path in it; of a file, itself.
-fn read_tree(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
-    let mut out = BTreeMap::new();
-    let mut open = vec![root.to_path_buf()];
-    while let Some(path) = open.pop() {
-        let wrong = |e: std::io::Error| {
-            CliError::usage(format!(
-                "{}, which the cluster file names: {e}",
-                path.display()
-            ))
-        };
-        if path.is_dir() {
-            for entry in std::fs::read_dir(&path).map_err(wrong)? {
-                open.push(entry.map_err(wrong)?.path());
-            }
-        } else {
-            let bytes = std::fs::read(&path).map_err(wrong)?;
-            let inside = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .display()
-                .to_string();
-            out.insert(inside, bytes);
-        }
-    }
-    Ok(out)
 }

@@ -5,10 +5,12 @@
 
 mod args;
 mod ask;
+mod assets;
 mod commands;
 mod context;
 mod error;
 mod files;
+mod hooks;
 mod kube_place;
 mod plan_view;
 mod printer;

@@ -1,7 +1,7 @@
 //! `bramble bundle`: make, verify and list bundles.
 
 use crate::args::{BundleAction, BundleFrom, Global};
-use crate::context::{bundle_dirs, find_bundle, load_file};
+use crate::context::{bundle_dirs, find_bundle, load_file, with_broken};
 use crate::error::{CliError, Kind, chain};
 use crate::printer::{Printer, Style};
 use crate::progress_bundle::Progress;
@@ -195,12 +195,12 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
         Some(dir) => Bundle::open(&dir).map_err(explain)?,
         None => {
             let cluster = load_file(&global.file, printer)?;
-            find_bundle(&cluster, None)?.ok_or_else(|| {
+            let found = find_bundle(&cluster, None)?;
+            found.bundle.ok_or_else(|| {
                 let version = cluster.kubernetes.version;
-                CliError::failed(format!(
-                    "there is no bundle of Kubernetes {version} on this computer"
-                ))
-                .hint("`bramble bundle list` shows which there are")
+                let what = format!("there is no bundle of Kubernetes {version} on this computer");
+                CliError::failed(with_broken(what, &found.broken))
+                    .hint("`bramble bundle list` shows which there are")
             })?
         }
     };

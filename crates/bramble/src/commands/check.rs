@@ -9,9 +9,10 @@ use bramble_spec::cluster::{Addon, Endpoint, Machine, PodNetwork};
 use serde_json::{Value, json};
 
 /// Reads the file and everything that it names, and sums up what it says.
-pub fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
+pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer)?;
     let cluster = &context.cluster;
+    crate::hooks::check(cluster).await?;
     if printer.json() {
         printer.value(&summary(&context));
         return Ok(());

@@ -116,3 +116,20 @@ fn wrong_use_is_said_before_anything_is_made() {
     let text = err(&place.bramble("bundle verify x").assert().code(1));
     assert!(text.contains("is no bundle"), "{text}");
 }
+
+#[test]
+fn a_bundle_that_can_not_be_opened_is_named_where_one_is_missed() {
+    let place = Place::with(GOOD);
+    let broken = place.path("cache/bramble/bundles/torn");
+    std::fs::create_dir_all(&broken).unwrap();
+    std::fs::write(broken.join("bundle.json"), "{ \"format\": 1,").unwrap();
+    for (command, code) in [("plan", 1), ("up", 1), ("bundle verify", 1)] {
+        let text = err(&place
+            .bramble(command)
+            .env("XDG_CACHE_HOME", place.path("cache"))
+            .assert()
+            .code(code));
+        assert!(text.contains("there is no bundle of Kubernetes"), "{text}");
+        assert!(text.contains("bundles/torn"), "{text}");
+    }
+}

@@ -5,6 +5,7 @@
 mod bundle;
 mod check;
 mod common;
+mod files;
 mod generated;
 mod help;
 mod init;
