@@ -2,12 +2,14 @@
 //!
 //! Files of `conf/` go to `/etc/cni/net.d`, files of `bin/` to `/opt/cni/bin`; a changed file is
 //! replaced, one that is gone from the folder is removed. In `conf/` these words stand for values of
-//! the machine: `@POD_RANGE@`, `@NODE_NAME@`, `@NODE_ADDRESS@`, `@CLUSTER_POD_RANGE@`.
+//! the machine: `@POD_RANGE@`, `@NODE_NAME@`, `@NODE_ADDRESS@`, `@CLUSTER_POD_RANGE@`. What looks like
+//! credentials in `conf/` is for root alone, and no plan shows it.
 
 use super::runtime::{DEBIAN_PLUGINS, PLUGINS};
 use crate::context::{On, r};
 use bramble_machine::Step;
 use bramble_machine::kinds::{Content, File, Link};
+use bramble_secret::Secret;
 use bramble_spec::cluster::{PodNetwork, Runtime};
 use std::collections::BTreeSet;
 
@@ -65,10 +67,29 @@ pub(super) fn step(on: &On) -> Option<Step> {
     for (path, bytes) in files {
         if let Some(name) = path.strip_prefix("conf/") {
             let text = fill(on, &String::from_utf8_lossy(bytes));
-            out.push(r(File::text(format!("/etc/cni/net.d/{name}"), text)));
+            let path = format!("/etc/cni/net.d/{name}");
+            out.push(r(if holds_credentials(name, &text) {
+                File::new(path, Content::Secret(Secret::new(text)), 0o600)
+            } else {
+                File::text(path, text)
+            }));
         }
     }
     Some(on.step("pod-network/custom", out))
+}
+
+/// Whether a file looks like one that lets its reader in somewhere. One too many costs no more than
+/// its difference in a plan.
+fn holds_credentials(name: &str, text: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    if name.contains("kubeconfig") || [".key", ".pem", ".token"].iter().any(|e| name.ends_with(e)) {
+        return true;
+    }
+    // JSON has its keys in quotes.
+    let keys = text.replace('"', "");
+    let says = |word: &&str| keys.contains(word);
+    ["client-key-data:", "token:", "password:"].iter().any(says)
+        || text.contains("PRIVATE KEY-----")
 }
 
 fn fill(on: &On, text: &str) -> String {

@@ -1,6 +1,7 @@
 //! The routed pod network: what BIRD, nftables and the runtime are given.
 
 use crate::setup::{Setup, cluster, debian, example, load, run, skip};
+use bramble_machine::Observation;
 use serde_json::Value;
 use std::process::Command;
 
@@ -154,5 +155,45 @@ fn debians_plugins_are_linked() {
             bridge.with_file_name(name).is_file(),
             "Debian has no {name}"
         );
+    }
+}
+
+/// What lets its reader in somewhere is for root alone, and no plan shows it.
+#[test]
+fn credentials_of_the_operators_plugin_are_secret() {
+    let mut setup = Setup::new(cluster("  podNetwork: { plugin: custom, dir: cni }\n"));
+    let files = [
+        ("calico-kubeconfig", "users: [hunter2]"),
+        ("etcd.KEY", "hunter2"),
+        ("ca.pem", "hunter2"),
+        ("api.token", "hunter2"),
+        ("a.yaml", "user:\n  token: hunter2\n"),
+        ("b.yaml", "client-key-data: hunter2\n"),
+        ("c.json", "{ \"token\": \"hunter2\" }"),
+        ("d.conf", "-----BEGIN EC PRIVATE KEY-----\nhunter2\n"),
+        (
+            "10-own.conflist",
+            "{ \"kubeconfig\": \"/etc/cni/net.d/calico-kubeconfig\", \"a\": \"@NODE_NAME@\" }",
+        ),
+    ];
+    let named = files.map(|(name, text)| (format!("conf/{name}"), text.as_bytes().to_vec()));
+    setup.assets.insert("cni".into(), named.into());
+    let all = setup.step("two", "pod-network/custom");
+    for (name, _) in files {
+        let path = format!("/etc/cni/net.d/{name}");
+        let found = all.iter().find(|r| r.id() == format!("file:{path}"));
+        let found = found.unwrap_or_else(|| panic!("no {path}"));
+        let change = found.plan(&Observation::default()).expect("a plan");
+        let change = change.expect("a change");
+        let diff = change.diff.unwrap_or_default();
+        let shown = format!("{found:?}{diff}");
+        if name == "10-own.conflist" {
+            assert!(change.apply.as_str().contains(" 0644 root:root"), "{shown}");
+            assert!(diff.contains("\"a\": \"two\""), "{diff}");
+        } else {
+            assert!(!shown.contains("hunter2"), "{name}: {shown}");
+            assert_eq!(diff, "(secret content)\n", "{name}");
+            assert!(change.apply.as_str().contains(" 0600 root:root"), "{name}");
+        }
     }
 }
