@@ -2,6 +2,7 @@
 
 use crate::context::{On, r};
 use bramble_machine::kinds::{Action, Check};
+use bramble_machine::shell::word;
 use bramble_machine::{Resource, Script, Step};
 use bramble_spec::cluster::{Hook, HookPoint};
 use std::time::Duration;
@@ -47,10 +48,18 @@ fn action(hook: &Hook) -> Action {
     let mut action = Action::new(
         format!("hook-{}", hook.name),
         format!("hook {}", hook.name),
-        Check::Succeeds(hook.check.clone()),
-        Script::of(hook.run.clone()),
-    )
-    .undone_by(hook.undo.clone());
+        Check::Succeeds(apart("", &hook.check)),
+        Script::of(apart("set -e\n", &hook.run)),
+    );
+    if !hook.undo.trim().is_empty() {
+        action = action.undone_by(apart("set -e\n", &hook.undo));
+    }
     action.limit = Duration::from_secs(u64::from(hook.limit));
     action
+}
+
+/// The program in a shell of its own: a quote that it leaves open ends with it, and does not swallow
+/// the rest of the machine's program.
+fn apart(first: &str, program: &str) -> String {
+    format!("sh -c {}", word(format!("{first}{program}")))
 }

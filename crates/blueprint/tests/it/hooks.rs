@@ -2,7 +2,10 @@
 
 use crate::setup::{Setup, cluster, example};
 use bramble_blueprint::{hook_points, step_names};
+use bramble_machine::{Observation, Query, Resource, probe};
 use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::Arc;
 
 fn hooks(list: &str) -> Setup {
     Setup::new(cluster(&format!("  hooks:\n{list}")))
@@ -111,4 +114,83 @@ fn titles_are_one_line_and_differ() {
         );
     }
     assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len());
+}
+
+/// What the machine says to the look that a hook asks for.
+fn look(hook: &dyn Resource) -> (String, Observation) {
+    const NONCE: &str = "@hook";
+    let mut seen = Observation::default();
+    let queries: BTreeSet<Query> = hook.wants(&seen).into_iter().collect();
+    let program = probe::program(&queries, NONCE, false);
+    let out = Command::new("sh").args(["-c", &program]).output();
+    let said = String::from_utf8_lossy(&out.expect("sh").stdout).into_owned();
+    probe::read(&said, &queries, NONCE, &mut seen).expect("a whole answer");
+    (program, seen)
+}
+
+fn only_hook(check: &str, run: &str, undo: &str) -> Arc<dyn Resource> {
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let setup = hooks(&format!(
+        "    - {{ name: a, before: time, machines: [two], check: {}, run: {}, undo: {} }}\n",
+        quote(check),
+        quote(run),
+        quote(undo)
+    ));
+    setup.step("two", "time").remove(0)
+}
+
+/// Programs that no shell reads are the hook's own trouble.
+#[test]
+fn a_hook_that_is_no_program_breaks_nothing_else() {
+    for broken in [
+        "if [", "echo 'it", "cat <<X", "}", ") )", "exit 3", "echo \\",
+    ] {
+        let hook = only_hook(broken, broken, broken);
+        let (program, seen) = look(hook.as_ref());
+        let reads = |text: &str| {
+            let out = Command::new("sh").args(["-n", "-c", text]).output();
+            out.expect("sh").status.success()
+        };
+        assert!(reads(&program), "{program}");
+        if broken.starts_with("cat") || broken.starts_with("echo \\") {
+            // Shells take the end of the program for the end of what is open.
+            continue;
+        }
+        let change = hook.plan(&seen).expect("a plan");
+        let change = change.unwrap_or_else(|| panic!("{broken} is taken for done"));
+        for part in [&change.apply, &change.undo.script()] {
+            let all = format!(
+                "part() {{ :\n{}}}\n( set -e; part )\necho $?\n",
+                part.as_str()
+            );
+            let out = Command::new("sh").args(["-c", &all]).output().expect("sh");
+            let said = String::from_utf8_lossy(&out.stdout).into_owned();
+            let code = said.trim().parse::<i32>();
+            assert!(code.is_ok_and(|c| c != 0), "{broken}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_hook_ends_at_its_first_command_that_fails() {
+    let hook = only_hook(
+        "true",
+        "echo \"it's one\"\nfalse\necho two",
+        "echo undone\nfalse\necho more",
+    );
+    let (_, seen) = look(hook.as_ref());
+    assert!(hook.plan(&seen).expect("a plan").is_none());
+    let hook = hook.plan(&Observation::default()).expect("a plan");
+    let change = hook.expect("a change");
+    for (part, expected) in [
+        (change.apply, "it's one\n1\n"),
+        (change.undo.script(), "undone\n1\n"),
+    ] {
+        let all = format!(
+            "part() {{ :\n{}}}\n( set -e; part )\necho $?\n",
+            part.as_str()
+        );
+        let out = Command::new("sh").args(["-c", &all]).output().expect("sh");
+        assert_eq!(String::from_utf8_lossy(&out.stdout), expected);
+    }
 }
