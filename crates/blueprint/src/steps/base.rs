@@ -2,7 +2,7 @@
 
 use crate::context::{On, r};
 use bramble_machine::Step;
-use bramble_machine::kinds::{CmdlineWords, File, HostName, Modules, SwapOff, Sysctl, TimeZone};
+use bramble_machine::kinds::{Block, CmdlineWords, HostName, Modules, SwapOff, Sysctl, TimeZone};
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let cluster = on.cluster();
@@ -11,8 +11,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
         out.push(r(TimeZone::new(zone)));
     }
     if cluster.network.prefer_ipv4 {
-        let text = "# Made by Bramble: IPv4 first.\nprecedence ::ffff:0:0/96  100\n";
-        out.push(r(File::text("/etc/gai.conf", text)));
+        // A block: Debian's file is a table of comments that operators fill in.
+        let text = "precedence ::ffff:0:0/96  100\n";
+        out.push(r(Block::new("/etc/gai.conf", "ipv4-first", text).creating()));
     }
     if on.machine.is_node() {
         out.push(r(SwapOff));
