@@ -95,8 +95,9 @@ impl Resource for User {
         let mut apply = Script::of(format!(
             "if l=$(getent passwd {name}); then\n\t[ \"${{l##*:}}\" = {login} ] || usermod -s {login} {name}\nelse\n\
              \t# A group of that name may be there already (Debian has one called operator).\n\
-             \tg=; ! getent group {name} >/dev/null || g='-g '{name}\n\
-             \tuseradd -m{home} $g -s {login} {name}\nfi"
+             \tset -- -m\n\
+             \t! getent group {name} >/dev/null || set -- \"$@\" -g {name}\n\
+             \tuseradd \"$@\"{home} -s {login} {name}\nfi"
         ));
         for group in &missing {
             apply.line(format!("usermod -aG {} {name}", word(group)));
