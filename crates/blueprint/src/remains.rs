@@ -3,8 +3,8 @@
 
 use bramble_machine::{Change, Observation, PlanError, Query, Resource, ResourceId};
 
-/// There is no plan while `file` is missing, something of `alive` is there, and the action was not
-/// cut off half way (then what is there is its own, and it cleans up by itself).
+/// There is no plan while `file` is missing, something of `alive` is there, and it is not the first
+/// try of the action that was cut off (then what is there is its own, and it cleans up by itself).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remains {
     /// Name, unique on a machine.
@@ -33,8 +33,9 @@ impl Resource for Remains {
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
         let there = |path: &&str| seen.stat(path).is_some();
-        if there(&self.file) || !self.alive.iter().any(there) || seen.journal.pending(&self.action)
-        {
+        let journal = &seen.journal;
+        let half_made = journal.pending(&self.action) && !journal.completed(&self.action);
+        if there(&self.file) || !self.alive.iter().any(there) || half_made {
             return Ok(None);
         }
         Err(PlanError::Unfit {

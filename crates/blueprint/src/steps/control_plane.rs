@@ -94,7 +94,8 @@ fn init(on: &On) -> Action {
         Check::Exists(ADMIN.into()),
         run,
     )
-    .undone_by(reset::program());
+    .undone_by(reset::program())
+    .destroying("the cluster's data in etcd");
     action.restart_clean = true;
     action.limit = Duration::from_secs(900);
     action

@@ -95,6 +95,9 @@ fn an_interrupted_try_is_not_in_the_way() {
         let done = to_line(&Line::Done { id: id.into() });
         seen.journal = Journal::parse(&format!("{begin}\n{done}\n"));
         assert_eq!(in_the_way(name, step, &seen).len(), 1);
+        // One that was whole once stays what it is.
+        seen.journal = Journal::parse(&format!("{begin}\n{done}\n{begin}\n"));
+        assert_eq!(in_the_way(name, step, &seen).len(), 1);
     }
 }
 
@@ -103,4 +106,20 @@ fn undo(name: &str, step: &str, id: &str) -> Undo {
     let action = all.iter().find(|r| r.id() == id).expect("the action");
     let change = action.plan(&Observation::default()).expect("a plan");
     change.expect("a change").undo
+}
+
+#[test]
+fn what_undoing_a_node_destroys_is_said() {
+    let said = |name, step, id| match undo(name, step, id) {
+        Undo::Action(undo) => undo.destroys.unwrap_or_default(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        said("one", "control-plane/init", "action:kubeadm-init"),
+        "the cluster's data in etcd"
+    );
+    assert_eq!(
+        said("two", "worker/join", "action:kubeadm-join"),
+        "the pods' local data on this node"
+    );
 }
