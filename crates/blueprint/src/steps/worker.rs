@@ -34,18 +34,26 @@ pub(super) fn step(on: &On) -> Option<Step> {
     Some(on.step_after(NAME, vec![r(living(on)), r(join(on)), r(service)], needs))
 }
 
-/// The token and the hash of the CA that a join checks, both from the first control plane.
+/// What joins need from the first control plane: the token and the hash of the CA that they check,
+/// and that a machine's earlier life is forgotten.
 pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
-    if !on.is_first_control_plane() {
+    let Some(first) = on.first_control_plane() else {
         return;
-    }
+    };
     let source = |program: &str, release: &str| FactSource {
-        machine: on.machine.name.clone(),
+        machine: first.name.clone(),
         after: control_plane::NAME,
         program: Script::of(program),
         release: Script::of(release),
     };
-    let kubeconfig = "export KUBECONFIG=/etc/kubernetes/admin.conf";
+    let kubeconfig = format!("export KUBECONFIG={}", control_plane::ADMIN);
+    if on.is(Role::Worker) && !on.is(Role::ControlPlane) {
+        let program = format!("{kubeconfig}\n{}", forget(&on.machine.name));
+        facts.insert(forgotten(on), source(&program, ""));
+    }
+    if !on.is_first_control_plane() {
+        return;
+    }
     facts.insert(
         TOKEN.into(),
         source(
@@ -61,6 +69,26 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
             "",
         ),
     );
+}
+
+/// The fact that the API has no node of the machine's name any more. It is asked for by a join that
+/// is about to run, and so never of a machine whose node lives.
+fn forgotten(on: &On) -> String {
+    format!("node-forgotten-{}", on.machine.name)
+}
+
+/// The program that makes it so. A node of an earlier life may be called ready for a while yet, and
+/// kubeadm refuses to join under its name. kubectl's cache would stay in root's home.
+fn forget(node: &str) -> String {
+    let node = word(node);
+    format!(
+        "d=$(mktemp -d)\ntrap 'rm -rf \"$d\"' EXIT\n\
+         timeout 45 kubectl --cache-dir \"$d\" delete node {node} --ignore-not-found --wait=true >/dev/null || {{\n\
+         \techo \"the node {node} of the machine's earlier life could not be deleted within 45 s\" >&2\n\
+         \texit 1\n\
+         }}\n\
+         echo ok"
+    )
 }
 
 /// The configuration as one shell word, in which the facts' variables stand for their place holders.
@@ -110,8 +138,9 @@ fn join(on: &On) -> Action {
         Check::Exists(KUBELET.into()),
         run,
     )
-    .undone_by(reset::program());
-    action.needs = vec![TOKEN.into(), CA_HASH.into()];
+    .undone_by(reset::program())
+    .destroying("the pods' local data on this node");
+    action.needs = vec![forgotten(on), TOKEN.into(), CA_HASH.into()];
     action.restart_clean = true;
     action.limit = Duration::from_secs(600);
     action
@@ -120,6 +149,37 @@ fn join(on: &On) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs the program with a kubectl that ends like this; what it says, and how it ends.
+    fn forget_with(kubectl: &str) -> (String, String, bool) {
+        let fake = "timeout() { shift; \"$@\"; }";
+        let program = format!(
+            "set -e\n{fake}\nkubectl() {{ {kubectl}; }}\n{}",
+            forget("two")
+        );
+        let out = std::process::Command::new("sh")
+            .args(["-c", &program])
+            .output()
+            .expect("sh");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&out.stdout), text(&out.stderr), out.status.success())
+    }
+
+    #[test]
+    fn a_node_is_forgotten_or_the_reason_is_told() {
+        let (stdout, stderr, success) =
+            forget_with("echo \"$*\" >&2; ls -d \"$2\" >&2; echo 'node \"two\" deleted'");
+        assert!(stdout == "ok\n" && success, "{stderr}");
+        let (asked, folder) = stderr.trim().split_once('\n').expect("two lines");
+        assert_eq!(
+            asked,
+            format!("--cache-dir {folder} delete node two --ignore-not-found --wait=true")
+        );
+        assert!(!std::path::Path::new(folder).exists());
+        let (stdout, stderr, success) = forget_with("echo refused >&2; false");
+        assert!(stdout.is_empty() && !success);
+        assert!(stderr.starts_with("refused\nthe node two"), "{stderr}");
+    }
 
     #[test]
     fn the_token_reaches_the_file_through_the_shell_alone() {
