@@ -14,6 +14,7 @@ mod demo;
 mod hooks;
 mod hosts;
 mod kubernetes;
+mod memory;
 mod nodes;
 mod packages;
 mod pod_custom;
@@ -105,6 +106,20 @@ pub fn step_names() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(API_STEPS.iter().copied())
 }
 
+/// Names of the machines' steps after a step, or after the last of a group such as `base`; in order.
+/// Empty for the last one, and for names that are none.
+pub fn later_steps(name: &str) -> Vec<&'static str> {
+    let last = STEPS.iter().rposition(|e| belongs(e.name, name));
+    let later = last.map_or(&[][..], |at| &STEPS[at + 1..]);
+    later.iter().map(|e| e.name).collect()
+}
+
+/// Whether a step is the one of that name, or one of the group of that name.
+fn belongs(step: &str, name: &str) -> bool {
+    let rest = step.strip_prefix(name);
+    rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
+}
+
 /// Names that hooks may hang on: the steps of machines, and the common first parts of their names,
 /// such as `base` for all of `base/...`.
 pub fn hook_points() -> Vec<&'static str> {
@@ -170,6 +185,12 @@ fn api(inputs: Inputs) -> Vec<ApiStep> {
 fn remarks(on: &On, remarks: &mut Vec<String>) {
     let cluster = on.cluster();
     let routed = matches!(cluster.pod_network, PodNetwork::Routed { .. });
+    if memory::off(on) {
+        remarks.push(format!(
+            "{}: the kernel's memory control group is off; up makes base/system, then stops until the machine was restarted",
+            on.machine.name
+        ));
+    }
     if on.is_first_control_plane() && routed && cluster.network.lan.is_none() {
         remarks.push(
             "the machines have no common network: routes between pods appear only between machines on one link, unless the routers in between speak OSPF".into(),

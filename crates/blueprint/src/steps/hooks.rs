@@ -1,5 +1,6 @@
 //! The operator's own programs before and after a step.
 
+use super::belongs;
 use crate::context::{On, r};
 use bramble_machine::kinds::{Action, Check};
 use bramble_machine::shell::word;
@@ -16,7 +17,7 @@ pub(super) fn around(on: &On, steps: &mut [Step]) {
         }
         match &hook.at {
             HookPoint::Before(name) => {
-                if let Some(step) = steps.iter_mut().find(|s| belongs(s, name)) {
+                if let Some(step) = steps.iter_mut().find(|s| belongs(s.name, name)) {
                     let resources = &mut step.resources;
                     let hooks = resources.iter().take_while(|r| is_hook(r.as_ref()));
                     let at = hooks.count();
@@ -24,20 +25,12 @@ pub(super) fn around(on: &On, steps: &mut [Step]) {
                 }
             }
             HookPoint::After(name) => {
-                if let Some(step) = steps.iter_mut().rfind(|s| belongs(s, name)) {
+                if let Some(step) = steps.iter_mut().rfind(|s| belongs(s.name, name)) {
                     step.resources.push(r(action(hook)));
                 }
             }
         }
     }
-}
-
-fn belongs(step: &Step, name: &str) -> bool {
-    step.name == name
-        || step
-            .name
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn is_hook(resource: &dyn Resource) -> bool {

@@ -1,5 +1,6 @@
 //! containerd: the package or the bundle's release, its configuration, registry mirrors.
 
+use super::memory;
 use super::runtime_config::{CERTS, CONFIG, Generation, config, drop_in, hosts_toml};
 use crate::context::{On, r};
 use crate::fixed::Fixed;
@@ -36,6 +37,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
+    if memory::off(on) {
+        out.push(r(memory::on_before(on)));
+    }
     // A change would take images and containers away under the kubelet.
     out.push(r(Fixed {
         field: "runtime.source",

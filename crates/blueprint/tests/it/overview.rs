@@ -227,3 +227,81 @@ proptest! {
         }
     }
 }
+
+/// A Raspberry Pi is told by its command line, and nothing that needs more goes before its restart.
+#[test]
+fn nodes_without_memory_control_stop_after_the_base() {
+    let id = "action:memory-cgroup".to_owned();
+    let all = Setup::new(crate::setup::cluster(""));
+    assert!(!all.ids("two", "runtime").contains(&id));
+    assert_eq!(all.blueprint().remarks, [] as [String; 0]);
+    let off = Facts {
+        cgroup_memory: false,
+        ..Facts::default()
+    };
+    let mut setup = Setup::new(crate::setup::cluster(""));
+    setup.facts.insert("two".into(), off);
+    assert_eq!(setup.ids("two", "runtime")[0], id);
+    assert!(!setup.ids("three", "runtime").contains(&id));
+    let base = setup.ids("two", "base/system");
+    assert!(base.contains(&"cmdline:bramble".to_owned()), "{base:?}");
+    let remarks = setup.blueprint().remarks;
+    assert!(
+        remarks.len() == 1
+            && remarks[0].starts_with("two: the kernel's memory control group is off"),
+        "{remarks:?}"
+    );
+    let program = setup.program("two", "runtime", &id);
+    let restart = "the memory control group is off until the machine restarts: bramble fleet reboot --machine two, then up again";
+    assert!(program.contains(restart), "{program}");
+    assert!(program.ends_with("exit 1\n"), "{program}");
+}
+
+#[test]
+fn later_steps_are_those_after_it() {
+    use bramble_blueprint::later_steps;
+    assert_eq!(
+        later_steps("kubernetes"),
+        [
+            "control-plane/init",
+            "pod-network/routed",
+            "pod-network/custom",
+            "worker/join"
+        ]
+    );
+    assert_eq!(later_steps("base")[..2], ["time", "runtime"]);
+    assert_eq!(later_steps("base/system")[0], "base/hosts");
+    for none in ["worker/join", "worker", "nodes", "work", ""] {
+        assert_eq!(later_steps(none), [] as [&str; 0], "{none}");
+    }
+}
+
+/// Whatever a change needs to know is a fact; a worker's earlier life is forgotten before it joins,
+/// and only its own.
+#[test]
+fn what_changes_need_is_known() {
+    let setup = Setup::new(crate::setup::cluster(""));
+    let blueprint = setup.blueprint();
+    for (name, machine) in &blueprint.machines {
+        let mut needs = Vec::new();
+        for resource in machine.steps.iter().flat_map(|s| &s.resources) {
+            if let Ok(Some(change)) = resource.plan(&Default::default()) {
+                needs.extend(change.needs);
+            }
+        }
+        for need in &needs {
+            assert!(blueprint.facts.contains_key(need), "{name} needs {need}");
+        }
+        let forgotten: Vec<&String> = needs.iter().filter(|n| n.starts_with("node-")).collect();
+        match name.as_str() {
+            "one" => assert!(forgotten.is_empty(), "{forgotten:?}"),
+            _ => assert_eq!(forgotten, [&format!("node-forgotten-{name}")]),
+        }
+    }
+    let source = &blueprint.facts["node-forgotten-two"];
+    assert_eq!(
+        (source.machine.as_str(), source.after),
+        ("one", "control-plane/init")
+    );
+    assert!(source.program.as_str().contains("delete node two "));
+}
