@@ -100,7 +100,9 @@ pub enum Command {
     )]
     Plan(PlanArgs),
     /// Make the machines and the cluster what the file says.
-    #[command(after_help = "Examples:\n  bramble up\n  bramble up --step time --machine two")]
+    #[command(
+        after_help = "Examples:\n  bramble up\n  bramble up --step time --machine two\n  bramble up --yes               even if data or a cluster is destroyed by it"
+    )]
     Up(RunArgs),
     /// Take the cluster down and leave each machine as it was.
     #[command(
@@ -234,6 +236,9 @@ pub struct RunArgs {
     /// Which part.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// Don't ask before something is destroyed that can't be brought back.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Options of `down`.

@@ -12,13 +12,16 @@ use bramble_secret::Secret;
 use bramble_spec::Cluster;
 use bramble_spec::cluster::Role;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// How long a step in the API may take: nodes that become ready, images that are pulled.
 const LIMIT: Duration = Duration::from_secs(600);
-/// How long the API server may take to answer after it was made.
+/// How long the API server may take to answer after it was made or mended.
 const READY: Duration = Duration::from_secs(120);
+/// Between two attempts to connect to it.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// An open connection to the API.
 pub struct Connected {
@@ -32,6 +35,27 @@ pub struct Connected {
 pub struct KubePlace {
     control_planes: Vec<(String, String)>,
     connected: Mutex<Option<Arc<Connected>>>,
+    /// A step has waited for an answer as long as it may: the next ones ask once.
+    waited: AtomicBool,
+}
+
+/// What comparing the API with the file brought.
+pub enum Compared {
+    /// There is no control plane yet.
+    Absent,
+    /// There is one, but it doesn't answer; why.
+    Silent(String),
+    /// It answers.
+    Known(Difference),
+}
+
+/// How the API differs from the file.
+pub struct Difference {
+    /// Steps with their changes: those of the file, then those that made something and are no
+    /// longer in it.
+    pub steps: Vec<(ApiStep, Vec<ApiChange>)>,
+    /// Names of all nodes.
+    pub nodes: Vec<String>,
 }
 
 impl KubePlace {
@@ -44,6 +68,7 @@ impl KubePlace {
         Self {
             control_planes,
             connected: Mutex::new(None),
+            waited: AtomicBool::new(false),
         }
     }
 
@@ -66,24 +91,83 @@ impl KubePlace {
             let Some(session) = sessions.get(name) else {
                 continue;
             };
-            let Some(kubeconfig) = admin(session).await? else {
-                continue;
-            };
-            let forward = session
-                .forward(address, 6443)
-                .await
-                .map_err(|e| fleet(&e))?;
-            match Api::connect(&kubeconfig, Some(forward.local)).await {
-                Ok(api) => {
-                    return Ok(Some(Connected {
-                        api,
-                        _forward: forward,
-                    }));
-                }
-                Err(error) => problem = Some(kube(&error)),
+            match through(session, address).await {
+                Ok(Some(connected)) => return Ok(Some(connected)),
+                Ok(None) => {}
+                Err(error) => problem = Some(error),
             }
         }
         problem.map_or(Ok(None), Err)
+    }
+
+    /// Compares the API with what the file wants of it. `scope` says which steps that are no longer
+    /// in the file belong to it; `all` are all steps of the file.
+    ///
+    /// # Errors
+    /// The API answers, but not to this: a manifest that it refuses.
+    pub async fn compare(
+        &self,
+        sessions: &Sessions,
+        wanted: &[ApiStep],
+        all: &[ApiStep],
+        scope: impl Fn(&str) -> bool,
+    ) -> Result<Compared, ApiError> {
+        let connected = match self.connect(sessions).await {
+            Ok(Some(connected)) => connected,
+            Ok(None) => return Ok(Compared::Absent),
+            Err(error) => return Ok(Compared::Silent(error.message)),
+        };
+        let api = &connected.api;
+        let asked = async {
+            let mut steps = wanted.to_vec();
+            let gone = retired(api, all).await?;
+            steps.extend(gone.into_iter().filter(|step| scope(&step.name)));
+            let changes = planned(api, sessions, &steps).await?;
+            let nodes = api.status().await?.nodes;
+            Ok(Difference {
+                steps: steps.into_iter().zip(changes).collect(),
+                nodes: nodes.into_iter().map(|node| node.name).collect(),
+            })
+        };
+        match asked.await {
+            Ok(difference) => Ok(Compared::Known(difference)),
+            Err(error) if is_silence(&error) => {
+                // Whoever needs it next connects anew.
+                *self.connected.lock().await = None;
+                Ok(Compared::Silent(kube(&error).message))
+            }
+            Err(error) => Err(kube(&error)),
+        }
+    }
+
+    /// The connection, as soon as there is one: what a run has just mended takes its time.
+    async fn awaited(
+        &self,
+        sessions: &Sessions,
+        on: &(dyn Fn(ApiProgress) + Send + Sync),
+    ) -> Result<Arc<Connected>, ApiError> {
+        let begun = Instant::now();
+        loop {
+            let error = match self.connect(sessions).await {
+                Ok(Some(connected)) => return Ok(connected),
+                Ok(None) => {
+                    return Err(ApiError {
+                        message: "no control plane has /etc/kubernetes/admin.conf".into(),
+                        log: Vec::new(),
+                    });
+                }
+                Err(error) => error,
+            };
+            let since = begun.elapsed();
+            if since >= READY || self.waited.load(Ordering::Relaxed) {
+                self.waited.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+            let what = "the API server to answer".into();
+            let limit = READY;
+            on(ApiProgress::Waiting { what, since, limit });
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Steps that made something in the cluster and are no longer wanted.
@@ -98,17 +182,72 @@ impl KubePlace {
         let Some(connected) = self.connect(sessions).await? else {
             return Ok(Vec::new());
         };
-        let steps = connected.api.steps().await.map_err(|e| kube(&e))?;
-        let gone = steps
-            .into_iter()
-            .filter(|name| !wanted.iter().any(|w| w.name == *name));
-        Ok(gone
-            .map(|name| ApiStep {
-                name,
-                resources: Vec::new(),
-                needs: Vec::new(),
-            })
-            .collect())
+        retired(&connected.api, wanted).await.map_err(|e| kube(&e))
+    }
+}
+
+/// Through one control plane; `None` if it has no admin's kubeconfig.
+async fn through(session: &Session, address: &str) -> Result<Option<Connected>, ApiError> {
+    let Some(kubeconfig) = admin(session).await? else {
+        return Ok(None);
+    };
+    let forward = session
+        .forward(address, 6443)
+        .await
+        .map_err(|e| fleet(&e))?;
+    let api = Api::connect(&kubeconfig, Some(forward.local))
+        .await
+        .map_err(|e| kube(&e))?;
+    Ok(Some(Connected {
+        api,
+        _forward: forward,
+    }))
+}
+
+async fn retired(api: &Api, wanted: &[ApiStep]) -> Result<Vec<ApiStep>, Error> {
+    let steps = api.steps().await?;
+    let gone = steps
+        .into_iter()
+        .filter(|name| !wanted.iter().any(|w| w.name == *name));
+    Ok(gone
+        .map(|name| ApiStep {
+            name,
+            resources: Vec::new(),
+            needs: Vec::new(),
+        })
+        .collect())
+}
+
+async fn planned(
+    api: &Api,
+    sessions: &Sessions,
+    steps: &[ApiStep],
+) -> Result<Vec<Vec<ApiChange>>, Error> {
+    let planned = api.plan(steps).await?;
+    let out_of_reach = unreachable(sessions, steps);
+    let change = |p: bramble_kube::Planned| ApiChange {
+        id: p.id,
+        verb: p.verb,
+        summary: p.summary,
+        diff: p.diff,
+    };
+    Ok(planned
+        .into_iter()
+        .map(|step| {
+            step.into_iter()
+                .filter(|p| !out_of_reach.contains(&p.id))
+                .map(change)
+                .collect()
+        })
+        .collect())
+}
+
+/// Whether the API server doesn't answer, or only that it can't: its store is away, it is starting.
+fn is_silence(error: &Error) -> bool {
+    match error {
+        Error::Unreachable { .. } | Error::NoAnswer { .. } => true,
+        Error::Refused { code, .. } => *code == 429 || *code >= 500,
+        _ => false,
     }
 }
 
@@ -143,23 +282,10 @@ impl ApiPlace for KubePlace {
         let Some(connected) = self.connect(sessions).await? else {
             return Ok(None);
         };
-        let mut planned = connected.api.plan(steps).await.map_err(|e| kube(&e))?;
-        let out_of_reach = unreachable(sessions, steps);
-        planned
-            .iter_mut()
-            .for_each(|step| step.retain(|p| !out_of_reach.contains(&p.id)));
-        let change = |p: bramble_kube::Planned| ApiChange {
-            id: p.id,
-            verb: p.verb,
-            summary: p.summary,
-            diff: p.diff,
-        };
-        Ok(Some(
-            planned
-                .into_iter()
-                .map(|s| s.into_iter().map(change).collect())
-                .collect(),
-        ))
+        planned(&connected.api, sessions, steps)
+            .await
+            .map(Some)
+            .map_err(|e| kube(&e))
     }
 
     async fn apply(
@@ -168,10 +294,7 @@ impl ApiPlace for KubePlace {
         step: &ApiStep,
         on: &(dyn Fn(ApiProgress) + Send + Sync),
     ) -> Result<usize, ApiError> {
-        let connected = self.connect(sessions).await?.ok_or_else(|| ApiError {
-            message: "no control plane has /etc/kubernetes/admin.conf".into(),
-            log: Vec::new(),
-        })?;
+        let connected = self.awaited(sessions, on).await?;
         let api = &connected.api;
         api.wait_ready(READY, |p| tell(on, p))
             .await

@@ -2,9 +2,13 @@
 
 use crate::printer::{Printer, Style};
 use bramble_engine::Plan;
+use bramble_engine::api::ApiChange;
 use bramble_machine::Verb;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// The step that makes the API.
+const INIT: &str = "control-plane/init";
 
 /// The plan for people. `full` shows the differences of files.
 pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
@@ -25,6 +29,7 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
                     &item.id,
                     &item.change.summary,
                 );
+                destroys(&mut out, printer, item.change.destroys.as_deref());
                 if let (true, Some(diff)) = (full, &item.change.diff) {
                     show_diff(&mut out, printer, diff);
                 }
@@ -47,6 +52,7 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
                 let _ = writeln!(out, "{} {name}", printer.paint(Style::Bold, "cluster"));
                 for change in changes {
                     line(&mut out, printer, change.verb, &change.id, &change.summary);
+                    destroys(&mut out, printer, api_destroys(change).as_deref());
                     if let (true, Some(diff)) = (full, &change.diff) {
                         show_diff(&mut out, printer, diff);
                     }
@@ -60,7 +66,7 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
                         printer,
                         Verb::Create,
                         &resource.id(),
-                        "known after control-plane/init",
+                        known_once(plan),
                     );
                 }
             }
@@ -117,6 +123,60 @@ pub fn summary(plan: &Plan) -> String {
     }
 }
 
+/// What the plan destroys and nobody can bring back, one line for each change that does.
+pub fn destruction(plan: &Plan) -> Vec<String> {
+    let machines = plan.machines.iter().flat_map(|(name, machine)| {
+        let items = machine.steps.iter().flat_map(|step| &step.items);
+        items.filter_map(move |item| {
+            let what = item.change.destroys.as_ref()?;
+            Some(format!("{name} {}: destroys: {what}", item.id))
+        })
+    });
+    let api = plan.api.iter().flat_map(|api| api.changes.iter().flatten());
+    let api = api.filter_map(|change| {
+        let what = api_destroys(change)?;
+        Some(format!("cluster {}: destroys: {what}", change.id))
+    });
+    machines.chain(api).collect()
+}
+
+/// What removing an object takes with it.
+fn api_destroys(change: &ApiChange) -> Option<String> {
+    if change.verb != Verb::Remove {
+        return None;
+    }
+    let (kind, name) = change.id.split_once(':')?;
+    match kind.rsplit('/').next()? {
+        "Namespace" => Some(format!("everything in the namespace {name}")),
+        "PersistentVolumeClaim" => Some(format!("the data of the claim {name}")),
+        "PersistentVolume" => Some(format!("the data of the volume {name}")),
+        "CustomResourceDefinition" => Some(format!("every object of the kind {name}")),
+        _ => None,
+    }
+}
+
+/// When the changes of the API are known that are not known now.
+fn known_once(plan: &Plan) -> &'static str {
+    if made_now(plan) {
+        "known after control-plane/init"
+    } else {
+        "known once the API answers"
+    }
+}
+
+/// Whether the plan makes the API.
+fn made_now(plan: &Plan) -> bool {
+    let mut steps = plan.machines.values().flat_map(|m| &m.steps);
+    steps.any(|s| s.name == INIT && !s.undo && !s.items.is_empty())
+}
+
+fn destroys(out: &mut String, printer: &Printer, what: Option<&str>) {
+    if let Some(what) = what {
+        let text = printer.paint(Style::Red, format!("destroys: {what}"));
+        let _ = writeln!(out, "      {text}");
+    }
+}
+
 fn line(out: &mut String, printer: &Printer, verb: Verb, id: &str, summary: &str) {
     let (sign, style) = match verb {
         Verb::Create => ("+", Style::Green),
@@ -158,6 +218,7 @@ pub fn json(plan: &Plan) -> Value {
                                 "verb": item.change.verb,
                                 "summary": item.change.summary,
                                 "diff": item.change.diff,
+                                "destroys": item.change.destroys,
                                 "uploads": item.change.uploads,
                                 "knownAfter": item.change.needs,
                             })
@@ -172,10 +233,20 @@ pub fn json(plan: &Plan) -> Value {
         .api
         .iter()
         .map(|api| match &api.changes {
-            Some(changes) => json!({ "step": api.step.name, "changes": changes }),
+            Some(changes) => {
+                let changes: Vec<Value> = changes
+                    .iter()
+                    .map(|change| {
+                        let mut out = json!(change);
+                        out["destroys"] = json!(api_destroys(change));
+                        out
+                    })
+                    .collect();
+                json!({ "step": api.step.name, "changes": changes })
+            }
             None => json!({
                 "step": api.step.name,
-                "knownAfter": "control-plane/init",
+                "knownAfter": if made_now(plan) { INIT } else { "the API answers" },
                 "resources": api.step.resources.iter().map(|r| r.id()).collect::<Vec<_>>(),
             }),
         })
@@ -190,4 +261,149 @@ pub fn json(plan: &Plan) -> Value {
         "obstacles": plan.obstacles,
         "remarks": plan.remarks,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::printer::Output;
+    use bramble_engine::plan::{ApiPlan, Item, MachinePlan, StepPlan};
+    use bramble_machine::api::ApiResource;
+    use bramble_machine::step::ApiStep;
+    use bramble_machine::{Change, Script, Undo};
+
+    const PRINTER: Printer = Printer {
+        output: Output::Text,
+        quiet: false,
+        color: true,
+        color_err: false,
+        live: false,
+    };
+
+    fn step(name: &str, destroys: Option<&str>) -> StepPlan {
+        let undo = Undo::Action(Default::default());
+        let mut change = Change::new(Verb::Remove, "undo it", Script::new(), undo);
+        change.destroys = destroys.map(str::to_owned);
+        StepPlan {
+            name: name.into(),
+            needs: Vec::new(),
+            items: vec![Item {
+                id: "user:anna".into(),
+                change,
+            }],
+            finally: Script::new(),
+            undo: true,
+        }
+    }
+
+    fn on_two(step: StepPlan) -> Plan {
+        let machine = MachinePlan {
+            steps: vec![step],
+            journal_size: 0,
+        };
+        Plan {
+            machines: [("two".to_owned(), machine)].into(),
+            ..Plan::default()
+        }
+    }
+
+    fn api(changes: Option<Vec<(&str, Verb)>>) -> ApiPlan {
+        let change = |(id, verb): (&str, Verb)| ApiChange {
+            id: id.into(),
+            verb,
+            summary: "so it is".into(),
+            diff: None,
+        };
+        ApiPlan {
+            step: ApiStep {
+                name: "addon/shop".into(),
+                resources: vec![ApiResource::Object {
+                    manifest: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" } }),
+                    wait: false,
+                }],
+                needs: Vec::new(),
+            },
+            changes: changes.map(|all| all.into_iter().map(change).collect()),
+        }
+    }
+
+    #[test]
+    fn what_destroys_on_a_machine_is_listed_and_red() {
+        let plan = on_two(step("retire", Some("/home/anna")));
+        assert_eq!(
+            destruction(&plan),
+            ["two user:anna: destroys: /home/anna".to_owned()]
+        );
+        let text = text(&plan, &PRINTER, false);
+        assert!(
+            text.contains("\x1b[31mdestroys: /home/anna\x1b[0m"),
+            "{text}"
+        );
+        let json = json(&plan);
+        let change = &json["machines"][0]["steps"][0]["changes"][0];
+        assert_eq!(change["destroys"], "/home/anna");
+    }
+
+    #[test]
+    fn what_destroys_nothing_is_not_asked_about() {
+        let mut plan = on_two(step("retire", None));
+        plan.api.push(api(Some(vec![
+            ("v1/Namespace:shop", Verb::Create),
+            ("v1/Namespace:inn", Verb::Update),
+            ("apps/v1/Deployment:shop/web", Verb::Remove),
+            ("node:two", Verb::Remove),
+        ])));
+        assert_eq!(destruction(&plan), Vec::<String>::new());
+        assert!(!text(&plan, &PRINTER, false).contains("destroys"));
+    }
+
+    #[test]
+    fn removed_objects_that_hold_others_or_data_are_asked_about() {
+        let mut plan = Plan::default();
+        plan.api.push(api(Some(vec![
+            ("v1/Namespace:shop", Verb::Remove),
+            ("v1/PersistentVolumeClaim:inn/db", Verb::Remove),
+            ("v1/PersistentVolume:disk", Verb::Remove),
+        ])));
+        let lost = destruction(&plan);
+        assert_eq!(
+            lost,
+            [
+                "cluster v1/Namespace:shop: destroys: everything in the namespace shop",
+                "cluster v1/PersistentVolumeClaim:inn/db: destroys: the data of the claim inn/db",
+                "cluster v1/PersistentVolume:disk: destroys: the data of the volume disk",
+            ]
+        );
+        let json = json(&plan);
+        assert_eq!(
+            json["api"][0]["changes"][0]["destroys"],
+            "everything in the namespace shop"
+        );
+    }
+
+    #[test]
+    fn unknown_changes_of_the_api_count_and_say_when_they_are_known() {
+        let mut plan = Plan::default();
+        plan.api.push(api(None));
+        assert!(!plan.is_empty());
+        let said = text(&plan, &PRINTER, false);
+        assert!(
+            said.contains("v1/Pod:a: known once the API answers"),
+            "{said}"
+        );
+        assert_eq!(json(&plan)["api"][0]["knownAfter"], "the API answers");
+
+        let mut init = step(INIT, None);
+        init.undo = false;
+        let mut plan = on_two(init);
+        plan.api.push(api(None));
+        let said = text(&plan, &PRINTER, false);
+        assert!(
+            said.contains("v1/Pod:a: known after control-plane/init"),
+            "{said}"
+        );
+        assert_eq!(json(&plan)["api"][0]["knownAfter"], INIT);
+    }
 }

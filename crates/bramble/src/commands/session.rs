@@ -3,7 +3,7 @@
 use crate::args::{Global, ScopeArgs};
 use crate::context::Context;
 use crate::error::{CliError, Kind};
-use crate::kube_place::KubePlace;
+use crate::kube_place::{Compared, KubePlace};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::stop;
@@ -12,7 +12,8 @@ use bramble_engine::run::Means;
 use bramble_engine::{ApiPlace, Look, Outcome, Plan};
 use bramble_machine::Blueprint;
 use bramble_machine::step::StepRef;
-use bramble_spec::cluster::Role;
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Machine, Role};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -67,7 +68,7 @@ pub async fn prepare(
     let plan = if down {
         away(context, &look, &scope, &place).await?
     } else {
-        towards(&blueprint, &look, &scope, &place).await?
+        towards(context, &blueprint, &look, &scope, &place).await?
     };
     progress.planned();
     Ok(Session {
@@ -289,6 +290,7 @@ fn checked(context: &Context, scope: &ScopeArgs) -> Result<Scope, CliError> {
 }
 
 async fn towards(
+    context: &Context,
     blueprint: &Blueprint,
     look: &Look,
     scope: &Scope,
@@ -324,22 +326,54 @@ async fn towards(
             step.needs
                 .retain(|(machine, _)| !out.unreachable.contains_key(machine));
         }
-        let retired = place
-            .retired(&look.sessions, &blueprint.api)
+        let compared = place
+            .compare(&look.sessions, &steps, &blueprint.api, |name| {
+                scope.includes(name)
+            })
             .await
             .map_err(silent)?;
-        steps.extend(retired.into_iter().filter(|s| scope.includes(&s.name)));
-        let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
-        let mut changes = changes.map(Vec::into_iter);
-        out.api = steps
-            .into_iter()
-            .map(|step| ApiPlan {
-                step,
-                changes: changes.as_mut().and_then(Iterator::next),
-            })
-            .collect();
+        let unknown = |step| ApiPlan {
+            step,
+            changes: None,
+        };
+        match compared {
+            Compared::Absent => out.api = steps.into_iter().map(unknown).collect(),
+            // The machines may be what keeps it from answering, so they are not kept waiting for it.
+            Compared::Silent(why) => {
+                out.remarks.push(format!(
+                    "the API does not answer, so what changes there is known once it does: {why}"
+                ));
+                out.api = steps.into_iter().map(unknown).collect();
+            }
+            Compared::Known(difference) => {
+                out.remarks
+                    .extend(strangers(&context.cluster, &difference.nodes));
+                let known = difference.steps.into_iter().map(|(step, changes)| ApiPlan {
+                    step,
+                    changes: Some(changes),
+                });
+                out.api = known.collect();
+            }
+        }
     }
     Ok(out)
+}
+
+/// A remark for each node that is not in the file: most likely it was taken out of it too early.
+pub fn strangers<'a>(
+    cluster: &Cluster,
+    nodes: impl IntoIterator<Item = &'a String>,
+) -> Vec<String> {
+    nodes
+        .into_iter()
+        .filter(|name| !cluster.machine(name).is_some_and(Machine::is_node))
+        .map(|name| {
+            format!(
+                "node {name} is in the cluster but not in the file: put it back and run `bramble down \
+                 --machine {name}`, or delete the node"
+            )
+        })
+        .collect()
 }
 
 async fn away(
@@ -432,4 +466,32 @@ fn unseen(look: &Look) -> BTreeMap<String, String> {
         .iter()
         .map(|(name, why)| (name.clone(), crate::error::chain(why)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use bramble_engine::lock::LockError;
+
+    #[test]
+    fn nodes_that_are_not_in_the_file_are_remarked_on() {
+        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
+                    machines:\n    - { name: one, roles: [control-plane], address: 192.168.1.11 }\n";
+        let cluster = bramble_spec::load("test", text).unwrap();
+        let nodes = ["one".to_owned(), "three".to_owned()];
+        let remarks = strangers(&cluster, &nodes);
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(remarks[0].contains("node three is in the cluster but not in the file"));
+        assert!(remarks[0].contains("`bramble down --machine three`"));
+    }
+
+    #[test]
+    fn a_program_that_is_still_at_work_is_a_lock() {
+        let machine = "two".to_owned();
+        let error = locked(LockError::LeftOver { machine });
+        assert_eq!(error.kind.code(), 5);
+        assert!(error.hints[0].contains("restart the machine"));
+    }
 }

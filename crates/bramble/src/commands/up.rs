@@ -2,6 +2,7 @@
 
 use super::session;
 use crate::args::{Global, RunArgs};
+use crate::ask;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::plan_view;
@@ -40,6 +41,14 @@ async fn once(
             printer.out("nothing to do");
         }
         return session::unreachable(&session, printer);
+    }
+    let lost = plan_view::destruction(&session.plan);
+    if !lost.is_empty() {
+        let what = format!(
+            "this can't be brought back once it is done\n  {}",
+            lost.join("\n  ")
+        );
+        ask::confirm(printer, args.yes, &what, &context.cluster.name)?;
     }
     printer.note(plan_view::summary(&session.plan));
     let outcome = session::carry_out(context, global, &session, "up", progress, printer).await?;

@@ -1,6 +1,7 @@
 //! What is looked at: every machine, then the API through one of them.
 
 use crate::args::Global;
+use crate::commands::session::strangers;
 use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::kube_place::KubePlace;
@@ -134,11 +135,16 @@ pub async fn look(
         .iter()
         .map(|m| machine(m, &look, &blueprint, planned, &vitals))
         .collect();
+    let mut remarks = blueprint.remarks;
+    if let ApiState::Answers(status) = &api {
+        let nodes = status.nodes.iter().map(|node| &node.name);
+        remarks.extend(strangers(&context.cluster, nodes));
+    }
     Ok(State {
         machines,
         api,
         api_drift,
-        remarks: blueprint.remarks,
+        remarks,
     })
 }
 

@@ -196,6 +196,7 @@ pub fn json(context: &Context, state: &State) -> Value {
     );
     out.insert("well".into(), json!(troubles.is_empty()));
     out.insert("troubles".into(), json!(troubles));
+    out.insert("remarks".into(), json!(state.remarks));
     out.insert("machines".into(), json!(machines));
     let (api, error) = match &state.api {
         ApiState::Answers(_) => ("answers", None),
