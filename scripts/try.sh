@@ -5,23 +5,39 @@ cd "$(dirname "$0")/.."
 action=$1 bramble=$2 file=$3
 state=.bramble
 
+# Asks the demo page of every node from outside; each must answer within 60 s.
+ask_demo() {
+	pages=$("$bramble" check -f "$file" --output json |
+		sed -n '/"demoPages"/,/]/s|^ *"\(http://[^"]*\)".*|\1|p')
+	echo
+	if [ -z "$pages" ]; then
+		echo "$file has no demo add-on on a node: there is no page to ask for."
+		return
+	fi
+	for page in $pages; do
+		end=$(($(date +%s) + 60))
+		until answer=$(curl -fsS -m 5 "$page" 2>&1) &&
+			pod=$(echo "$answer" | sed -n 's|.*<code id="pod">\([^<]*\)</code>.*|\1|p') && [ -n "$pod" ]; do
+			if [ "$(date +%s)" -ge "$end" ]; then
+				echo "the demo page at $page did not answer within 60 s: $(echo "$answer" | tail -n 1)" >&2
+				exit 1
+			fi
+			sleep 1
+		done
+		echo "The demo page, asked from outside at $page : served by $pod"
+	done
+}
+
 up() {
 	"$bramble" bundle build --from debian -f "$file"
 	"$bramble" lab up -f "$file"
 	"$bramble" up -f "$file"
 	mkdir -p $state
 	"$bramble" kubeconfig -f "$file" --into $state/kubeconfig --current --quiet
-	first=$(sed -n 's/^ *address: *\([0-9.]*\).*/\1/p' "$file" | head -n 1)
 	echo
 	# A cluster this young may still have pods that are about to become ready: not a failure.
 	"$bramble" status -f "$file" || :
-	echo
-	echo "The demo page, asked from outside at http://$first:30080/ :"
-	n=0
-	while [ $n -lt 6 ]; do
-		n=$((n + 1))
-		curl -fsS -m 5 "http://$first:30080/" | sed -n 's|.*<code id="pod">\([^<]*\)</code>.*|  served by \1|p'
-	done | sort | uniq -c | sed 's/^ *\([0-9]*\) */  \1x/'
+	ask_demo
 	cat <<END
 
 Next:

@@ -9,11 +9,13 @@ use crate::suggest::closest;
 use bramble_blueprint::{Assets, Inputs};
 use bramble_bundle::Bundle;
 use bramble_fleet::{Fleet, Options, Sudo, Target};
+use bramble_lab::{Lab, LabMachine, Topology};
 use bramble_machine::{Blueprint, Facts};
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Jump, Machine};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub struct Context {
     broken: Vec<String>,
     /// Files that the cluster file names.
     pub assets: Assets,
-    /// The lab of this computer that has the cluster's name, if there is one.
+    /// The lab of this computer that the machines are in, if there is one.
     pub lab: Option<PathBuf>,
     sudo: Option<Secret>,
 }
@@ -43,7 +45,7 @@ impl Context {
         let folder = path.parent().unwrap_or(Path::new("."));
         let assets = assets::read(&cluster, folder)?;
         let found = find_bundle(&cluster, global.bundle.as_deref())?;
-        let lab = lab_of(&cluster.name);
+        let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;
         Ok(Self {
             cluster,
@@ -61,7 +63,7 @@ impl Context {
     pub fn reach(global: &Global, printer: &Printer) -> Result<Self, CliError> {
         let path = global.file.clone();
         let cluster = load_file(&path, printer)?;
-        let lab = lab_of(&cluster.name);
+        let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;
         Ok(Self {
             cluster,
@@ -324,9 +326,22 @@ pub fn with_broken(what: String, broken: &[String]) -> String {
     }
 }
 
-fn lab_of(name: &str) -> Option<PathBuf> {
-    let dir = Path::new(bramble_lab::DEFAULT_BASE).join(name);
-    dir.join("known_hosts").exists().then_some(dir)
+/// The lab of this computer that the cluster's machines are in: it has the cluster's name and all of
+/// their addresses. Another cluster of that name is elsewhere, and a lab's key is none of its affair.
+fn lab_of(cluster: &Cluster) -> Option<PathBuf> {
+    let lab = Lab::open(&cluster.name).ok()?;
+    let topology = lab.topology().ok()?;
+    (lab.known_hosts().exists() && holds(&topology, cluster)).then(|| lab.dir().to_path_buf())
+}
+
+fn holds(topology: &Topology, cluster: &Cluster) -> bool {
+    let has: Vec<IpAddr> = topology
+        .machines
+        .iter()
+        .flat_map(LabMachine::static_addresses)
+        .map(IpAddr::V4)
+        .collect();
+    cluster.machines.iter().all(|m| has.contains(&m.address))
 }
 
 fn sudo_password(global: &Global) -> Result<Option<Secret>, CliError> {
@@ -351,5 +366,49 @@ pub fn expand(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use bramble_lab::{AddressMode, Boot, Link};
+
+    fn lab(addresses: &[&str]) -> Topology {
+        let machine = |address: &&str| LabMachine {
+            name: "m".into(),
+            boot: Boot::On,
+            links: vec![Link {
+                net: "lan".into(),
+                interface: None,
+                mac: None,
+                address: AddressMode::Static {
+                    address: format!("{address}/24").parse().unwrap(),
+                    gateway: None,
+                    dns: Vec::new(),
+                },
+            }],
+        };
+        Topology {
+            name: "home".into(),
+            networks: Vec::new(),
+            machines: addresses.iter().map(machine).collect(),
+        }
+    }
+
+    #[test]
+    fn a_lab_of_the_same_name_with_other_addresses_is_another_cluster() {
+        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
+                    machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n    \
+                    - { name: two, roles: [worker], address: 10.77.0.12 }\n";
+        let cluster = bramble_spec::load("test", text).unwrap();
+        assert!(holds(
+            &lab(&["10.77.0.11", "10.77.0.12", "10.77.0.13"]),
+            &cluster
+        ));
+        assert!(!holds(&lab(&["10.77.0.11"]), &cluster));
+        assert!(!holds(&lab(&["192.168.1.11", "192.168.1.12"]), &cluster));
     }
 }

@@ -29,6 +29,10 @@ fn the_summary_is_json_when_asked_for() {
     assert_eq!(value["machines"][1]["name"], "two");
     assert_eq!(value["machines"][1]["podRange"], "10.244.12.0/24");
     assert_eq!(value["network"]["services"], "10.96.0.0/16");
+    assert_eq!(
+        value["demoPages"],
+        serde_json::json!(["http://192.168.1.11:30080/", "http://192.168.1.12:30080/"])
+    );
 }
 
 /// Two mistakes at once: both are reported.
