@@ -9,7 +9,12 @@ printf 'kernel=%s\nmachine=%s\n' "$release" "$machine"
 [ -e /proc/config.gz ] || [ -e "/boot/config-$release" ] && echo kernel_config=1
 read -r host < /proc/sys/kernel/hostname; printf 'hostname=%s\n' "$host"
 [ -e /sys/fs/cgroup/cgroup.controllers ] && echo cgroup2=1
-while read -r name _ _ on; do [ "$name" = memory ] && echo "cgroup_memory=$on"; done < /proc/cgroups
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+	read -r all < /sys/fs/cgroup/cgroup.controllers
+	case " $all " in *' memory '*) echo cgroup_memory=1 ;; esac
+else
+	while read -r name _ _ on; do [ "$name" = memory ] && echo "cgroup_memory=$on"; done < /proc/cgroups
+fi
 [ -e /run/systemd/container ] || [ -e /run/.containerenv ] || [ -e /.dockerenv ] && echo container=1
 while read -r key value _; do case $key in CapEff:) printf 'caps=%s\n' "$value"; break;; esac; done < /proc/self/status
 while read -r key value _; do case $key in MemTotal:) printf 'memory=%s\n' "$value"; break;; esac; done < /proc/meminfo

@@ -51,8 +51,9 @@ fn action(hook: &Hook) -> Action {
     action
 }
 
-/// The program in a shell of its own: a quote that it leaves open ends with it, and does not swallow
-/// the rest of the machine's program.
+/// The program in a subshell that reads it as one word: a quote that it leaves open ends with it, and
+/// does not swallow the rest of the machine's program. Not `sh -c`, which would show it to everybody
+/// as an argument.
 fn apart(first: &str, program: &str) -> String {
-    format!("sh -c {}", word(format!("{first}{program}")))
+    format!("( eval {} )", word(format!("{first}{program}")))
 }

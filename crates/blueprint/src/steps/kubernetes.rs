@@ -149,6 +149,7 @@ fn enable_kubelet() -> Action {
         "systemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}\n{}",
         reset::program()
     ))
+    .destroying("what a control plane or node on it still holds")
 }
 
 /// What differs between machines, and so can't be in the configuration that kubeadm gives to all.

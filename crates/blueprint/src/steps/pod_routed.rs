@@ -6,8 +6,8 @@
 
 use super::runtime::{DEBIAN_PLUGINS, PLUGINS};
 use crate::context::{On, r};
-use bramble_machine::Step;
-use bramble_machine::kinds::{File, Link, Packages, Service};
+use bramble_machine::kinds::{Action, Check, File, Link, Packages, Service};
+use bramble_machine::{Script, Step};
 use bramble_spec::cluster::{PodNetwork, Runtime};
 use serde_json::json;
 use std::net::IpAddr;
@@ -71,6 +71,13 @@ pub(super) fn step(on: &On) -> Option<Step> {
         out.push(r(File::text(UNIT, MASQUERADE_UNIT)));
         let watch = [format!("file:{RULES}"), format!("file:{UNIT}")];
         out.push(r(Service::on("bramble-masquerade.service").watching(watch)));
+        // The unit stays "active" when somebody flushes the rules.
+        out.push(r(Action::new(
+            "masquerade-rules",
+            "load the masquerade rules again",
+            Check::Succeeds("nft list table ip bramble-masquerade >/dev/null 2>&1".into()),
+            Script::of("systemctl restart bramble-masquerade.service"),
+        )));
     }
     Some(on.step("pod-network/routed", out))
 }
