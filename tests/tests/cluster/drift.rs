@@ -51,6 +51,11 @@ const CASES: &[(&str, &str, &[&str])] = &[
         &["one pod-network/routed link:/opt/cni/bin/bridge"],
     ),
     (
+        "three",
+        "nft delete table ip bramble-masquerade",
+        &["three pod-network/routed action:masquerade-rules"],
+    ),
+    (
         "two",
         "sysctl -qw net.ipv4.ip_forward=0",
         &["two base/system sysctl:kubernetes"],
