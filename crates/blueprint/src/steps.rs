@@ -25,6 +25,8 @@ mod runtime_config;
 mod time;
 mod worker;
 
+pub use demo::documents as manifests;
+
 /// A step: its name, what it is for, and what it makes of a machine (`None`: not for this machine).
 struct Entry {
     name: &'static str,

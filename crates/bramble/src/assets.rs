@@ -42,6 +42,11 @@ pub fn read(cluster: &Cluster, folder: &Path) -> Result<Assets, CliError> {
         if let Addon::Manifests { path, .. } = addon {
             let mut reader = Reader::default();
             reader.root(&folder.join(crate::context::expand(path)));
+            for (file, bytes) in &reader.files {
+                if let Err(what) = bramble_blueprint::manifests(file, bytes) {
+                    reader.problems.push(format!("{path}: {file} {what}"));
+                }
+            }
             problems.append(&mut reader.problems);
             out.insert(path.clone(), reader.files);
         }

@@ -78,14 +78,12 @@ pub(super) fn step(inputs: Inputs, node_port: u16) -> ApiStep {
     }
 }
 
-/// Manifests from a file or folder; parsed by the caller's check of the assets, so text that is no
-/// YAML is left out here.
+/// Manifests from a file or folder. Whoever read the folder has refused what can't be read
+/// ([`documents`]), so nothing is lost here.
 pub(super) fn manifests(inputs: Inputs, name: &str, path: &str) -> ApiStep {
     let files = inputs.assets.get(path).into_iter().flatten();
-    let texts = files.filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok());
-    let resources = texts
-        .flat_map(|text| serde_saphyr::from_multiple::<serde_json::Value>(text).unwrap_or_default())
-        .filter(|value| value.is_object())
+    let resources = files
+        .flat_map(|(file, bytes)| documents(file, bytes).unwrap_or_default())
         .map(|manifest| ApiResource::Object {
             manifest,
             wait: true,
@@ -96,4 +94,38 @@ pub(super) fn manifests(inputs: Inputs, name: &str, path: &str) -> ApiStep {
         needs: vec![(String::new(), nodes::NAME.to_owned())],
         resources,
     }
+}
+
+/// The objects in a file of manifests: all documents of a `.yaml`, `.yml` or `.json` file, none of any
+/// other.
+///
+/// # Errors
+/// What is wrong with the file: no text, no YAML, or a document that is no object of Kubernetes.
+pub fn documents(file: &str, bytes: &[u8]) -> Result<Vec<serde_json::Value>, String> {
+    if ![".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| file.ends_with(end))
+    {
+        return Ok(Vec::new());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned())?;
+    let all = serde_saphyr::from_multiple::<serde_json::Value>(text)
+        .map_err(|error| format!("is no YAML: {error}"))?;
+    let mut out = Vec::new();
+    for (index, value) in all.into_iter().enumerate().filter(|(_, v)| !v.is_null()) {
+        for field in ["/apiVersion", "/kind", "/metadata/name"] {
+            if !value
+                .pointer(field)
+                .is_some_and(serde_json::Value::is_string)
+            {
+                let field = field.trim_start_matches('/').replace('/', ".");
+                return Err(format!(
+                    "has a document (number {}) without {field}",
+                    index + 1
+                ));
+            }
+        }
+        out.push(value);
+    }
+    Ok(out)
 }

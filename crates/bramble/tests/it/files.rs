@@ -49,6 +49,33 @@ fn folders_below_a_folder_of_manifests_and_editors_backups_are_fine() {
 }
 
 #[test]
+fn manifests_that_are_none_are_refused_by_name() {
+    let place = with_manifests();
+    std::fs::write(place.path("shop/one.yaml"), "kind: [").unwrap();
+    std::fs::write(
+        place.path("shop/more/two.yaml"),
+        "apiVersion: v1\nkind: ConfigMap\n",
+    )
+    .unwrap();
+    std::fs::write(place.path("shop/README.md"), "not: [yaml").unwrap();
+    let said = place
+        .bramble("check")
+        .assert()
+        .code(2)
+        .get_output()
+        .stderr
+        .clone();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    for part in [
+        "one.yaml is no YAML",
+        "two.yaml has a document (number 1) without metadata.name",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("README"), "{said}");
+}
+
+#[test]
 fn what_is_no_plain_file_is_refused_all_at_once() {
     let place = with_manifests();
     symlink("/etc", place.path("shop/etc")).unwrap();
