@@ -111,16 +111,24 @@ pub fn summary(plan: &Plan) -> String {
         .iter()
         .map(|a| a.changes.as_ref().map_or(a.step.resources.len(), Vec::len))
         .sum();
-    let s = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match (machines, api) {
-        (0, _) => format!("{} in the cluster", s(changes, "change")),
-        (_, 0) => format!("{} on {}", s(changes, "change"), s(machines, "machine")),
+        (0, _) => format!("{} in the cluster", count(changes, "change")),
+        (_, 0) => format!(
+            "{} on {}",
+            count(changes, "change"),
+            count(machines, "machine")
+        ),
         _ => format!(
             "{} on {} and in the cluster",
-            s(changes, "change"),
-            s(machines, "machine")
+            count(changes, "change"),
+            count(machines, "machine")
         ),
     }
+}
+
+/// `1 change`, `2 changes`.
+pub fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// What the plan destroys and nobody can bring back, one line for each change that does.

@@ -233,7 +233,8 @@ impl Runner<'_> {
         let Some(place) = self.means.api else { return };
         for ApiPlan { step, changes } in &self.plan.api {
             let key = (String::new(), step.name.clone());
-            if changes.as_ref().is_some_and(Vec::is_empty) {
+            let nothing = changes.as_ref().is_some_and(Vec::is_empty);
+            if nothing && !self.disturbed(&step.needs) {
                 self.board.set(&key, Status::Done);
                 continue;
             }
@@ -269,6 +270,29 @@ impl Runner<'_> {
                 }
             }
         }
+    }
+
+    /// Whether something that an API step builds on changes in this run: then what was planned for it
+    /// is no longer the whole. A machine that joins anew is a new node, without its labels.
+    fn disturbed(&self, needs: &[(String, String)]) -> bool {
+        needs.iter().any(|(machine, name)| {
+            if machine.is_empty() {
+                let api = self.plan.api.iter().find(|a| a.step.name == *name);
+                return api.is_some_and(|a| {
+                    a.changes.as_ref().is_none_or(|c| !c.is_empty())
+                        || self.disturbed(&a.step.needs)
+                });
+            }
+            let steps = self
+                .plan
+                .machines
+                .get(machine)
+                .into_iter()
+                .flat_map(|m| &m.steps);
+            steps
+                .filter(|s| s.name == *name)
+                .any(|s| !s.items.is_empty())
+        })
     }
 
     fn api_progress(&self, step: &str, begun: Instant, progress: ApiProgress) {

@@ -37,6 +37,7 @@ fn a_cluster_comes_up_lives_and_leaves_no_trace() {
     network::pods_reach_each_other_and_the_outside(&site, &kubectl);
     refused::what_is_fixed_stays(&site);
     drift::is_found_and_mended(&site, &kubectl);
+    a_worker_leaves_and_comes_back(&site, &kubectl);
     restart(&site, &kubectl);
     an_addon_goes(&site, &kubectl);
 
@@ -56,6 +57,16 @@ fn is_whole(site: &Site, kubectl: &Kubectl) {
         "the demo's replicas are on different machines: {places:?}"
     );
     site.demo_answers();
+}
+
+/// A machine that was taken down joins again at once as a new node, with all that the file says of it.
+fn a_worker_leaves_and_comes_back(site: &Site, kubectl: &Kubectl) {
+    site.bramble(&["down", "--machine", "two", "--yes"])
+        .expect(0);
+    site.up();
+    site.nothing_to_do();
+    until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);
+    is_whole(site, kubectl);
 }
 
 /// Everything comes back by itself when the machines were restarted one after the other, and when

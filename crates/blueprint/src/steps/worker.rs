@@ -78,16 +78,25 @@ fn forgotten(on: &On) -> String {
 }
 
 /// The program that makes it so. A node of an earlier life may be called ready for a while yet, and
-/// kubeadm refuses to join under its name. kubectl's cache would stay in root's home.
+/// kubeadm refuses to join under its name. Asked for by its path: looking kinds up first would take
+/// seconds and leave a cache in root's home.
 fn forget(node: &str) -> String {
+    let path = word(format!("/api/v1/nodes/{node}"));
     let node = word(node);
     format!(
-        "d=$(mktemp -d)\ntrap 'rm -rf \"$d\"' EXIT\n\
-         timeout 45 kubectl --cache-dir \"$d\" delete node {node} --ignore-not-found --wait=true >/dev/null || {{\n\
-         \techo \"the node {node} of the machine's earlier life could not be deleted within 45 s\" >&2\n\
-         \texit 1\n\
-         }}\n\
-         echo ok"
+        "fail() {{ echo \"the node {node} of the machine's earlier life could not be deleted\" >&2; exit 1; }}\n\
+         look() {{ said=$(timeout 20 kubectl get --raw {path} 2>&1 >/dev/null); }}\n\
+         n=0\n\
+         while look; do\n\
+         \t[ $n -gt 0 ] || timeout 20 kubectl delete --raw {path} >/dev/null || fail\n\
+         \tn=$((n + 1))\n\
+         \t[ $n -lt 45 ] || fail\n\
+         \tsleep 1\n\
+         done\n\
+         case $said in\n\
+         *NotFound*) echo ok ;;\n\
+         *) printf '%s\\n' \"$said\" >&2; fail ;;\n\
+         esac"
     )
 }
 
@@ -167,16 +176,20 @@ mod tests {
 
     #[test]
     fn a_node_is_forgotten_or_the_reason_is_told() {
-        let (stdout, stderr, success) =
-            forget_with("echo \"$*\" >&2; ls -d \"$2\" >&2; echo 'node \"two\" deleted'");
+        // There until it is deleted, then not found.
+        let api = "case $1 in delete) : > \"$D/gone\" ;; esac; \
+                   [ ! -e \"$D/gone\" ] || [ $1 = delete ] || { echo 'Error from server (NotFound): nodes' >&2; return 1; }";
+        let folder = tempfile::tempdir().expect("a folder");
+        let with = format!("D={}; {api}", folder.path().display());
+        let (stdout, stderr, success) = forget_with(&with);
         assert!(stdout == "ok\n" && success, "{stderr}");
-        let (asked, folder) = stderr.trim().split_once('\n').expect("two lines");
-        assert_eq!(
-            asked,
-            format!("--cache-dir {folder} delete node two --ignore-not-found --wait=true")
-        );
-        assert!(!std::path::Path::new(folder).exists());
-        let (stdout, stderr, success) = forget_with("echo refused >&2; false");
+        assert!(folder.path().join("gone").exists(), "it was deleted");
+        // Never there.
+        let (stdout, _, success) =
+            forget_with("echo 'Error from server (NotFound): nodes' >&2; return 1");
+        assert!(stdout == "ok\n" && success);
+        // No answer.
+        let (stdout, stderr, success) = forget_with("echo refused >&2; return 1");
         assert!(stdout.is_empty() && !success);
         assert!(stderr.starts_with("refused\nthe node two"), "{stderr}");
     }

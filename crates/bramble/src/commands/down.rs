@@ -46,8 +46,9 @@ async fn once(
         let part = !args.scope.steps.is_empty() || !args.scope.machines.is_empty();
         let what = if part { "part of it" } else { "it" };
         let done = format!(
-            "{}: {what} is down, {} changes in {took:.1} s",
-            context.cluster.name, outcome.changes
+            "{}: {what} is down, {} in {took:.1} s",
+            context.cluster.name,
+            plan_view::count(outcome.changes, "change")
         );
         printer.out(printer.paint(Style::Green, done));
     }

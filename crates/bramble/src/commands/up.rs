@@ -59,8 +59,9 @@ async fn once(
     if !printer.json() {
         let took = outcome.took.as_secs_f64();
         let done = format!(
-            "{}: {} changes in {took:.1} s",
-            context.cluster.name, outcome.changes
+            "{}: {} in {took:.1} s",
+            context.cluster.name,
+            plan_view::count(outcome.changes, "change")
         );
         printer.out(printer.paint(Style::Green, done));
         whats_next(context, printer);
