@@ -313,5 +313,10 @@ fn what_changes_need_is_known() {
         (source.machine.as_str(), source.after),
         ("one", "control-plane/init")
     );
-    assert!(source.program.as_str().contains("delete --raw /api/v1/nodes/two "));
+    assert!(
+        source
+            .program
+            .as_str()
+            .contains("delete --raw /api/v1/nodes/two ")
+    );
 }
