@@ -12,7 +12,9 @@ mod board;
 pub mod event;
 pub mod lock;
 pub mod observe;
+mod parts;
 pub mod plan;
+mod reader;
 pub mod run;
 mod stage;
 

@@ -4,24 +4,22 @@ use crate::api::{ApiPlace, ApiProgress};
 use crate::board::{Board, Status};
 use crate::event::{Event, Happened};
 use crate::lock::{self, LockError};
+use crate::parts::{arm, chunks, part};
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
+use crate::reader::{Failure, Reader};
 use crate::stage::Stage;
 use crate::{Sessions, nonce};
 use bramble_fleet::{Error as FleetError, Fleet, Session, Target};
-use bramble_machine::journal::Line;
-use bramble_machine::program::{self, Part, Said};
+use bramble_machine::program::{self, Part};
 use bramble_machine::step::FactSource;
 use futures::future::{join, join_all, try_join_all};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
 
 /// The name under which copies are told: they belong to no step.
 const COPY: &str = "copy";
-
-/// Lines of a tool's output that a failure shows.
-const LOG_LINES: usize = 40;
 
 /// Between two attempts to connect anew.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
@@ -139,7 +137,7 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
     try_join_all(jobs).await
 }
 
-struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     plan: &'a Plan,
     means: Means<'a>,
     board: Board,
@@ -148,25 +146,8 @@ struct Runner<'a> {
     outcome: Mutex<Outcome>,
 }
 
-/// Why a step failed.
-struct Failure {
-    resource: Option<String>,
-    message: String,
-    log: Vec<String>,
-}
-
-impl Failure {
-    fn new(message: impl Into<String>) -> Self {
-        Self {
-            resource: None,
-            message: message.into(),
-            log: Vec::new(),
-        }
-    }
-}
-
 impl Runner<'_> {
-    fn say(&self, machine: &str, step: &str, resource: Option<&str>, what: Happened) {
+    pub(crate) fn say(&self, machine: &str, step: &str, resource: Option<&str>, what: Happened) {
         // Nobody listening is no reason to stop.
         let _ = self.means.events.send(Event {
             at: self.start.elapsed(),
@@ -572,183 +553,5 @@ fn describe((machine, step): &(String, String)) -> String {
         step.clone()
     } else {
         format!("{step} on {machine}")
-    }
-}
-
-/// A step's programs: what can cut the connection ends one, so that it is confirmed before anything
-/// that takes its time.
-fn chunks(step: &StepPlan) -> Vec<StepPlan> {
-    let last = step
-        .items
-        .iter()
-        .rposition(|i| i.change.disruptive && !step.undo);
-    let Some(end) = last
-        .map(|index| index + 1)
-        .filter(|end| *end < step.items.len())
-    else {
-        return vec![step.clone()];
-    };
-    let with = |items: &[crate::plan::Item]| StepPlan {
-        items: items.to_vec(),
-        ..step.clone()
-    };
-    vec![with(&step.items[..end]), with(&step.items[end..])]
-}
-
-/// Makes the first change that can cut the connection arm the timer that takes it back.
-fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
-    let risky: Vec<_> = step
-        .items
-        .iter()
-        .filter(|i| i.change.disruptive && !step.undo)
-        .collect();
-    let first = step
-        .items
-        .iter()
-        .position(|i| i.change.disruptive && !step.undo);
-    let Some(part) = first.and_then(|index| parts.get_mut(index)) else {
-        return false;
-    };
-    let changes: Vec<_> = risky
-        .iter()
-        .map(|i| (i.id.as_str(), &i.change.undo))
-        .collect();
-    let mut apply = program::arm(&changes, nonce);
-    apply.extend(&part.apply);
-    part.apply = apply;
-    true
-}
-
-fn part(step: &StepPlan, item: &crate::plan::Item) -> Part {
-    let id = item.id.clone();
-    if step.undo {
-        return Part {
-            id: id.clone(),
-            apply: item.change.apply.clone(),
-            begin: None,
-            end: Line::Gone { id },
-        };
-    }
-    let begin = Line::Begin {
-        id: id.clone(),
-        step: step.name.clone(),
-        undo: item.change.undo.clone(),
-    };
-    Part {
-        id: id.clone(),
-        apply: item.change.apply.clone(),
-        begin: Some(begin),
-        end: Line::Done { id },
-    }
-}
-
-/// Turns what a program says into events.
-struct Reader<'a, 'b> {
-    runner: &'a Runner<'b>,
-    machine: &'a str,
-    step: &'a StepPlan,
-    current: Option<(usize, Instant)>,
-    log: VecDeque<String>,
-    failed: Option<(usize, i32)>,
-    busy: bool,
-    ended: bool,
-    changes: usize,
-}
-
-impl<'a, 'b> Reader<'a, 'b> {
-    fn new(runner: &'a Runner<'b>, machine: &'a str, step: &'a StepPlan) -> Self {
-        Self {
-            runner,
-            machine,
-            step,
-            current: None,
-            log: VecDeque::new(),
-            failed: None,
-            busy: false,
-            ended: false,
-            changes: 0,
-        }
-    }
-
-    fn say(&self, index: usize, what: Happened) {
-        let id = self.step.items.get(index).map(|i| i.id.as_str());
-        self.runner.say(self.machine, &self.step.name, id, what);
-    }
-
-    fn title(&self, index: usize) -> String {
-        self.step
-            .items
-            .get(index)
-            .map(|i| i.change.summary.clone())
-            .unwrap_or_default()
-    }
-
-    fn take(&mut self, said: Said) {
-        match said {
-            Said::Started(index) => {
-                self.current = Some((index, Instant::now()));
-                self.log.clear();
-                self.say(
-                    index,
-                    Happened::Started {
-                        title: self.title(index),
-                    },
-                );
-            }
-            Said::Done(index) => {
-                let took = self.current.map(|(_, t)| t.elapsed()).unwrap_or_default();
-                self.changes += 1;
-                self.say(
-                    index,
-                    Happened::Changed {
-                        title: self.title(index),
-                        took,
-                    },
-                );
-            }
-            Said::Failed(index, code) => self.failed = Some((index, code)),
-            Said::Busy => self.busy = true,
-            Said::End => self.ended = true,
-            Said::Output(line) => {
-                if let Some((index, _)) = self.current {
-                    self.say(index, Happened::Output { line: line.clone() });
-                }
-                if self.log.len() == LOG_LINES {
-                    self.log.pop_front();
-                }
-                self.log.push_back(line);
-            }
-        }
-    }
-
-    fn failure(self, stderr: &str) -> Failure {
-        let mut log: Vec<String> = self.log.into_iter().collect();
-        if self.busy {
-            return Failure::new(
-                "another program of Bramble is still at work on the machine (a run that was cut off?); \
-                 it did not end within 10 minutes",
-            );
-        }
-        let index = self.failed.map(|(i, _)| i).or(self.current.map(|(i, _)| i));
-        let item = index.and_then(|i| self.step.items.get(i));
-        let what = item.map_or_else(
-            || self.step.name.clone(),
-            |i| format!("{}: {}", i.id, i.change.summary),
-        );
-        log.extend(
-            stderr
-                .lines()
-                .map(str::to_owned)
-                .filter(|l| !l.trim().is_empty()),
-        );
-        let message = match self.failed {
-            Some((_, code)) => format!("{what} failed with exit code {code}"),
-            None => format!("{what} was cut off"),
-        };
-        Failure {
-            resource: item.map(|i| i.id.clone()),
-            message,
-            log,
-        }
     }
 }

@@ -64,7 +64,10 @@ async fn once(
             plan_view::count(outcome.changes, "change")
         );
         printer.out(printer.paint(Style::Green, done));
-        whats_next(context, printer);
+        // A part that was asked for says nothing of a cluster that may not be there.
+        if args.scope.steps.is_empty() && args.scope.machines.is_empty() {
+            whats_next(context, printer);
+        }
     }
     Ok(())
 }
