@@ -19,4 +19,4 @@ pub mod steps;
 
 pub use context::{Assets, Inputs, On};
 pub use limits::limits;
-pub use steps::{blueprint, hook_points, later_steps, manifests, step_names};
+pub use steps::{blueprint, holds_nodes, hook_points, manifests, node_steps, step_names};

@@ -108,12 +108,18 @@ pub fn step_names() -> impl Iterator<Item = (&'static str, &'static str)> {
         .chain(API_STEPS.iter().copied())
 }
 
-/// Names of the machines' steps after a step, or after the last of a group such as `base`; in order.
-/// Empty for the last one, and for names that are none.
-pub fn later_steps(name: &str) -> Vec<&'static str> {
-    let last = STEPS.iter().rposition(|e| belongs(e.name, name));
-    let later = last.map_or(&[][..], |at| &STEPS[at + 1..]);
-    later.iter().map(|e| e.name).collect()
+/// The steps that make a node of a machine. A node stands on what most steps before them made.
+pub fn node_steps() -> [&'static str; 2] {
+    ["control-plane/init", "worker/join"]
+}
+
+/// Whether a running node would fall if this step were undone under it. Users, names and the pod
+/// network can be taken away and made anew under a node; that is what steps are for.
+pub fn holds_nodes(name: &str) -> bool {
+    matches!(
+        name,
+        "base/packages" | "base/system" | "runtime" | "kubernetes"
+    )
 }
 
 /// Whether a step is the one of that name, or one of the group of that name.
@@ -159,6 +165,8 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
         worker::facts(&on, &mut out.facts);
         remarks(&on, &mut out.remarks);
     }
+    out.remarks
+        .extend(hooks::idle(&inputs.cluster.hooks, &out.machines));
     out.api = api(inputs);
     out
 }

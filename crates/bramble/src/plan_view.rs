@@ -79,6 +79,13 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
             printer.paint(Style::Red, format!("{machine} not seen:"))
         );
     }
+    out.push_str(&obstacles(plan, printer));
+    out
+}
+
+/// Machines that can't be changed, with why and what to do; empty if there are none.
+pub fn obstacles(plan: &Plan, printer: &Printer) -> String {
+    let mut out = String::new();
     for obstacle in &plan.obstacles {
         let _ = writeln!(
             out,

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Since the start of the run.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "serialize")]
     pub at: Duration,
     /// Machine; empty for the cluster's API.
     pub machine: String,
@@ -37,7 +37,7 @@ pub enum Happened {
         /// Title for people.
         title: String,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "serialize")]
         took: Duration,
     },
     /// Nothing to do.
@@ -47,7 +47,7 @@ pub enum Happened {
         /// Changes made.
         changes: usize,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "serialize")]
         took: Duration,
     },
     /// It did not work.
@@ -67,10 +67,10 @@ pub enum Happened {
         /// For what.
         what: String,
         /// Since when it has been waiting.
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "serialize")]
         since: Duration,
         /// How long at most.
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "serialize")]
         limit: Duration,
     },
     /// Bytes of an upload.
@@ -87,6 +87,11 @@ pub enum Happened {
     },
 }
 
-fn seconds<S: serde::Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_f64((value.as_secs_f64() * 1000.0).round() / 1000.0)
+/// Seconds as events tell them: to the millisecond.
+pub fn seconds(value: Duration) -> f64 {
+    (value.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+fn serialize<S: serde::Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(seconds(*value))
 }

@@ -33,6 +33,13 @@ pub enum Unseen {
     },
 }
 
+impl Unseen {
+    /// Whether it did not answer at all; else it answers, and something else is in the way.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Unseen::Fleet(error) if error.is_unreachable())
+    }
+}
+
 /// What was seen.
 #[derive(Default)]
 pub struct Look {

@@ -2,7 +2,7 @@
 
 use crate::plan::{Item, StepPlan};
 use bramble_machine::journal::Line;
-use bramble_machine::program::{self, Part};
+use bramble_machine::program::{self, Guarded, Part};
 
 /// A step's programs: what can cut the connection ends one, so that it is confirmed before anything
 /// that takes its time.
@@ -10,7 +10,7 @@ pub(crate) fn chunks(step: &StepPlan) -> Vec<StepPlan> {
     let last = step
         .items
         .iter()
-        .rposition(|i| i.change.disruptive && !step.undo);
+        .rposition(|i| i.change.guard.is_some() && !step.undo);
     let Some(end) = last
         .map(|index| index + 1)
         .filter(|end| *end < step.items.len())
@@ -26,21 +26,21 @@ pub(crate) fn chunks(step: &StepPlan) -> Vec<StepPlan> {
 
 /// Makes the first change that can cut the connection arm the timer that takes it back.
 pub(crate) fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
-    let risky: Vec<_> = step
-        .items
-        .iter()
-        .filter(|i| i.change.disruptive && !step.undo)
-        .collect();
-    let first = step
-        .items
-        .iter()
-        .position(|i| i.change.disruptive && !step.undo);
+    let guarded = |item: &Item| item.change.guard.is_some() && !step.undo;
+    let first = step.items.iter().position(guarded);
     let Some(part) = first.and_then(|index| parts.get_mut(index)) else {
         return false;
     };
-    let changes: Vec<_> = risky
+    let changes: Vec<Guarded> = step
+        .items
         .iter()
-        .map(|i| (i.id.as_str(), &i.change.undo))
+        .filter_map(|item| {
+            Some(Guarded {
+                id: item.id.as_str(),
+                undo: &item.change.undo,
+                guard: item.change.guard.as_ref()?,
+            })
+        })
         .collect();
     let mut apply = program::arm(&changes, nonce);
     apply.extend(&part.apply);

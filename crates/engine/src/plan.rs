@@ -34,7 +34,8 @@ impl Scope {
                         .is_some_and(|r| r.starts_with('/'))
             })
     }
-    fn machine(&self, name: &str) -> bool {
+    /// Whether a machine belongs to it.
+    pub fn machine(&self, name: &str) -> bool {
         self.machines.is_empty() || self.machines.iter().any(|m| m == name)
     }
 }

@@ -81,7 +81,17 @@ impl Outcome {
 /// When a lock can't be had: nothing was changed then. What goes wrong later is in the outcome.
 pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
     let start = Instant::now();
-    let locks = lock_all(plan, &means).await?;
+    let mut stop = means.stop.clone();
+    let locks = tokio::select! {
+        biased;
+        locks = lock_all(plan, &means) => locks?,
+        // Dropping what was taken so far lets it go.
+        _ = stop.wait_for(|stop| *stop) => return Ok(Outcome {
+            stopped: true,
+            took: start.elapsed(),
+            ..Outcome::default()
+        }),
+    };
     let runner = Runner {
         plan,
         board: Board::new(plan),

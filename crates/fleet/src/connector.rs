@@ -28,6 +28,9 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(1200),
 ];
 
+/// Kinds of host key that are asked for one by one when a machine shows another key than the pinned one.
+const FAMILIES: [&str; 3] = ["ed25519", "ecdsa", "rsa"];
+
 /// Makes the connections of a fleet.
 pub(crate) struct Connector {
     pub(crate) options: Arc<Options>,
@@ -50,6 +53,10 @@ impl Connector {
         };
         let _turn = self.handshakes.acquire().await;
         let mut pauses = PAUSES.iter();
+        let mut families = FAMILIES.iter();
+        let mut only = None;
+        // What the machine's first choice of key was refused for: says more than what came of others.
+        let mut first: Option<Error> = None;
         loop {
             let result = match &jump {
                 Some(jump) => {
@@ -58,16 +65,33 @@ impl Connector {
                         "a connection through its jump host",
                         self.through(target, jump),
                     );
-                    self.greet(target, stream.await?, Some(jump)).await
+                    self.greet(target, stream.await?, Some(jump), only).await
                 }
                 None => {
                     let stream = self.stage(target, "a TCP connection", self.tcp(target));
-                    self.greet(target, stream.await?, None).await
+                    self.greet(target, stream.await?, None, only).await
                 }
             };
             match (result, pauses.next()) {
                 (Err(Greeting::Dropped(_)), Some(pause)) => sleep(*pause).await,
-                (Err(Greeting::Dropped(error) | Greeting::Failed(error)), _) => return Err(error),
+                (Err(Greeting::Dropped(error) | Greeting::Failed(error)), _) => {
+                    let shows_another = match &error {
+                        Error::ChangedHostKey { .. } => true,
+                        // It has no key of the kind that was asked for.
+                        Error::Unreachable { .. } => first.is_some(),
+                        _ => false,
+                    };
+                    // A fingerprint doesn't say of what kind the pinned key is, and a machine has
+                    // one of each.
+                    if target.host_key.is_none() || !shows_another {
+                        return Err(error);
+                    }
+                    let first = first.get_or_insert(error);
+                    only = families.next();
+                    if only.is_none() {
+                        return Err(first.clone());
+                    }
+                }
                 (Ok(connection), _) => return Ok(connection),
             }
         }
@@ -170,6 +194,7 @@ impl Connector {
         target: &Arc<Target>,
         stream: S,
         jump: Option<&Arc<Connection>>,
+        only: Option<&&str>,
     ) -> Result<Connection, Greeting>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -178,7 +203,7 @@ impl Connector {
         let files = known_hosts::files(&options.known_hosts, options.user_known_hosts.as_deref());
         let known = Known::about(&target.host, target.port, &files)
             .map_err(|error| Error::io("known hosts can't be read".to_owned(), error))?;
-        let config = config(options, &known);
+        let config = config(options, &known, only);
         let refused = Arc::new(Mutex::new(None));
         let ended = Arc::new(OnceLock::new());
         let watcher = Watcher {
@@ -264,7 +289,7 @@ impl From<Error> for Greeting {
 /// Cheap algorithms first: X25519 costs a fraction of the hybrid and finite-field exchanges, and AES-GCM
 /// is in the hardware of whoever runs many connections. All in the lists are considered safe; nothing is
 /// compressed.
-fn config(options: &Options, known: &Known) -> Arc<client::Config> {
+fn config(options: &Options, known: &Known, only: Option<&&str>) -> Arc<client::Config> {
     let mut keys = known.algorithms();
     // A known RSA key has no hash in its name; the handshake's signature wants one.
     let rsa = keys.iter().any(is_rsa);
@@ -281,6 +306,9 @@ fn config(options: &Options, known: &Known) -> Arc<client::Config> {
         if !key.contains(algorithm) {
             key.push(algorithm.clone());
         }
+    }
+    if let Some(only) = only {
+        key.retain(|algorithm| algorithm.as_str().contains(only));
     }
     let patience = options.keepalive * (options.keepalive_misses as u32 + 2);
     Arc::new(client::Config {

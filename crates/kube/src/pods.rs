@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Kubernetes asks a new static pod for its readiness up to 30 s after it began.
+const YOUNG: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 fn text<'a>(of: &'a Value, pointer: &str) -> &'a str {
     of.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
@@ -64,26 +67,8 @@ pub(crate) fn trouble(pod: &Value) -> Option<String> {
     if pod.pointer("/metadata/deletionTimestamp").is_some() {
         return Some("is being deleted".into());
     }
-    for container in containers(pod) {
-        let name = text(container, "/name");
-        let waiting = text(container, "/state/waiting/reason");
-        // These only say that something else comes first.
-        if !waiting.is_empty() && waiting != "PodInitializing" && waiting != "ContainerCreating" {
-            let mut out = format!("{name}: {waiting}");
-            let message = text(container, "/state/waiting/message");
-            if !message.is_empty() {
-                out.push_str(&format!(": {message}"));
-            }
-            if let Some(last) = ended(container.pointer("/lastState/terminated")) {
-                out.push_str(&format!(" ({last})"));
-            }
-            return Some(out);
-        }
-        if let Some(end) = ended(container.pointer("/state/terminated"))
-            && text(container, "/state/terminated/reason") != "Completed"
-        {
-            return Some(format!("{name}: {end}"));
-        }
+    if let Some(fault) = containers(pod).find_map(fault) {
+        return Some(fault);
     }
     if let Some(c) = condition(pod, "PodScheduled")
         && text(c, "/status") == "False"
@@ -101,6 +86,44 @@ pub(crate) fn trouble(pod: &Value) -> Option<String> {
         _ if node.is_empty() => "not scheduled yet".to_owned(),
         _ => format!("starting on {node}"),
     })
+}
+
+/// What is wrong with a container; `None` if nothing is, or something else only comes first.
+fn fault(container: &Value) -> Option<String> {
+    let name = text(container, "/name");
+    let waiting = text(container, "/state/waiting/reason");
+    // These only say that something else comes first.
+    if !waiting.is_empty() && waiting != "PodInitializing" && waiting != "ContainerCreating" {
+        let mut out = format!("{name}: {waiting}");
+        let message = text(container, "/state/waiting/message");
+        if !message.is_empty() {
+            out.push_str(&format!(": {message}"));
+        }
+        if let Some(last) = ended(container.pointer("/lastState/terminated")) {
+            out.push_str(&format!(" ({last})"));
+        }
+        return Some(out);
+    }
+    let end = ended(container.pointer("/state/terminated"))?;
+    (text(container, "/state/terminated/reason") != "Completed").then(|| format!("{name}: {end}"))
+}
+
+/// Whether a pod that is not ready may just need a moment: nothing is wrong with its containers, none
+/// was ever restarted, and it or its last container began less than [`YOUNG`] ago.
+pub(crate) fn starting(pod: &Value, now: jiff::Timestamp) -> bool {
+    let begun = containers(pod)
+        .map(|c| text(c, "/state/running/startedAt"))
+        .chain([
+            text(pod, "/metadata/creationTimestamp"),
+            text(pod, "/status/startTime"),
+        ])
+        .filter_map(|time| time.parse::<jiff::Timestamp>().ok())
+        .max();
+    let young = begun.is_some_and(|begun| now.duration_since(begun) < YOUNG);
+    let restarted = |c: &Value| c.get("restartCount").and_then(Value::as_u64) > Some(0);
+    young
+        && matches!(phase(pod), "Pending" | "Running")
+        && !containers(pod).any(|c| fault(c).is_some() || restarted(c))
 }
 
 fn ended(state: Option<&Value>) -> Option<String> {
@@ -161,5 +184,24 @@ mod tests {
         for (pod, expected) in table {
             assert_eq!(trouble(&pod).as_deref(), expected, "{pod}");
         }
+    }
+
+    #[test]
+    fn a_young_pod_without_a_fault_is_starting() {
+        let now: jiff::Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let pod = |began: &str, state: Value, restarts: u64| {
+            json!({"metadata": {"creationTimestamp": "2026-01-01T11:00:00Z"},
+                "status": {"phase": "Running", "startTime": began, "containerStatuses": [
+                    {"name": "app", "restartCount": restarts, "state": state}]}})
+        };
+        let old = "2026-01-01T11:50:00Z";
+        let fresh = "2026-01-01T11:59:30Z";
+        let runs = json!({"running": {"startedAt": fresh}});
+        assert!(starting(&pod(fresh, runs.clone(), 0), now));
+        assert!(starting(&pod(old, runs.clone(), 0), now));
+        assert!(!starting(&pod(fresh, runs, 1), now));
+        assert!(!starting(&pod(old, json!({}), 0), now));
+        let broken = json!({"waiting": {"reason": "ImagePullBackOff"}});
+        assert!(!starting(&pod(fresh, broken, 0), now));
     }
 }

@@ -99,6 +99,8 @@ pub struct PodTrouble {
     pub why: String,
     /// Of all its containers together.
     pub restarts: u64,
+    /// It began a moment ago, and nothing is wrong with it so far.
+    pub starting: bool,
 }
 
 /// One check of `/readyz`.
@@ -178,7 +180,7 @@ pub(crate) async fn read(rest: &Rest) -> Result<ClusterStatus, Error> {
                 count,
             })
             .collect(),
-        troubled: pods.iter().filter_map(troubled).collect(),
+        troubled: pods.iter().filter_map(|pod| troubled(pod, now)).collect(),
         checks,
         warnings: warnings(&events),
     })
@@ -247,7 +249,7 @@ fn node(node: &Value, now: jiff::Timestamp) -> NodeStatus {
     }
 }
 
-fn troubled(pod: &Value) -> Option<PodTrouble> {
+fn troubled(pod: &Value, now: jiff::Timestamp) -> Option<PodTrouble> {
     Some(PodTrouble {
         namespace: pods::namespace(pod).into(),
         name: pods::name(pod).into(),
@@ -257,6 +259,7 @@ fn troubled(pod: &Value) -> Option<PodTrouble> {
         restarts: list(pod, "/status/containerStatuses")
             .filter_map(|c| c.get("restartCount").and_then(Value::as_u64))
             .sum(),
+        starting: pods::starting(pod, now),
     })
 }
 

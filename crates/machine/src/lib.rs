@@ -22,7 +22,7 @@ pub use facts::Facts;
 pub use journal::{Journal, Record};
 pub use kinds::Undo;
 pub use query::{Observation, Query};
-pub use resource::{Change, PlanError, Resource, ResourceId, Upload, Verb};
+pub use resource::{Change, Guard, PlanError, Resource, ResourceId, Upload, Verb};
 pub use shell::Script;
 pub use step::{Blueprint, FactSource, MachineBlueprint, Step, StepRef};
 

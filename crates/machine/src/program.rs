@@ -6,7 +6,7 @@
 
 use crate::journal::{Line, to_line};
 use crate::shell::word;
-use crate::{HOME, ResourceId, Script, Undo};
+use crate::{Guard, HOME, ResourceId, Script, Undo};
 use std::fmt::Write as _;
 
 /// One change of a program.
@@ -88,30 +88,48 @@ pub fn program(
 /// Seconds that a machine waits for a new connection before it takes a change back.
 pub const REVERT_AFTER: u64 = 60;
 
-/// Shell that arms a timer on the machine: unless [`confirm`] comes in time, these changes are undone
-/// and the journal forgets them. For changes that can cut the connection.
-pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
+/// A change that can cut the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Guarded<'a> {
+    /// Resource.
+    pub id: &'a str,
+    /// How it is undone.
+    pub undo: &'a Undo,
+    /// How it goes back to what it was a moment ago.
+    pub guard: &'a Guard,
+}
+
+/// Where files are kept until a change is confirmed.
+const KEPT: &str = "/run/bramble/kept";
+
+/// Shell that arms a timer on the machine: unless [`confirm`] comes in time, these changes are taken
+/// back: what was managed before is as it was a moment ago, what was not is undone and forgotten.
+pub fn arm(changes: &[Guarded], nonce: &str) -> Script {
+    let mut script = keep_files(changes);
     let end = format!("END{}", nonce.trim_start_matches('@'));
-    let mut script = Script::of(format!("cat > /run/bramble/revert.sh <<'{end}'"));
+    script.line(format!("cat > /run/bramble/revert.sh <<'{end}'"));
     script.extend(&Script::of(PRELUDE));
     // Whoever moves the file first decides: this program, or the new connection that confirms.
     script.line("mv -T /run/bramble/revert.sh /run/bramble/reverting.sh || exit 0");
     // The step's program may still be at work.
     script.line("prepare");
-    for (index, (id, undo)) in changes.iter().enumerate().rev() {
-        let gone = to_line(&Line::Gone {
-            id: (*id).to_owned(),
-        });
+    for (index, change) in changes.iter().enumerate().rev() {
+        take_back(&mut script, index, change);
+    }
+    for (index, change) in changes.iter().enumerate() {
+        let finally = if change.guard.recorded {
+            change.guard.then.clone()
+        } else {
+            change.undo.finally()
+        };
         script
-            .line(format!("u{index}() {{ :"))
-            .extend(&undo.script())
-            .line("}");
-        script.line(format!("( set -e; u{index} )\nj {}", word(gone)));
+            .line(format!("v{index}() {{ :"))
+            .extend(&finally)
+            .line(format!("}}\n( v{index} )"));
     }
-    for (_, undo) in changes {
-        script.extend(&undo.finally());
-    }
-    script.line("rm -f /run/bramble/reverting.sh").line(end);
+    script
+        .line(format!("rm -rf /run/bramble/reverting.sh {KEPT}"))
+        .line(end);
     script.line("systemctl stop bramble-revert.timer bramble-revert.service 2>/dev/null || :");
     script.line("systemctl reset-failed bramble-revert.service 2>/dev/null || :");
     script.line(format!(
@@ -120,10 +138,45 @@ pub fn arm(changes: &[(&str, &Undo)], nonce: &str) -> Script {
     script
 }
 
+/// Keeps the files of changes to resources that were managed before.
+fn keep_files(changes: &[Guarded]) -> Script {
+    let mut script = Script::of(format!("rm -rf {KEPT}\nmkdir -m 0700 {KEPT}"));
+    let recorded = changes.iter().enumerate().filter(|(_, c)| c.guard.recorded);
+    for (index, change) in recorded {
+        for (number, path) in change.guard.paths.iter().enumerate() {
+            let path = word(path);
+            script.line(format!(
+                "if there {path}; then cp -a -- {path} {KEPT}/{index}.{number}; fi"
+            ));
+        }
+    }
+    script
+}
+
+fn take_back(script: &mut Script, index: usize, change: &Guarded) {
+    if !change.guard.recorded {
+        let gone = to_line(&Line::Gone {
+            id: change.id.to_owned(),
+        });
+        script
+            .line(format!("u{index}() {{ :"))
+            .extend(&change.undo.script())
+            .line("}")
+            .line(format!("( set -e; u{index} )\nj {}", word(gone)));
+        return;
+    }
+    for (number, path) in change.guard.paths.iter().enumerate() {
+        let (path, kept) = (word(path), format!("{KEPT}/{index}.{number}"));
+        script.line(format!(
+            "if there {kept}; then rm -rf -- {path}.bramble-new; cp -a -- {kept} {path}.bramble-new && mv -fT -- {path}.bramble-new {path}; else rm -f -- {path}; fi"
+        ));
+    }
+}
+
 /// Program for a new connection: the change stays. Ends with 0 if it was in time.
 pub fn confirm() -> &'static str {
     "mv -T /run/bramble/revert.sh /run/bramble/confirmed.sh || exit 1\n\
-     rm -f /run/bramble/confirmed.sh\nsystemctl stop bramble-revert.timer"
+     rm -rf /run/bramble/confirmed.sh /run/bramble/kept\nsystemctl stop bramble-revert.timer"
 }
 
 /// Name of the shell variable that holds a fact.

@@ -84,8 +84,9 @@ pub struct Change {
     pub needs: Vec<String>,
     /// How long it may take.
     pub limit: Duration,
-    /// Whether it can cut the connection (addresses, firewall, sshd).
-    pub disruptive: bool,
+    /// It can cut the connection (addresses, firewall, sshd, the operator's own account): the machine
+    /// takes it back unless a new connection confirms it.
+    pub guard: Option<Guard>,
     /// What is lost by it and can't be had back: needs the operator's word.
     pub destroys: Option<String>,
 }
@@ -102,10 +103,40 @@ impl Change {
             uploads: Vec::new(),
             needs: Vec::new(),
             limit: Duration::from_secs(300),
-            disruptive: false,
+            guard: None,
             destroys: None,
         }
     }
+
+    /// Under a guard if it can lock the operator out: files to be kept, and what makes them count again.
+    #[must_use]
+    pub(crate) fn guarded(
+        mut self,
+        wanted: bool,
+        seen: &Observation,
+        id: &str,
+        paths: &[String],
+        then: Script,
+    ) -> Self {
+        self.guard = wanted.then(|| Guard {
+            recorded: seen.journal.find(id).is_some(),
+            paths: paths.to_vec(),
+            then,
+        });
+        self
+    }
+}
+
+/// How a machine takes a change back by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// The resource is in the journal already: it goes back to what it was a moment before, and stays
+    /// there. Otherwise it is undone and forgotten.
+    pub recorded: bool,
+    /// Files that are kept before the change and put back.
+    pub paths: Vec<String>,
+    /// What makes the old state count, such as a reload; after all files are back.
+    pub then: Script,
 }
 
 /// Why there is no plan.

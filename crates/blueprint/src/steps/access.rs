@@ -9,20 +9,25 @@ const SSHD: &str = "/etc/ssh/sshd_config.d/50-bramble.conf";
 pub(super) fn step(on: &On) -> Option<Step> {
     let mut out = Vec::new();
     for user in &on.cluster().users {
+        // What the operator logs in with is under a guard.
+        let own = user.name == on.machine.ssh.user;
         if user.name != "root" {
-            out.push(r(User::new(&user.name)
+            let mut account = User::new(&user.name)
                 .shell(&user.shell)
-                .groups(user.groups.clone())));
+                .groups(user.groups.clone());
+            account.disruptive = own;
+            out.push(r(account));
         }
         if !user.authorized_keys.is_empty() {
-            out.push(r(AuthorizedKeys::new(
-                &user.name,
-                user.authorized_keys.clone(),
-            )));
+            let mut keys = AuthorizedKeys::new(&user.name, user.authorized_keys.clone());
+            keys.disruptive = own;
+            out.push(r(keys));
         }
         if user.sudo && user.name != "root" {
             let rule = format!("{} ALL=(ALL:ALL) NOPASSWD: ALL", user.name);
-            out.push(r(SudoRule::new(format!("bramble-{}", user.name), rule)));
+            let mut rule = SudoRule::new(&user.name, rule);
+            rule.disruptive = own;
+            out.push(r(rule));
         }
     }
     // A name server that doesn't answer must not slow every login (U060).

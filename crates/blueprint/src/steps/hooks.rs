@@ -4,8 +4,9 @@ use super::belongs;
 use crate::context::{On, r};
 use bramble_machine::kinds::{Action, Check};
 use bramble_machine::shell::word;
-use bramble_machine::{Resource, Script, Step};
+use bramble_machine::{MachineBlueprint, Resource, Script, Step};
 use bramble_spec::cluster::{Hook, HookPoint};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The steps with their hooks around them. A hook may name a step, or all steps whose names begin
@@ -31,6 +32,28 @@ pub(super) fn around(on: &On, steps: &mut [Step]) {
             }
         }
     }
+}
+
+/// A remark for each hook on a step that none of its machines has, as `pod-network/custom` with another
+/// plug-in: it never runs.
+pub(super) fn idle(hooks: &[Hook], machines: &BTreeMap<String, MachineBlueprint>) -> Vec<String> {
+    let runs = |hook: &Hook| {
+        let id = format!("action:hook-{}", hook.name);
+        let mut resources = machines
+            .values()
+            .flat_map(|m| &m.steps)
+            .flat_map(|s| &s.resources);
+        resources.any(|r| r.id() == id)
+    };
+    let idle = hooks.iter().filter(|hook| !runs(hook));
+    idle.map(|hook| {
+        let (HookPoint::Before(step) | HookPoint::After(step)) = &hook.at;
+        format!(
+            "the hook {} never runs: none of its machines has the step {step}",
+            hook.name
+        )
+    })
+    .collect()
 }
 
 fn is_hook(resource: &dyn Resource) -> bool {

@@ -71,6 +71,18 @@ fn hooks_keep_to_their_machines() {
 }
 
 #[test]
+fn a_hook_that_never_runs_is_remarked() {
+    let setup = hooks(&(hook("a", "after: pod-network/custom") + &hook("b", "after: time")));
+    let remarks = setup.blueprint().remarks;
+    let idle: Vec<&String> = remarks
+        .iter()
+        .filter(|r| r.contains("never runs"))
+        .collect();
+    assert_eq!(idle.len(), 1, "{remarks:?}");
+    assert!(idle[0].contains("hook a never runs") && idle[0].contains("pod-network/custom"));
+}
+
+#[test]
 fn names_for_hooks_are_those_of_steps_and_their_groups() {
     let points = hook_points();
     let unique: BTreeSet<&str> = points.iter().copied().collect();

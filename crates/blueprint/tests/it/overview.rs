@@ -268,22 +268,26 @@ fn nodes_without_memory_control_stop_after_the_base() {
 }
 
 #[test]
-fn later_steps_are_those_after_it() {
-    use bramble_blueprint::later_steps;
+fn what_holds_nodes_up_is_a_step_before_them() {
+    use bramble_blueprint::{holds_nodes, node_steps, step_names};
+    let names: Vec<&str> = step_names().map(|(name, _)| name).collect();
+    let node = names
+        .iter()
+        .position(|n| node_steps().contains(n))
+        .expect("a node step");
+    assert!(node_steps().iter().all(|n| names.contains(n)));
+    let held: Vec<&str> = names.into_iter().filter(|n| holds_nodes(n)).collect();
     assert_eq!(
-        later_steps("kubernetes"),
-        [
-            "control-plane/init",
-            "pod-network/routed",
-            "pod-network/custom",
-            "worker/join"
-        ]
+        held,
+        ["base/packages", "base/system", "runtime", "kubernetes"]
     );
-    assert_eq!(later_steps("base")[..2], ["time", "runtime"]);
-    assert_eq!(later_steps("base/system")[0], "base/hosts");
-    for none in ["worker/join", "worker", "nodes", "work", ""] {
-        assert_eq!(later_steps(none), [] as [&str; 0], "{none}");
-    }
+    assert!(
+        step_names()
+            .take(node)
+            .filter(|(n, _)| holds_nodes(n))
+            .count()
+            == held.len()
+    );
 }
 
 /// Whatever a change needs to know is a fact; a worker's earlier life is forgotten before it joins,

@@ -24,13 +24,13 @@ async fn once(
 ) -> Result<(), CliError> {
     let progress = Progress::new(printer);
     let session = session::prepare(context, global, &args.scope, true, &progress).await?;
+    if !printer.json() && !session.plan.obstacles.is_empty() {
+        printer.warn_raw(&plan_view::obstacles(&session.plan, printer));
+    }
     if session.plan.is_empty() {
         if printer.json() {
             session::report(&session, &Outcome::default(), printer);
         } else {
-            if !session.plan.obstacles.is_empty() {
-                printer.warn_raw(&plan_view::text(&session.plan, printer, false));
-            }
             printer.out("nothing to do");
         }
         return session::unreachable(&session, printer);

@@ -7,14 +7,15 @@ use crate::kube_place::{Compared, KubePlace};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::stop;
+use bramble_engine::observe::Unseen;
 use bramble_engine::plan::{self, ApiPlan, Obstacle, Scope};
 use bramble_engine::run::Means;
 use bramble_engine::{ApiPlace, Look, Outcome, Plan};
-use bramble_machine::Blueprint;
 use bramble_machine::step::StepRef;
+use bramble_machine::{Blueprint, Observation};
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Machine, Role};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// How often machines are looked at that change meanwhile.
@@ -188,7 +189,7 @@ pub fn report(session: &Session, outcome: &Outcome, printer: &Printer) {
         "stopped": outcome.stopped,
         "unreachable": session.plan.unreachable,
         "obstacles": session.plan.obstacles,
-        "took": outcome.took.as_secs_f64(),
+        "took": bramble_engine::event::seconds(outcome.took),
     }));
 }
 
@@ -210,6 +211,14 @@ fn reached(session: &Session) -> Result<(), CliError> {
         .keys()
         .map(String::as_str)
         .collect();
+    let unseen = &session.look.unseen;
+    if !unseen.values().any(Unseen::is_unreachable) {
+        // They answer, so asking whether they do would not help.
+        return Err(CliError::failed(format!(
+            "not looked at: {}",
+            names.join(", ")
+        )));
+    }
     Err(CliError::new(
         Kind::Unreachable,
         format!("not reached: {}", names.join(", ")),
@@ -397,6 +406,10 @@ async fn away(
             });
             continue;
         }
+        if let Some(obstacle) = under_a_node(name, seen, scope) {
+            out.obstacles.push(obstacle);
+            continue;
+        }
         match plan::away(seen, scope, name) {
             Ok(machine) => {
                 out.machines.insert(name.clone(), machine);
@@ -427,6 +440,26 @@ async fn away(
             .collect();
     }
     Ok(out)
+}
+
+/// A node doesn't have the floor taken away under its feet.
+fn under_a_node(name: &str, seen: &Observation, scope: &Scope) -> Option<Obstacle> {
+    let recorded: BTreeSet<&str> = seen.journal.records.iter().map(|r| &*r.step).collect();
+    if !scope.machine(name) {
+        return None;
+    }
+    let node = bramble_blueprint::node_steps()
+        .into_iter()
+        .find(|step| recorded.contains(step) && !scope.includes(step))?;
+    let floor: Vec<&str> = recorded
+        .into_iter()
+        .filter(|step| scope.includes(step) && bramble_blueprint::holds_nodes(step))
+        .collect();
+    (!floor.is_empty()).then(|| Obstacle {
+        machine: name.to_owned(),
+        message: format!("it is a running node, which needs {}", floor.join(", ")),
+        hint: format!("take the node down as well: add --step {node}, or leave --step out"),
+    })
 }
 
 fn silent(error: bramble_engine::api::ApiError) -> CliError {
@@ -485,6 +518,43 @@ mod tests {
         assert_eq!(remarks.len(), 1, "{remarks:?}");
         assert!(remarks[0].contains("node three is in the cluster but not in the file"));
         assert!(remarks[0].contains("`bramble down --machine three`"));
+    }
+
+    #[test]
+    fn no_step_goes_that_a_running_node_stands_on() {
+        use bramble_machine::journal::{Journal, Line, to_line};
+        let line = |step: &str| {
+            to_line(&Line::Begin {
+                id: format!("action:{step}"),
+                step: step.to_owned(),
+                undo: bramble_machine::Undo::Action(Default::default()),
+            })
+        };
+        let text = ["base/packages", "base/hosts", "worker/join"].map(line);
+        let seen = Observation {
+            journal: Journal::parse(&text.join("\n")),
+            ..Observation::default()
+        };
+        assert_eq!(seen.journal.records.len(), 3, "{:?}", seen.journal);
+        let scope = |steps: &[&str]| Scope {
+            steps: steps.iter().map(|s| (*s).to_owned()).collect(),
+            machines: Vec::new(),
+        };
+        let obstacle = under_a_node("two", &seen, &scope(&["base"])).unwrap();
+        assert!(obstacle.message.contains("base/packages"), "{obstacle:?}");
+        assert!(!obstacle.message.contains("hosts"), "{obstacle:?}");
+        assert!(obstacle.hint.contains("--step worker/join"), "{obstacle:?}");
+        for fine in [
+            &["base/hosts"][..],
+            &["base", "worker/join"],
+            &["worker"],
+            &[],
+        ] {
+            assert!(
+                under_a_node("two", &seen, &scope(fine)).is_none(),
+                "{fine:?}"
+            );
+        }
     }
 
     #[test]

@@ -115,6 +115,35 @@ async fn a_changed_host_key_is_refused_whatever_the_options() {
 }
 
 #[tokio::test]
+async fn any_of_a_machines_keys_can_be_pinned() {
+    if !can_run() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let keys = ["rsa", "ecdsa"].map(|kind| dir.path().join(kind));
+    keygen(&keys[0], "rsa");
+    keygen(&keys[1], "ecdsa");
+    let lines = keys
+        .each_ref()
+        .map(|k| format!("HostKey {}\n", k.display()));
+    let sshd = Sshd::with(&lines.concat());
+    let own = fingerprint(&sshd.path("host.pub"));
+    for key in &keys {
+        let mut target = sshd.target("m1");
+        target.host_key = Some(fingerprint(&key.with_extension("pub")));
+        let fleet = Fleet::new(sshd.options());
+        assert!(fleet.connect(&target).await.is_ok(), "{}", key.display());
+    }
+    // None of them: the message has the key that the machine shows first.
+    let mut target = sshd.target("m1");
+    keygen(&dir.path().join("other"), "rsa");
+    target.host_key = Some(fingerprint(&dir.path().join("other.pub")));
+    let error = refused(&Fleet::new(sshd.options()), &target).await;
+    assert!(matches!(error, Error::ChangedHostKey { .. }), "{error}");
+    assert!(error.to_string().contains(&own), "{error}");
+}
+
+#[tokio::test]
 async fn a_known_kind_of_host_key_is_asked_for() {
     if !can_run() {
         return;

@@ -177,8 +177,14 @@ impl File {
             change.summary = super::UNFINISHED.into();
         }
         change.diff = self.diff(seen);
-        change.disruptive = self.disruptive;
-        Ok(Some(change))
+        let kept = [self.path.clone()];
+        Ok(Some(change.guarded(
+            self.disruptive,
+            seen,
+            id,
+            &kept,
+            Script::new(),
+        )))
     }
 }
 

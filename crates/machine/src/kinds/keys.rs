@@ -13,6 +13,8 @@ pub struct AuthorizedKeys {
     pub user: String,
     /// Public keys, one line each.
     pub keys: Vec<String>,
+    /// A wrong key can lock the operator out.
+    pub disruptive: bool,
 }
 
 impl AuthorizedKeys {
@@ -24,6 +26,7 @@ impl AuthorizedKeys {
         Self {
             user: user.into(),
             keys: keys.into_iter().map(Into::into).collect(),
+            disruptive: false,
         }
     }
 
@@ -142,7 +145,18 @@ impl Resource for AuthorizedKeys {
         };
         let mut change = Change::new(verb, said.join(", "), apply, super::Undo::Keys(undo));
         change.diff = block.diff(content);
-        Ok(Some(change))
+        let kept: Vec<String> = self
+            .home(seen)
+            .map(|home| format!("{home}/.ssh/authorized_keys"))
+            .into_iter()
+            .collect();
+        Ok(Some(change.guarded(
+            self.disruptive,
+            seen,
+            &self.id(),
+            &kept,
+            Script::new(),
+        )))
     }
 }
 

@@ -82,6 +82,19 @@ impl Service {
     }
 }
 
+impl Service {
+    fn guarded(&self, change: Change, seen: &Observation) -> Change {
+        let unit = word(&self.unit);
+        let again = if self.reload {
+            "try-reload-or-restart"
+        } else {
+            "try-restart"
+        };
+        let then = Script::of(format!("systemctl daemon-reload\nsystemctl {again} {unit}"));
+        change.guarded(self.disruptive, seen, &self.id(), &[], then)
+    }
+}
+
 impl Resource for Service {
     fn id(&self) -> ResourceId {
         format!("service:{}", self.unit)
@@ -124,9 +137,8 @@ impl Resource for Service {
         };
         // Restart rather than start: the installation of its package may have started the service in
         // this very run, with the configuration that it came with.
-        let mut change = Change::new(verb, summary, self.script("restart"), self.undo(seen));
-        change.disruptive = self.disruptive;
-        Ok(Some(change))
+        let change = Change::new(verb, summary, self.script("restart"), self.undo(seen));
+        Ok(Some(self.guarded(change, seen)))
     }
 
     fn watches(&self) -> &[ResourceId] {
@@ -144,9 +156,8 @@ impl Resource for Service {
         };
         let word = if self.reload { "reload" } else { "restart" };
         let summary = format!("{word} because {because} changed");
-        let mut change = Change::new(Verb::Restart, summary, self.script(verb), self.undo(seen));
-        change.disruptive = self.disruptive;
-        Some(change)
+        let change = Change::new(Verb::Restart, summary, self.script(verb), self.undo(seen));
+        Some(self.guarded(change, seen))
     }
 }
 

@@ -10,6 +10,8 @@ pub struct SudoRule {
     pub name: String,
     /// Lines of sudoers(5).
     pub rule: String,
+    /// A wrong rule can lock the operator out.
+    pub disruptive: bool,
 }
 
 impl SudoRule {
@@ -18,6 +20,7 @@ impl SudoRule {
         Self {
             name: name.into(),
             rule: rule.into(),
+            disruptive: false,
         }
     }
 
@@ -35,12 +38,14 @@ impl SudoRule {
             })
             .collect();
         let text = format!("{}\n", self.rule.trim_end());
-        File::new(
+        let mut file = File::new(
             format!("/etc/sudoers.d/bramble-{name}"),
             Content::Text(text),
             0o440,
         )
-        .checked("visudo -cf \"$new\" >/dev/null")
+        .checked("visudo -cf \"$new\" >/dev/null");
+        file.disruptive = self.disruptive;
+        file
     }
 }
 

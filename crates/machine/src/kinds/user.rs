@@ -16,6 +16,8 @@ pub struct User {
     pub groups: Vec<String>,
     /// Home of a user that is made; `None` for the machine's default (`/home/<name>`).
     pub home: Option<String>,
+    /// A wrong shell can lock the operator out.
+    pub disruptive: bool,
 }
 
 impl User {
@@ -26,6 +28,7 @@ impl User {
             shell: "/bin/bash".into(),
             groups: Vec::new(),
             home: None,
+            disruptive: false,
         }
     }
 
@@ -115,11 +118,17 @@ impl Resource for User {
         } else {
             Verb::Create
         };
-        Ok(Some(Change::new(
-            verb,
-            said.join(", "),
-            apply,
-            super::Undo::User(undo),
+        let before = Undo {
+            member: Vec::new(),
+            ..undo.clone()
+        };
+        let change = Change::new(verb, said.join(", "), apply, super::Undo::User(undo));
+        Ok(Some(change.guarded(
+            self.disruptive,
+            seen,
+            &self.id(),
+            &[],
+            before.script(),
         )))
     }
 }

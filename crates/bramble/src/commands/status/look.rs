@@ -329,7 +329,7 @@ fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
             check.name, check.message
         ));
     }
-    for pod in &status.troubled {
+    for pod in status.troubled.iter().filter(|p| !p.starting) {
         out.push(format!("pod {}/{}: {}", pod.namespace, pod.name, pod.why));
     }
     out
