@@ -15,11 +15,13 @@ mod tasks;
 
 use anyhow::{Context, Result, bail};
 
+use bramble_engine::identity;
 use bramble_engine::plan::{self, Plan, Scope};
 use bramble_engine::run::Means;
 use bramble_engine::{Event, Happened};
 use bramble_fleet::{Fleet, Options, Sudo, Target};
 use bramble_lab::{Lab, Topology};
+use bramble_machine::journal::Identity;
 use bramble_machine::{Facts, Observation};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -73,7 +75,10 @@ async fn apply() -> Result<()> {
     let looked = begun.elapsed();
     let blueprint = whole(&look.facts());
     let mut plan = Plan {
-        cluster: blueprint.cluster.clone(),
+        cluster: Identity {
+            name: blueprint.cluster.clone(),
+            id: identity::fresh(),
+        },
         ..Plan::default()
     };
     for (name, seen) in &look.seen {

@@ -124,6 +124,13 @@ fn a_run_that_was_left_is_waited_for() {
         "none"
     );
 
+    let mut idle = site.start(&["up", "--output", "json", "--step", "base"]);
+    idle.event("it waits for the machine", |e| e["event"] == "waiting");
+    idle.signal("INT");
+    let idle = idle.finish().expect(130);
+    idle.says("\"stopped\":true");
+    assert!(idle.took < Duration::from_secs(60), "one press is enough");
+
     let mut second = site.start(&["up", "--output", "json", "--step", "base"]);
     let waits = second.event("it waits for the machine", |e| {
         e["event"] == "waiting" && e["machine"] == "two"
@@ -147,5 +154,19 @@ fn another_clusters_file_is_refused(site: &Site) {
         let done = site.bramble(&args).expect(1);
         done.says("belongs to ").says("t-lock");
     }
+    // A cluster of the same name that once was made with two and other machines.
+    let swap = "sed -i '1s/\"id\":\"/&f/' /var/lib/bramble/journal";
+    site.on("two", swap);
+    for args in [&["up", "--step", "base"][..], &["down", "--yes"]] {
+        let args = [args, &["--machine", "two"]].concat();
+        site.bramble(&args)
+            .expect(1)
+            .says("another cluster that is called \"t-lock\" too");
+    }
+    site.on(
+        "two",
+        "sed -i '1s/\"id\":\"f/\"id\":\"/' /var/lib/bramble/journal",
+    );
+    nothing_to_do(site);
     before.assert_same(&Listing::times(site, "two"), &[("/var/log/", "logs")]);
 }

@@ -267,7 +267,7 @@ pub fn json(plan: &Plan) -> Value {
         })
         .collect();
     json!({
-        "cluster": plan.cluster,
+        "cluster": plan.cluster.name,
         "down": plan.down,
         "changes": plan.changes(),
         "machines": machines,

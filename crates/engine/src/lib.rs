@@ -10,6 +10,7 @@
 pub mod api;
 mod board;
 pub mod event;
+pub mod identity;
 pub mod lock;
 pub mod observe;
 mod parts;

@@ -1,6 +1,7 @@
 //! The difference between what should be and what is. Pure.
 
 use crate::api::ApiChange;
+use bramble_machine::journal::Identity;
 use bramble_machine::step::{ApiStep, Blueprint};
 use bramble_machine::{
     Change, HOME, Observation, PlanError, Resource, ResourceId, Script, Step, StepRef, Undo, Verb,
@@ -43,8 +44,8 @@ impl Scope {
 /// What is to be done, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// Name of the cluster.
-    pub cluster: String,
+    /// The cluster.
+    pub cluster: Identity,
     /// Whether this takes the cluster down.
     pub down: bool,
     /// By machine.
@@ -148,16 +149,6 @@ pub fn towards(
     scope: &Scope,
 ) -> Result<MachinePlan, Vec<PlanError>> {
     let mut errors = Vec::new();
-    if let Some(other) = seen
-        .journal
-        .cluster
-        .as_ref()
-        .filter(|c| **c != blueprint.cluster)
-    {
-        return Err(vec![PlanError::OtherCluster {
-            other: other.clone(),
-        }]);
-    }
     if seen.journal.newer > 0 {
         return Err(vec![PlanError::NewerJournal]);
     }

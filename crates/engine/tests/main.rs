@@ -73,12 +73,7 @@ fn seen(text: &str) -> Observation {
 
 /// The journal as a finished run of these resources leaves it.
 fn journal(of: &[(&str, Arc<dyn Resource>)], finished: bool) -> Journal {
-    let mut text = format!(
-        "{}\n",
-        to_line(&Line::Cluster {
-            name: "test".into()
-        })
-    );
+    let mut text = format!("{}\n", to_line(&Line::Cluster(Default::default())));
     for (step, resource) in of {
         let change = resource.plan(&Observation::default()).unwrap().unwrap();
         let begin = Line::Begin {
@@ -236,25 +231,6 @@ fn a_scope_leaves_other_machines_alone() {
     assert_eq!(plan.changes(), 0);
     // The step is there all the same: others may wait for it.
     assert!(plan.steps.iter().any(|s| s.name == "a"));
-}
-
-#[test]
-fn a_machine_of_another_cluster_is_refused() {
-    let mut machine = seen("old\n");
-    machine.journal.cluster = Some("other".into());
-    let errors = towards(
-        &blueprint(vec![("a", vec![conf()])]),
-        "one",
-        &machine,
-        &Scope::default(),
-    )
-    .unwrap_err();
-    assert_eq!(
-        errors,
-        [PlanError::OtherCluster {
-            other: "other".into()
-        }]
-    );
 }
 
 #[test]

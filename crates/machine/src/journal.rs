@@ -7,15 +7,22 @@
 use crate::Undo;
 use serde::{Deserialize, Serialize};
 
+/// Which cluster a machine belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// What tells it from others of that name: random, given by the first run.
+    #[serde(default)]
+    pub id: String,
+}
+
 /// One line of the journal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "e", rename_all = "lowercase")]
 pub enum Line {
     /// First line: which cluster the machine belongs to.
-    Cluster {
-        /// Name of the cluster.
-        name: String,
-    },
+    Cluster(Identity),
     /// A resource is about to be changed.
     Begin {
         /// Id of the resource.
@@ -66,7 +73,7 @@ pub struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Journal {
     /// The cluster that the machine belongs to.
-    pub cluster: Option<String>,
+    pub cluster: Option<Identity>,
     /// What is managed.
     pub records: Vec<Record>,
     /// Known files: path, hash, stamp.
@@ -100,7 +107,7 @@ impl Journal {
 
     fn apply(&mut self, line: Line) {
         match line {
-            Line::Cluster { name } => self.cluster = Some(name),
+            Line::Cluster(identity) => self.cluster = Some(identity),
             Line::Begin { id, step, undo } => match self.find_mut(&id) {
                 Some(record) => {
                     record.pending = true;

@@ -4,7 +4,7 @@
 //! program travels leaves a syntax error, not half of the changes. Before the first change the
 //! journal learns how to undo all of them.
 
-use crate::journal::{Line, to_line};
+use crate::journal::{Identity, Line, to_line};
 use crate::shell::word;
 use crate::{Guard, HOME, ResourceId, Script, Undo};
 use std::fmt::Write as _;
@@ -41,7 +41,7 @@ pub enum Said {
 
 /// Makes the program. `facts` are set as shell variables; they travel on standard input only.
 pub fn program(
-    cluster: &str,
+    cluster: &Identity,
     parts: &[Part],
     facts: &[(String, String)],
     finally: &Script,
@@ -57,9 +57,7 @@ pub fn program(
     for (name, value) in facts {
         let _ = writeln!(out, "{}={}", fact_variable(name), word(value));
     }
-    let first = to_line(&Line::Cluster {
-        name: cluster.to_owned(),
-    });
+    let first = to_line(&Line::Cluster(cluster.clone()));
     let _ = writeln!(out, "[ -s $B/journal ] || j {}", word(first));
     for line in parts.iter().filter_map(|p| p.begin.as_ref()) {
         let _ = writeln!(out, "j {}", word(to_line(line)));

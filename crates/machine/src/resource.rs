@@ -155,12 +155,6 @@ pub enum PlanError {
     /// The journal holds lines that this release can't read.
     #[error("the machine's record was written by a newer release of Bramble")]
     NewerJournal,
-    /// The machine belongs to another cluster.
-    #[error("the machine belongs to cluster {other:?}")]
-    OtherCluster {
-        /// Name of the other cluster.
-        other: String,
-    },
 }
 
 impl PlanError {
@@ -169,9 +163,6 @@ impl PlanError {
         match self {
             PlanError::Unfit { hint, .. } => hint.clone(),
             PlanError::NewerJournal => "use that release".into(),
-            PlanError::OtherCluster { other } => {
-                format!("take it out of {other:?} first: `bramble down` with that cluster's file")
-            }
         }
     }
 }

@@ -7,10 +7,12 @@ use crate::kube_place::{Compared, KubePlace};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::stop;
+use bramble_engine::identity;
 use bramble_engine::observe::Unseen;
 use bramble_engine::plan::{self, ApiPlan, Obstacle, Scope};
 use bramble_engine::run::Means;
 use bramble_engine::{ApiPlace, Look, Outcome, Plan};
+use bramble_machine::journal::Identity;
 use bramble_machine::step::StepRef;
 use bramble_machine::{Blueprint, Observation};
 use bramble_spec::Cluster;
@@ -277,6 +279,14 @@ fn anchor(context: &Context) -> Option<String> {
         .map(|m| m.name.clone())
 }
 
+/// The cluster as its machines know it; one that none of them knows gets a new id.
+pub fn identity(context: &Context, look: &Look) -> Identity {
+    let name = context.cluster.name.clone();
+    let id = identity::id(&name, anchor(context).as_deref(), &look.seen);
+    let id = id.map_or_else(identity::fresh, str::to_owned);
+    Identity { name, id }
+}
+
 fn checked(context: &Context, scope: &ScopeArgs) -> Result<Scope, CliError> {
     for name in &scope.machines {
         context.machine(name)?;
@@ -306,12 +316,16 @@ async fn towards(
     place: &KubePlace,
 ) -> Result<Plan, CliError> {
     let mut out = Plan {
-        cluster: blueprint.cluster.clone(),
+        cluster: identity(context, look),
         remarks: blueprint.remarks.clone(),
         unreachable: unseen(look),
         ..Plan::default()
     };
     for (name, seen) in &look.seen {
+        if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
+            out.obstacles.push(obstacle);
+            continue;
+        }
         match plan::towards(blueprint, name, seen, scope) {
             Ok(machine) => {
                 out.machines.insert(name.clone(), machine);
@@ -392,18 +406,14 @@ async fn away(
     place: &KubePlace,
 ) -> Result<Plan, CliError> {
     let mut out = Plan {
-        cluster: context.cluster.name.clone(),
+        cluster: identity(context, look),
         down: true,
         unreachable: unseen(look),
         ..Plan::default()
     };
     for (name, seen) in &look.seen {
-        if let Some(other) = seen.journal.cluster.as_ref().filter(|c| **c != out.cluster) {
-            out.obstacles.push(Obstacle {
-                machine: name.clone(),
-                message: format!("it belongs to the cluster {other:?}"),
-                hint: "use that cluster's file".into(),
-            });
+        if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
+            out.obstacles.push(obstacle);
             continue;
         }
         if let Some(obstacle) = under_a_node(name, seen, scope) {

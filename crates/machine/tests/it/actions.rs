@@ -2,6 +2,7 @@
 
 use crate::cycle::{apply, carry_out, due, fails, look, plan, undo_all};
 use crate::machine::Machine;
+use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{Action, Archive, Check, File};
 use bramble_machine::program::{Part, Said, program, read_line};
@@ -152,7 +153,11 @@ fn nothing_runs_after_a_failure_and_the_journal_knows_all() {
     // A journal whose last line was cut off by a loss of power.
     m.hand("mkdir -p /var/lib/bramble; printf '{\"e\":\"cluster\",\"name\":\"test\"}\\n{\"e\":\"do' > /var/lib/bramble/journal");
     let facts = [("join-token".to_owned(), "it's $(secret)".to_owned())];
-    let text = program("other", &parts, &facts, &Script::new(), "n0");
+    let other = Identity {
+        name: "other".into(),
+        id: "0".into(),
+    };
+    let text = program(&other, &parts, &facts, &Script::new(), "n0");
     let out = m.run(&text);
     let said: Vec<Said> = String::from_utf8_lossy(&out.stdout)
         .lines()
@@ -170,7 +175,7 @@ fn nothing_runs_after_a_failure_and_the_journal_knows_all() {
     );
     let journal = look(&m, &[]).journal;
     assert_eq!(journal.torn, 1);
-    assert_eq!(journal.cluster.as_deref(), Some("test"));
+    assert_eq!(journal.cluster.map(|c| c.name).as_deref(), Some("test"));
     let pending: Vec<(&str, bool)> = journal
         .records
         .iter()
@@ -189,7 +194,7 @@ fn a_program_that_is_cut_off_on_its_way_does_nothing() {
         begin: None,
         end: Line::Done { id: "a".into() },
     };
-    let text = program("test", &[part], &[], &Script::new(), "n0");
+    let text = program(&Identity::default(), &[part], &[], &Script::new(), "n0");
     let last = text.rfind("main").expect("the call of the function");
     for length in (0..last).step_by(97).chain([last]) {
         m.run(&text[..length]);
@@ -211,6 +216,12 @@ fn facts_reach_a_part_as_variables() {
         end: Line::Done { id: "a".into() },
     };
     let facts = [("join-token".to_owned(), "it's $(secret)\n2".to_owned())];
-    m.run(&program("test", &[part], &facts, &Script::new(), "n0"));
+    m.run(&program(
+        &Identity::default(),
+        &[part],
+        &facts,
+        &Script::new(),
+        "n0",
+    ));
     assert_eq!(m.hand("cat /srv/token"), "it's $(secret)\n2");
 }

@@ -1,6 +1,7 @@
 //! The cycle that every kind goes through, by the crate's real programs.
 
 use crate::machine::Machine;
+use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::program::{self, Part, Said};
 use bramble_machine::{Change, Observation, PlanError, Resource, Script, probe};
@@ -114,7 +115,7 @@ pub fn undo_all(machine: &Machine) {
 }
 
 fn step(machine: &Machine, parts: &[Part], finally: &Script) -> Vec<Said> {
-    let text = program::program("test", parts, &[], finally, NONCE);
+    let text = program::program(&Identity::default(), parts, &[], finally, NONCE);
     check(&text);
     let out = machine.run(&text);
     assert!(

@@ -1,5 +1,6 @@
 //! Every generated program passes shellcheck.
 
+use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{
     Action, AptMirror, AptSource, Archive, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
@@ -149,7 +150,7 @@ fn programs_pass_shellcheck() {
         assert!(parts.len() > 30, "only {} parts", parts.len());
         for parts in parts.chunks(8) {
             write(program(
-                "test",
+                &Identity::default(),
                 parts,
                 &[("join-token".into(), "a b".into())],
                 &finally,

@@ -1,6 +1,6 @@
 //! What needs no machine: answers, journals, and plans from made-up observations.
 
-use bramble_machine::journal::{Journal, Line, to_line};
+use bramble_machine::journal::{Identity, Journal, Line, to_line};
 use bramble_machine::kinds::{
     ContainerImage, Directory, Modules, Service, SwapOff, Sysctl, Undo, User,
 };
@@ -103,8 +103,12 @@ fn a_journal_survives_a_line_that_was_cut_off() {
     };
     let done = |id: &str| to_line(&Line::Done { id: id.into() });
     let gone = |id: &str| to_line(&Line::Gone { id: id.into() });
+    let own = Identity {
+        name: "c".into(),
+        id: "1f".into(),
+    };
     let lines = [
-        to_line(&Line::Cluster { name: "c".into() }),
+        to_line(&Line::Cluster(own.clone())),
         begin("a"),
         begin("b"),
         done("a"),
@@ -122,7 +126,7 @@ fn a_journal_survives_a_line_that_was_cut_off() {
         .map(|r| (r.id.as_str(), r.pending))
         .collect();
     assert_eq!(state, [("b", true), ("c", false)]);
-    assert_eq!((journal.cluster.as_deref(), journal.torn), (Some("c"), 0));
+    assert_eq!((journal.cluster, journal.torn), (Some(own), 0));
     // Cut off anywhere: never an error, never more than the last line lost.
     for length in 0..text.len() {
         let journal = Journal::parse(&text[..length]);

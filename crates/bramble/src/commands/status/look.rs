@@ -1,15 +1,17 @@
 //! What is looked at: every machine, then the API through one of them.
 
 use crate::args::Global;
-use crate::commands::session::strangers;
+use crate::commands::session::{identity, strangers};
 use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::kube_place::KubePlace;
 use crate::progress::Progress;
+use bramble_engine::identity::foreign;
 use bramble_engine::plan::{self, Scope};
 use bramble_engine::{ApiPlace, Look, Sessions};
 use bramble_fleet::Session;
 use bramble_kube::ClusterStatus;
+use bramble_machine::journal::Identity;
 use bramble_machine::{Blueprint, Facts};
 use bramble_spec::cluster::{Machine, Role};
 use futures::future::join_all;
@@ -129,11 +131,12 @@ pub async fn look(
         }
         (api, _) => api,
     };
+    let cluster = identity(context, &look);
     let machines = context
         .cluster
         .machines
         .iter()
-        .map(|m| machine(m, &look, &blueprint, planned, &vitals))
+        .map(|m| machine(m, &look, &cluster, &blueprint, planned, &vitals))
         .collect();
     let mut remarks = blueprint.remarks;
     if let ApiState::Answers(status) = &api {
@@ -151,6 +154,7 @@ pub async fn look(
 fn machine(
     machine: &Machine,
     look: &Look,
+    cluster: &Identity,
     blueprint: &Blueprint,
     planned: bool,
     vitals: &BTreeMap<String, Vitals>,
@@ -166,7 +170,9 @@ fn machine(
             seen: Err(why),
         };
     };
-    let drift = if planned {
+    let drift = if let Some(obstacle) = foreign(cluster, &name, seen) {
+        Drift::Obstacles(vec![obstacle.message])
+    } else if planned {
         match plan::towards(blueprint, &name, seen, &Scope::default()) {
             Ok(plan) => Drift::Changes(plan.changes()),
             Err(errors) => Drift::Obstacles(errors.iter().map(ToString::to_string).collect()),
