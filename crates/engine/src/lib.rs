@@ -8,8 +8,10 @@
 //!   was looked at.
 
 pub mod api;
+mod apply;
 mod board;
 pub mod event;
+mod facts;
 pub mod identity;
 pub mod lock;
 pub mod observe;

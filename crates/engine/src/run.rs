@@ -1,16 +1,15 @@
 //! Carries a plan out: machines in parallel, steps in the order of their needs.
 
+use crate::Sessions;
 use crate::api::{ApiPlace, ApiProgress};
 use crate::board::{Board, Status};
 use crate::event::{Event, Happened};
 use crate::lock::{self, LockError};
-use crate::parts::{arm, chunks, part};
+use crate::parts::chunks;
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
-use crate::reader::{Failure, Reader};
+use crate::reader::Failure;
 use crate::stage::Stage;
-use crate::{Sessions, nonce};
-use bramble_fleet::{Error as FleetError, Fleet, Session, Target};
-use bramble_machine::program::{self, Part};
+use bramble_fleet::{Fleet, Target};
 use bramble_machine::step::FactSource;
 use futures::future::{join, join_all, try_join_all};
 use std::collections::BTreeMap;
@@ -20,9 +19,6 @@ use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
 
 /// The name under which copies are told: they belong to no step.
 const COPY: &str = "copy";
-
-/// Between two attempts to connect anew.
-const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long taking a lock may take before it is said what it waits for.
 const LOCK_QUIET: Duration = Duration::from_secs(4);
@@ -148,12 +144,12 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
 }
 
 pub(crate) struct Runner<'a> {
-    plan: &'a Plan,
-    means: Means<'a>,
-    board: Board,
+    pub(crate) plan: &'a Plan,
+    pub(crate) means: Means<'a>,
+    pub(crate) board: Board,
     start: Instant,
-    known: BTreeMap<String, OnceCell<String>>,
-    outcome: Mutex<Outcome>,
+    pub(crate) known: BTreeMap<String, OnceCell<String>>,
+    pub(crate) outcome: Mutex<Outcome>,
 }
 
 impl Runner<'_> {
@@ -388,177 +384,9 @@ impl Runner<'_> {
         }
         Ok(changes)
     }
-
-    /// Runs one program; what it changed stays only if the machine can still be reached.
-    async fn program(
-        &self,
-        machine: &str,
-        session: &Session,
-        step: &StepPlan,
-        facts: &[(String, String)],
-    ) -> Result<usize, Failure> {
-        let nonce = nonce();
-        let mut parts: Vec<Part> = step.items.iter().map(|item| part(step, item)).collect();
-        let armed = arm(step, &mut parts, &nonce);
-        let text = program::program(&self.plan.cluster, &parts, facts, &step.finally, &nonce);
-        let limit: Duration = step.items.iter().map(|i| i.change.limit).sum();
-        let mut reader = Reader::new(self, machine, step);
-        let done = session
-            .run(
-                text.as_bytes(),
-                limit + Duration::from_secs(60),
-                &step.name,
-                |line| {
-                    if let Some(said) = program::read_line(line, &nonce) {
-                        reader.take(said);
-                    }
-                },
-            )
-            .await;
-        let changes = reader.changes;
-        self.outcome.lock().await.changes += changes;
-        match done {
-            Ok(_) if reader.ended => {
-                if armed {
-                    self.confirm(machine).await?;
-                }
-                Ok(changes)
-            }
-            Ok(done) => Err(reader.failure(&String::from_utf8_lossy(&done.stderr))),
-            Err(error) => Err(reader.failure(&error.to_string())),
-        }
-    }
-
-    /// Proves by a new connection that the machine can still be reached, and lets the change stay.
-    async fn confirm(&self, machine: &str) -> Result<(), Failure> {
-        let target = self.means.targets.iter().find(|t| t.name == machine);
-        let target =
-            target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
-        let mut last = String::new();
-        let confirm = async {
-            // A server that takes its new configuration doesn't listen for a moment.
-            let session = loop {
-                match (self.means.fresh)().connect(target).await {
-                    Ok(session) => break session,
-                    Err(error) => last = error.to_string(),
-                }
-                tokio::time::sleep(CONFIRM_PAUSE).await;
-            };
-            session
-                .run(
-                    program::confirm().as_bytes(),
-                    Duration::from_secs(20),
-                    "confirm",
-                    |_| {},
-                )
-                .await
-        };
-        let limit = Duration::from_secs(program::REVERT_AFTER - 5);
-        let why = match tokio::time::timeout(limit, confirm).await {
-            Ok(Ok(done)) if done.success() => return Ok(()),
-            Ok(Ok(done)) => done.stderr_tail(3),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no new connection within {} s: {last}", limit.as_secs()),
-        };
-        Err(Failure::new(format!(
-            "the change was not confirmed by a new connection, so the machine takes it back by itself \
-             within {} s: {why}",
-            program::REVERT_AFTER
-        )))
-    }
-
-    /// Takes Bramble's record off the machine; the last thing that a teardown does.
-    async fn forget(&self, session: &Session, step: &StepPlan) -> Result<usize, Failure> {
-        let text: String = step.items.iter().map(|i| i.change.apply.as_str()).collect();
-        let limit = Duration::from_secs(60);
-        let done = session
-            .run(
-                format!("set -e\n{text}").as_bytes(),
-                limit,
-                &step.name,
-                |_| {},
-            )
-            .await
-            .map_err(|e| Failure::new(e.to_string()))?;
-        if !done.success() {
-            return Err(Failure::new(String::from_utf8_lossy(&done.stderr)));
-        }
-        self.outcome.lock().await.changes += step.items.len();
-        Ok(step.items.len())
-    }
-
-    /// The value of a fact; read once in a run, by whoever needs it first.
-    async fn fact(&self, name: &str) -> Result<String, Failure> {
-        let (Some(cell), Some(source)) = (self.known.get(name), self.means.facts.get(name)) else {
-            return Err(Failure::new(format!("nobody knows how to find out {name}")));
-        };
-        let value = cell
-            .get_or_try_init(|| self.read_fact(name, source))
-            .await?;
-        Ok(value.clone())
-    }
-
-    async fn read_fact(&self, name: &str, source: &FactSource) -> Result<String, Failure> {
-        let need = (source.machine.clone(), source.after.to_owned());
-        if self.board.known(&need) && self.board.wait(&need).await == Status::Failed {
-            return Err(Failure::new(format!("{name} needs {}", describe(&need))));
-        }
-        let session = self.means.sessions.get(&source.machine).ok_or_else(|| {
-            Failure::new(format!(
-                "{name} comes from {}, which can't be reached",
-                source.machine
-            ))
-        })?;
-        let text = format!(
-            "set -e\nexport PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}",
-            source.program.as_str()
-        );
-        let what = format!("fact {name}");
-        let done = session
-            .run(text.as_bytes(), Duration::from_secs(60), &what, |_| {})
-            .await
-            .map_err(|error| match error {
-                // The error would quote the last line that came, and that is the value.
-                FleetError::TimedOut { .. } => {
-                    Failure::new(format!("{name} was not read on {} in time", source.machine))
-                }
-                error => Failure::new(error.to_string()),
-            })?;
-        let value = String::from_utf8_lossy(&done.stdout).trim().to_owned();
-        if !done.success() || value.is_empty() {
-            let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            return Err(Failure::new(format!(
-                "{name} could not be read on {}: {said}",
-                source.machine
-            )));
-        }
-        Ok(value)
-    }
-
-    /// Takes back what facts gave away (a join token), if they were used.
-    async fn release_facts(&self) {
-        for (name, cell) in &self.known {
-            let (Some(value), Some(source)) = (cell.get(), self.means.facts.get(name)) else {
-                continue;
-            };
-            let session = self.means.sessions.get(&source.machine);
-            if let (Some(session), false) = (session, source.release.is_empty()) {
-                let text = format!(
-                    "export PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin\n{}={}\n{}",
-                    program::fact_variable(name),
-                    bramble_machine::shell::word(value),
-                    source.release.as_str()
-                );
-                // It ends by itself soon, so a failure here is no failure of the run.
-                let _ = session
-                    .run(text.as_bytes(), Duration::from_secs(30), name, |_| {})
-                    .await;
-            }
-        }
-    }
 }
 
-fn describe((machine, step): &(String, String)) -> String {
+pub(crate) fn describe((machine, step): &(String, String)) -> String {
     if machine.is_empty() {
         step.clone()
     } else {
