@@ -4,6 +4,7 @@ use crate::Sessions;
 use crate::api::{ApiPlace, ApiProgress};
 use crate::board::{Board, Status};
 use crate::event::{Event, Happened};
+use crate::facts::Facts;
 use crate::lock::{self, LockError};
 use crate::parts::chunks;
 use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
@@ -15,7 +16,7 @@ use futures::future::{join, join_all, try_join_all};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, OnceCell, mpsc::UnboundedSender, watch};
+use tokio::sync::{Mutex, mpsc::UnboundedSender, watch};
 
 /// The name under which copies are told: they belong to no step.
 const COPY: &str = "copy";
@@ -92,11 +93,7 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
         plan,
         board: Board::new(plan),
         start,
-        known: means
-            .facts
-            .keys()
-            .map(|k| (k.clone(), OnceCell::new()))
-            .collect(),
+        facts: Facts::new(means.facts.keys()),
         outcome: Mutex::new(Outcome::default()),
         means,
     };
@@ -148,7 +145,7 @@ pub(crate) struct Runner<'a> {
     pub(crate) means: Means<'a>,
     pub(crate) board: Board,
     start: Instant,
-    pub(crate) known: BTreeMap<String, OnceCell<String>>,
+    pub(crate) facts: Facts,
     pub(crate) outcome: Mutex<Outcome>,
 }
 
@@ -370,16 +367,17 @@ impl Runner<'_> {
         if step.name == FORGET {
             return self.forget(session, step).await;
         }
-        let mut facts = Vec::new();
-        for name in step.items.iter().flat_map(|i| &i.change.needs) {
-            if !facts.iter().any(|(n, _)| n == name) {
-                facts.push((name.clone(), self.fact(name).await?));
-            }
-        }
         let files: Vec<_> = step.items.iter().flat_map(|i| &i.change.uploads).collect();
         stage.wait(&files).await.map_err(Failure::new)?;
         let mut changes = 0;
         for part in chunks(step) {
+            // Right before they are needed: a token ages while copies are waited for.
+            let mut facts = Vec::new();
+            for name in part.items.iter().flat_map(|i| &i.change.needs) {
+                if !facts.iter().any(|(n, _)| n == name) {
+                    facts.push((name.clone(), self.fact(name).await?));
+                }
+            }
             changes += self.program(machine, session, &part, &facts).await?;
         }
         Ok(changes)

@@ -4,6 +4,7 @@ use crate::api::ApiResource;
 use crate::{Resource, Script};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A step on a machine: `("one", "control-plane/init")`. The API is the machine `""`.
 pub type StepRef = (String, String);
@@ -48,6 +49,8 @@ pub struct FactSource {
     pub program: Script,
     /// Program that takes the value back once the run is over (revokes a token); may be empty.
     pub release: Script,
+    /// How long a value may be used after it was read; then it is read again. `None`: for ever.
+    pub lifetime: Option<Duration>,
 }
 
 /// What the whole cluster should be.

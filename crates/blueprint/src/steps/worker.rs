@@ -45,6 +45,7 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
         after: control_plane::NAME,
         program: Script::of(program),
         release: Script::of(release),
+        lifetime: None,
     };
     let kubeconfig = format!("export KUBECONFIG={}", control_plane::ADMIN);
     if on.is(Role::Worker) && !on.is(Role::ControlPlane) {
@@ -56,11 +57,15 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
     }
     facts.insert(
         TOKEN.into(),
-        source(
-            &format!("{kubeconfig}\nkubeadm token create --ttl 15m --description 'Bramble: one run' 2>/dev/null"),
-            // Only the id (before the dot) is named, never the secret half.
-            &format!("{kubeconfig}\nkubeadm token delete \"${{FACT_JOIN_TOKEN%%.*}}\""),
-        ),
+        FactSource {
+            // Less than its 15 minutes by what a join may take to come to it.
+            lifetime: Some(Duration::from_secs(10 * 60)),
+            ..source(
+                &format!("{kubeconfig}\nkubeadm token create --ttl 15m --description 'Bramble: one run' 2>/dev/null"),
+                // Only the id (before the dot) is named, never the secret half.
+                &format!("{kubeconfig}\nkubeadm token delete \"${{FACT_JOIN_TOKEN%%.*}}\""),
+            )
+        },
     );
     facts.insert(
         CA_HASH.into(),
