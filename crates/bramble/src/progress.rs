@@ -169,7 +169,11 @@ impl Progress {
                     paint(color, Style::Yellow, "-")
                 ));
             }
-            Happened::Waiting { what, since, limit } if !limit.is_zero() => {
+            Happened::Waiting {
+                what,
+                since,
+                limit: Some(limit),
+            } => {
                 self.printer.note(format!(
                     "  {head} waits for {what} ({} of at most {} s)",
                     since.as_secs(),

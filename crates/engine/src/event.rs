@@ -27,7 +27,8 @@ pub struct Event {
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Happened {
-    /// A step or a resource's change begins.
+    /// A step or a resource's change begins. Said once for a step, even if other steps come between
+    /// its parts.
     Started {
         /// Title for people.
         title: String,
@@ -42,11 +43,11 @@ pub enum Happened {
     },
     /// Nothing to do.
     Unchanged,
-    /// A step is done.
+    /// A step is done: all its parts are.
     Finished {
         /// Changes made.
         changes: usize,
-        /// How long it took.
+        /// How long it took, without other steps between its parts.
         #[serde(serialize_with = "serialize")]
         took: Duration,
     },
@@ -69,9 +70,13 @@ pub enum Happened {
         /// Since when it has been waiting.
         #[serde(serialize_with = "serialize")]
         since: Duration,
-        /// How long at most.
-        #[serde(serialize_with = "serialize")]
-        limit: Duration,
+        /// How long at most; `None` for another step, which ends by the limits of all that it
+        /// depends on itself.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "serialize_some"
+        )]
+        limit: Option<Duration>,
     },
     /// Bytes of an upload.
     Upload {
@@ -94,4 +99,8 @@ pub fn seconds(value: Duration) -> f64 {
 
 fn serialize<S: serde::Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_f64(seconds(*value))
+}
+
+fn serialize_some<S: serde::Serializer>(value: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
+    value.map(seconds).serialize(s)
 }

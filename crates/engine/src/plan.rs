@@ -74,7 +74,8 @@ pub struct Obstacle {
 /// What is to be done on one machine.
 #[derive(Debug, Clone, Default)]
 pub struct MachinePlan {
-    /// All steps, in order; those without items only order the others.
+    /// All steps, in order; those without items only order the others. A teardown may have several
+    /// parts of one step, see [`away`].
     pub steps: Vec<StepPlan>,
     /// Size of the journal when it was looked at.
     pub journal_size: u64,
@@ -239,8 +240,9 @@ fn compare(
 }
 
 /// Plans one machine towards nothing: everything recorded is undone in reverse order, grouped by
-/// the steps that made it. `order` says for each step which steps on other machines must be undone
-/// first.
+/// the steps that made it. A step to which something was added later comes more than once: what was
+/// made last goes first, whatever its step. Which steps on other machines must be undone before is
+/// for the caller to add.
 ///
 /// # Errors
 /// The record is one that this release can't read whole: nothing may be thrown away then.

@@ -2,7 +2,7 @@
 
 use crate::Sessions;
 use crate::api::{ApiPlace, ApiProgress};
-use crate::board::{Board, Status};
+use crate::board::{Board, Status, Sum};
 use crate::event::{Event, Happened};
 use crate::facts::Facts;
 use crate::lock::{self, LockError};
@@ -11,6 +11,7 @@ use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
 use crate::reader::Failure;
 use crate::stage::Stage;
 use bramble_fleet::{Fleet, Target};
+use bramble_machine::StepRef;
 use bramble_machine::step::FactSource;
 use futures::future::{join, join_all, try_join_all};
 use std::collections::BTreeMap;
@@ -124,7 +125,7 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
             let what = Happened::Waiting {
                 what: "what a cut-off run left at work".into(),
                 since: LOCK_QUIET,
-                limit: lock::LEFT_OVER,
+                limit: Some(lock::LEFT_OVER),
             };
             let _ = means.events.send(Event {
                 at: LOCK_QUIET,
@@ -161,6 +162,22 @@ impl Runner<'_> {
         });
     }
 
+    /// A step, or a part of it, begins.
+    fn started(&self, step: &StepRef) {
+        if self.board.begin(step) {
+            let title = step.1.clone();
+            self.say(&step.0, &step.1, None, Happened::Started { title });
+        }
+    }
+
+    /// A step, or a part of it, is done.
+    fn finished(&self, step: &StepRef, part: Sum) {
+        if let Some(Sum { changes, took }) = self.board.finish(step, part) {
+            let what = Happened::Finished { changes, took };
+            self.say(&step.0, &step.1, None, what);
+        }
+    }
+
     /// Runs a machine's steps, and copies files meanwhile.
     async fn machine(&self, name: &str, plan: &MachinePlan) {
         let stage = Stage::new(plan);
@@ -182,7 +199,6 @@ impl Runner<'_> {
         for step in &plan.steps {
             let key = (name.to_owned(), step.name.clone());
             if step.items.is_empty() {
-                self.board.set(&key, Status::Done);
                 continue;
             }
             if !self.ready(name, &step.name, &step.needs).await {
@@ -190,19 +206,11 @@ impl Runner<'_> {
                 return;
             }
             let begun = Instant::now();
-            self.say(
-                name,
-                &step.name,
-                None,
-                Happened::Started {
-                    title: step.name.clone(),
-                },
-            );
+            self.started(&key);
             match self.step(name, step, stage).await {
                 Ok(changes) => {
                     let took = begun.elapsed();
-                    self.say(name, &step.name, None, Happened::Finished { changes, took });
-                    self.board.set(&key, Status::Done);
+                    self.finished(&key, Sum { changes, took });
                 }
                 Err(failure) => {
                     self.fail(name, &step.name, failure).await;
@@ -219,29 +227,21 @@ impl Runner<'_> {
             let key = (String::new(), step.name.clone());
             let nothing = changes.as_ref().is_some_and(Vec::is_empty);
             if nothing && !self.disturbed(&step.needs) {
-                self.board.set(&key, Status::Done);
+                self.board.finish(&key, Sum::default());
                 continue;
             }
             if !self.ready("", &step.name, &step.needs).await {
-                self.board.set(&key, Status::Failed);
+                self.board.fail(&key);
                 continue;
             }
             let begun = Instant::now();
-            self.say(
-                "",
-                &step.name,
-                None,
-                Happened::Started {
-                    title: step.name.clone(),
-                },
-            );
+            self.started(&key);
             let on = |progress| self.api_progress(&step.name, begun, progress);
             match place.apply(self.means.sessions, step, &on).await {
                 Ok(changes) => {
                     self.outcome.lock().await.changes += changes;
                     let took = begun.elapsed();
-                    self.say("", &step.name, None, Happened::Finished { changes, took });
-                    self.board.set(&key, Status::Done);
+                    self.finished(&key, Sum { changes, took });
                 }
                 Err(error) => {
                     let failure = Failure {
@@ -250,7 +250,7 @@ impl Runner<'_> {
                         log: error.log,
                     };
                     self.fail("", &step.name, failure).await;
-                    self.board.set(&key, Status::Failed);
+                    self.board.fail(&key);
                 }
             }
         }
@@ -289,6 +289,7 @@ impl Runner<'_> {
                 self.say("", step, Some(&id), what);
             }
             ApiProgress::Waiting { what, since, limit } => {
+                let limit = Some(limit);
                 self.say("", step, None, Happened::Waiting { what, since, limit });
             }
         }
@@ -311,8 +312,7 @@ impl Runner<'_> {
                 let what = Happened::Waiting {
                     what: describe(need),
                     since: begun.elapsed(),
-                    // Bounded by the limits of everything that it depends on.
-                    limit: Duration::ZERO,
+                    limit: None,
                 };
                 self.say(machine, step, None, what);
             }
@@ -384,7 +384,7 @@ impl Runner<'_> {
     }
 }
 
-pub(crate) fn describe((machine, step): &(String, String)) -> String {
+pub(crate) fn describe((machine, step): &StepRef) -> String {
     if machine.is_empty() {
         step.clone()
     } else {

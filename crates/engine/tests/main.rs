@@ -1,14 +1,19 @@
-//! The planner with values: no machine, no connection.
+//! The planner and the runner with values: no machine, no connection.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bramble_engine::plan::{FORGET, RETIRE, Scope, away, towards};
+use bramble_engine::api::{ApiError, ApiProgress};
+use bramble_engine::plan::{ApiPlan, FORGET, RETIRE, Scope, away, towards};
+use bramble_engine::run::Means;
+use bramble_engine::{ApiChange, ApiPlace, Plan, Sessions, run};
 use bramble_machine::journal::{Journal, Line, to_line};
 use bramble_machine::kinds::{Action, Check, File, Service};
 use bramble_machine::query::{Answer, Stat, Unit};
+use bramble_machine::step::ApiStep;
 use bramble_machine::{
     Blueprint, MachineBlueprint, Observation, PlanError, Query, Resource, Script, Step, Verb,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 fn blueprint(steps: Vec<(&'static str, Vec<Arc<dyn Resource>>)>) -> Blueprint {
     let steps = steps
@@ -388,4 +393,77 @@ fn a_journal_is_ascii_and_reads_back() {
     assert!(line.is_ascii(), "{line}");
     let back: Line = serde_json::from_str(&line).unwrap();
     assert!(matches!(back, Line::Done { id } if id == "file:/etc/grüße/😀"));
+}
+
+/// A cluster whose API takes everything at once.
+struct Willing;
+
+#[async_trait::async_trait]
+impl ApiPlace for Willing {
+    async fn plan(
+        &self,
+        _: &Sessions,
+        _: &[ApiStep],
+    ) -> Result<Option<Vec<Vec<ApiChange>>>, ApiError> {
+        Ok(None)
+    }
+    async fn apply(
+        &self,
+        _: &Sessions,
+        _: &ApiStep,
+        on: &(dyn Fn(ApiProgress) + Send + Sync),
+    ) -> Result<usize, ApiError> {
+        on(ApiProgress::Waiting {
+            what: "pods".into(),
+            since: Duration::ZERO,
+            limit: Duration::from_secs(90),
+        });
+        Ok(1)
+    }
+}
+
+#[tokio::test]
+async fn a_wait_for_another_step_has_no_number_for_its_end() {
+    let mut plan = Plan::default();
+    let machine = towards(
+        &blueprint(vec![("a", vec![conf()])]),
+        "one",
+        &seen("old\n"),
+        &Scope::default(),
+    );
+    plan.machines.insert("one".into(), machine.unwrap());
+    for step in &mut plan.machines.get_mut("one").unwrap().steps {
+        step.needs = vec![(String::new(), "addon/x".into())];
+    }
+    plan.api.push(ApiPlan {
+        step: ApiStep {
+            name: "addon/x".into(),
+            resources: Vec::new(),
+            needs: Vec::new(),
+        },
+        changes: None,
+    });
+    let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let means = Means {
+        sessions: &Sessions::new(),
+        facts: &Default::default(),
+        blob: &|hash| hash.into(),
+        api: Some(&Willing),
+        holder: String::new(),
+        anchor: None,
+        targets: &[],
+        fresh: &|| unreachable!("nothing is confirmed"),
+        events,
+        stop: tokio::sync::watch::channel(false).1,
+    };
+    run(&plan, means).await.unwrap();
+    let mut waits = Vec::new();
+    while let Some(event) = told.recv().await {
+        let event = serde_json::to_value(event).unwrap();
+        if event["event"] == "waiting" {
+            waits.push((event["what"].clone(), event.get("limit").cloned()));
+        }
+    }
+    let expected = [("addon/x".into(), None), ("pods".into(), Some(90.0.into()))];
+    assert_eq!(waits, expected);
 }
