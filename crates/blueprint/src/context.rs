@@ -51,11 +51,19 @@ impl<'a> On<'a> {
         self.machine.is(role)
     }
 
-    /// Architecture: the file's word, or what was observed.
+    /// Architecture: the file's word, or what was observed. Before anybody has looked at the machine, one
+    /// that the bundle has: then the first look asks for all that the bundle would bring.
     pub fn arch(&self) -> Arch {
+        let observed = self.inputs.facts.contains_key(&self.machine.name);
+        let likely = || {
+            let bundle = self.inputs.bundle?;
+            let has = |arch: &Arch| bundle.binary("kubelet", *arch).is_some();
+            [Arch::Amd64, Arch::Arm64].into_iter().find(has)
+        };
         self.machine.arch.unwrap_or(match self.facts.arch.as_str() {
             "arm64" => Arch::Arm64,
-            _ => Arch::Amd64,
+            _ if observed => Arch::Amd64,
+            _ => likely().unwrap_or(Arch::Amd64),
         })
     }
 

@@ -1,5 +1,6 @@
-//! A node that lives on without the file that says so: what makes a node would take it for none, and
-//! make another one over its data.
+//! Nodes that are not what they look like: one that lives on without the file that says so, and one that
+//! somebody else made. What makes a node would make another one over the data of the first, and take
+//! the second for its own.
 
 use bramble_machine::{Change, Observation, PlanError, Query, Resource, ResourceId};
 
@@ -43,5 +44,38 @@ impl Resource for Remains {
             what: self.what.into(),
             hint: self.hint.clone(),
         })
+    }
+}
+
+/// There is no plan for a machine that has one of `files` without the record of an action that makes
+/// them: it is a node of somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Paths that only nodes have.
+    pub files: &'static [&'static str],
+    /// Ids of the actions that make them.
+    pub actions: &'static [&'static str],
+}
+
+impl Resource for Foreign {
+    fn id(&self) -> ResourceId {
+        "foreign:node".into()
+    }
+
+    fn wants(&self, _seen: &Observation) -> Vec<Query> {
+        let paths = self.files.iter();
+        paths.map(|p| Query::Stat((*p).to_owned())).collect()
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        let ours = self.actions.iter().any(|a| seen.journal.find(a).is_some());
+        match self.files.iter().find(|path| seen.stat(path).is_some()) {
+            Some(file) if !ours => Err(PlanError::Unfit {
+                id: self.id(),
+                what: format!("it is a node that Bramble did not make: {file} is there"),
+                hint: "is this the right machine? If it is, take it out of the cluster that it belongs to, then run on it: kubeadm reset".into(),
+            }),
+            _ => Ok(None),
+        }
     }
 }

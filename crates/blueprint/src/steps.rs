@@ -167,7 +167,7 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
     }
     out.remarks
         .extend(hooks::idle(&inputs.cluster.hooks, &out.machines));
-    out.api = api(inputs);
+    out.api = api(inputs, &mut out.remarks);
     out
 }
 
@@ -181,11 +181,14 @@ fn ask_first(on: &On, steps: &mut [Step]) {
     }
 }
 
-fn api(inputs: Inputs) -> Vec<ApiStep> {
+fn api(inputs: Inputs, remarks: &mut Vec<String>) -> Vec<ApiStep> {
     let mut steps = vec![nodes::step(inputs)];
     for addon in &inputs.cluster.addons {
         match addon {
-            Addon::Demo { node_port } => steps.push(demo::step(inputs, *node_port)),
+            Addon::Demo { node_port } => match demo::step(inputs, *node_port) {
+                Ok(step) => steps.push(step),
+                Err(why) => remarks.push(why),
+            },
             Addon::Manifests { name, path } => steps.push(demo::manifests(inputs, name, path)),
         }
     }

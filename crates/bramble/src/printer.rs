@@ -135,6 +135,13 @@ impl Printer {
         let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
     }
 
+    /// The same for text that goes to standard error: its colors are those of that stream.
+    #[must_use]
+    pub fn to_stderr(mut self) -> Self {
+        self.color = self.color_err;
+        self
+    }
+
     /// Text in a style for standard output.
     pub fn paint(&self, style: Style, text: impl Display) -> String {
         paint(self.color, style, text)

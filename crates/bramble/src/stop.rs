@@ -1,13 +1,21 @@
 //! Ctrl-C: the first press stops after the running steps, the second leaves at once.
 
+use crate::printer::Printer;
+use std::sync::OnceLock;
 use tokio::sync::watch;
 
-/// Becomes true at the first Ctrl-C (or SIGTERM).
-pub fn listen(on_stop: impl Fn() + Send + 'static) -> watch::Receiver<bool> {
+/// Becomes true at the first Ctrl-C (or SIGTERM). One for the whole command, however often it looks
+/// again: a press counts once.
+pub fn listen(printer: Printer) -> watch::Receiver<bool> {
+    static STOP: OnceLock<watch::Receiver<bool>> = OnceLock::new();
+    STOP.get_or_init(|| start(printer)).clone()
+}
+
+fn start(printer: Printer) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         pressed().await;
-        on_stop();
+        printer.note("\nstopping after the running steps; press Ctrl-C again to leave at once");
         sender.send_replace(true);
         pressed().await;
         // Programs on the machines go on to the end of their step; the journal there knows how far.

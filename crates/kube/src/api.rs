@@ -136,6 +136,7 @@ impl Api {
                 ApiResource::Node { name, .. } => {
                     self.apply_node(step, name, clock, &mut on).await?
                 }
+                ApiResource::NoNode { name } => self.delete_node(name).await?,
                 ApiResource::Object { manifest, .. } => {
                     object::apply(&self.rest, &id, manifest, clock, &mut on).await?
                 }
@@ -159,7 +160,7 @@ impl Api {
                         rollout::wait(&self.rest, &id, &target.path, clock, &mut on).await?;
                     }
                 }
-                ApiResource::Object { .. } => {}
+                ApiResource::NoNode { .. } | ApiResource::Object { .. } => {}
             }
         }
         Ok(out)
@@ -342,7 +343,7 @@ impl Api {
 fn object_key(resource: &ApiResource) -> Result<Option<Key>, Error> {
     match resource {
         ApiResource::Object { manifest, .. } => object::key(&resource.id(), manifest).map(Some),
-        ApiResource::Node { .. } => Ok(None),
+        ApiResource::Node { .. } | ApiResource::NoNode { .. } => Ok(None),
     }
 }
 

@@ -222,6 +222,18 @@ pub(crate) fn plan_nodes(step: &ApiStep, nodes: &[Value]) -> Result<Vec<Planned>
             out.push(planned_node(name, change));
         }
     }
+    for resource in &step.resources {
+        if let ApiResource::NoNode { name } = resource
+            && nodes.iter().any(|node| node::name(node) == name)
+        {
+            out.push(Planned {
+                id: resource.id(),
+                verb: Verb::Remove,
+                summary: "take the node out of the cluster".into(),
+                diff: None,
+            });
+        }
+    }
     for node in nodes {
         let name = node::name(node);
         if !names.contains(&name)

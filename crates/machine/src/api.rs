@@ -32,6 +32,11 @@ pub enum ApiResource {
         /// `spec.podCIDR` to set where it is empty.
         pod_cidr: Option<String>,
     },
+    /// A node that must not be.
+    NoNode {
+        /// Node name.
+        name: String,
+    },
     /// An object to apply (server-side) as given.
     Object {
         /// The manifest.
@@ -45,7 +50,7 @@ impl ApiResource {
     /// `node:two`, `apps/v1/Deployment:default/web`.
     pub fn id(&self) -> String {
         match self {
-            ApiResource::Node { name, .. } => format!("node:{name}"),
+            ApiResource::Node { name, .. } | ApiResource::NoNode { name } => format!("node:{name}"),
             ApiResource::Object { manifest, .. } => {
                 let get = |p: &str| manifest.pointer(p).and_then(|v| v.as_str()).unwrap_or("");
                 let (ns, name) = (get("/metadata/namespace"), get("/metadata/name"));

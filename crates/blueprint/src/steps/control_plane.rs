@@ -2,14 +2,15 @@
 
 use super::{kubernetes, reset};
 use crate::context::{On, r};
-use crate::fixed::Fixed;
+use crate::fixed;
 use crate::kubeadm;
 use crate::proxy;
 use crate::remains::Remains;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::shell::word;
-use bramble_machine::{Script, Step};
+use bramble_machine::{Resource, Script, Step};
 use bramble_spec::cluster::{Quirk, Role};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const NAME: &str = "control-plane/init";
@@ -21,35 +22,15 @@ pub(super) fn step(on: &On) -> Option<Step> {
     if !on.is(Role::ControlPlane) || !on.is_first_control_plane() {
         return None;
     }
-    let kubernetes = &on.cluster().kubernetes;
-    let later = "put the old value back; to change it, take the cluster down and up again";
-    let fixed = |field, value: String, hint: &str| {
-        r(Fixed {
-            field,
-            value,
-            hint: hint.into(),
-        })
-    };
-    Some(on.step(
-        NAME,
-        vec![
-            fixed(
-                "kubernetes.version",
-                kubernetes.version.to_string(),
-                "put the old version back: this release of Bramble doesn't upgrade running clusters",
-            ),
-            fixed("kubernetes.podRange", kubernetes.pod_range.to_string(), later),
-            fixed("kubernetes.serviceRange", kubernetes.service_range.to_string(), later),
-            fixed("kubernetes.dnsDomain", kubernetes.dns_domain.clone(), later),
-            r(living()),
-            r(init(on)),
-            r(Service::on("kubelet.service").watching([
-                format!("file:{}", kubernetes::UNIT),
-                format!("file:{}", kubernetes::FLAGS),
-                "binary:/usr/local/bin/kubelet".to_owned(),
-            ])),
-        ],
-    ))
+    let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
+    out.push(r(living()));
+    out.push(r(init(on)));
+    out.push(r(Service::on("kubelet.service").watching([
+        format!("file:{}", kubernetes::UNIT),
+        format!("file:{}", kubernetes::FLAGS),
+        "binary:/usr/local/bin/kubelet".to_owned(),
+    ])));
+    Some(on.step(NAME, out))
 }
 
 /// Whether the cluster gets its own DNS.

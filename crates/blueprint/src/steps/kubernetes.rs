@@ -1,9 +1,10 @@
 //! kubeadm, kubelet, kubectl and crictl from the bundle, the kubelet's unit and flags, images.
 
-use super::reset;
 use super::runtime::PLUGINS;
+use super::{control_plane, reset, worker};
 use crate::context::{On, r};
 use crate::obstacle::Obstacle;
+use crate::remains::Foreign;
 use bramble_machine::kinds::{Action, Archive, Binary, Check, ContainerImage, Directory, File};
 use bramble_machine::{Resource, Script, Step};
 use bramble_spec::cluster::{Role, Runtime};
@@ -18,6 +19,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
     missing(on, &mut out);
+    out.push(r(Foreign {
+        files: &[control_plane::ADMIN, worker::KUBELET],
+        actions: &["action:kubeadm-init", "action:kubeadm-join"],
+    }));
     for name in ["kubeadm", "kubelet", "kubectl", "crictl"] {
         if let Some(binary) = on.inputs.bundle.and_then(|b| b.binary(name, on.arch())) {
             out.push(r(Binary {

@@ -42,6 +42,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     // A change would take images and containers away under the kubelet.
     out.push(r(Fixed {
+        of: "node",
         field: "runtime.source",
         value: match on.cluster().runtime {
             Runtime::Debian => "debian".into(),

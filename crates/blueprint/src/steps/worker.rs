@@ -2,21 +2,23 @@
 
 use super::{control_plane, kubernetes, reset};
 use crate::context::{On, r};
+use crate::fixed;
 use crate::kubeadm;
 use crate::proxy;
 use crate::remains::Remains;
 use bramble_machine::kinds::{Action, Check, Service};
 use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
-use bramble_machine::{FactSource, Script, Step};
+use bramble_machine::{FactSource, Resource, Script, Step};
 use bramble_spec::cluster::Role;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const NAME: &str = "worker/join";
 const JOIN: &str = "kubeadm-join";
 /// What says that the machine has joined.
-const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
+pub(super) const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const TOKEN: &str = "join-token";
 const CA_HASH: &str = "ca-hash";
 
@@ -31,7 +33,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
         format!("file:{}", kubernetes::FLAGS),
         "binary:/usr/local/bin/kubelet".to_owned(),
     ]);
-    Some(on.step_after(NAME, vec![r(living(on)), r(join(on)), r(service)], needs))
+    let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
+    out.push(r(living(on)));
+    out.push(r(join(on)));
+    out.push(r(service));
+    Some(on.step_after(NAME, out, needs))
 }
 
 /// What joins need from the first control plane: the token and the hash of the CA that they check,

@@ -1,6 +1,8 @@
 //! What a blueprint holds, looked at from outside.
 
+mod demo;
 mod fields;
+mod fixed;
 mod hooks;
 mod kubeadm;
 mod overview;

@@ -71,6 +71,37 @@ fn a_living_worker_is_in_the_way() {
     }
 }
 
+/// The machine of somebody else's cluster, most likely by a wrong address in the file.
+#[test]
+fn a_node_that_somebody_else_made_is_in_the_way() {
+    for (name, path) in [
+        ("one", ADMIN),
+        ("one", "/etc/kubernetes/kubelet.conf"),
+        ("two", "/etc/kubernetes/kubelet.conf"),
+    ] {
+        let mut seen = machine(&[path]);
+        let errors = in_the_way(name, "kubernetes", &seen);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(
+            errors[0]
+                .to_string()
+                .contains("a node that Bramble did not make")
+        );
+        assert!(errors[0].hint().contains("kubeadm reset"));
+        let (step, id) = match name {
+            "one" => ("control-plane/init", "action:kubeadm-init"),
+            _ => ("worker/join", "action:kubeadm-join"),
+        };
+        let begin = to_line(&Line::Begin {
+            id: id.into(),
+            step: step.into(),
+            undo: undo(name, step, id),
+        });
+        seen.journal = Journal::parse(&begin);
+        assert_eq!(in_the_way(name, "kubernetes", &seen), []);
+    }
+}
+
 /// What an interrupted try left is its own, and it is what cleans it up.
 #[test]
 fn an_interrupted_try_is_not_in_the_way() {

@@ -110,6 +110,10 @@ pub fn bundle(version: Version, archs: &[Arch]) -> Index {
                 part(|t| t.coredns.clone(), "coredns/coredns:v1.14.6"),
                 ImageRole::All,
             ),
+            (
+                "e2e-test-images/busybox:1.36.1-1".to_owned(),
+                ImageRole::All,
+            ),
         ];
         for (name, roles) in images {
             all.push(Artefact::Image(Image {

@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 
 /// Takes it away.
 pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<(), CliError> {
-    let context = Context::load(global, printer)?;
+    let context = Context::reach(global, printer)?;
     session::settled(printer, || once(&context, global, args, printer)).await
 }
 
@@ -24,8 +24,11 @@ async fn once(
 ) -> Result<(), CliError> {
     let progress = Progress::new(printer);
     let session = session::prepare(context, global, &args.scope, true, &progress).await?;
+    for remark in &session.plan.remarks {
+        printer.note(format!("note: {remark}"));
+    }
     if !printer.json() && !session.plan.obstacles.is_empty() {
-        printer.warn_raw(&plan_view::obstacles(&session.plan, printer));
+        printer.warn_raw(&plan_view::obstacles(&session.plan, &printer.to_stderr()));
     }
     if session.plan.is_empty() {
         if printer.json() {
@@ -72,7 +75,7 @@ fn confirm(
                 .hint("say --yes; `bramble plan --down` shows what will happen"),
         );
     }
-    printer.note(plan_view::text(&session.plan, printer, false));
+    printer.note(plan_view::text(&session.plan, &printer.to_stderr(), false));
     let question = format!(
         "{}. Type the cluster's name ({name}) to go on:",
         plan_view::summary(&session.plan)

@@ -10,7 +10,12 @@ use crate::progress::Progress;
 
 /// Shows what would change.
 pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<(), CliError> {
-    let context = Context::load(global, printer)?;
+    // A teardown needs neither the bundle nor the folders that the file names.
+    let context = if args.down {
+        Context::reach(global, printer)?
+    } else {
+        Context::load(global, printer)?
+    };
     let progress = Progress::new(printer);
     let session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;
     let plan = &session.plan;

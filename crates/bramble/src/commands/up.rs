@@ -4,11 +4,12 @@ use super::session;
 use crate::args::{Global, RunArgs};
 use crate::ask;
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
 use bramble_engine::Outcome;
+use bramble_machine::Blueprint;
 use bramble_spec::cluster::Addon;
 
 /// Makes it so.
@@ -29,7 +30,11 @@ async fn once(
         printer.note(format!("note: {remark}"));
     }
     if !session.plan.obstacles.is_empty() {
-        printer.warn_raw(&plan_view::text(&session.plan, printer, false));
+        if printer.json() {
+            session::report(&session, &Outcome::default(), printer);
+            return Err(CliError::silent(Kind::Failed));
+        }
+        printer.warn_raw(&plan_view::text(&session.plan, &printer.to_stderr(), false));
         return Err(CliError::failed(
             "some machines can't be changed; nothing was changed anywhere",
         ));
@@ -66,17 +71,18 @@ async fn once(
         printer.out(printer.paint(Style::Green, done));
         // A part that was asked for says nothing of a cluster that may not be there.
         if args.scope.steps.is_empty() && args.scope.machines.is_empty() {
-            whats_next(context, printer);
+            whats_next(context, &session.blueprint, printer);
         }
     }
     Ok(())
 }
 
 /// Where things are and what to do with them.
-fn whats_next(context: &Context, printer: &Printer) {
+fn whats_next(context: &Context, blueprint: &Blueprint, printer: &Printer) {
     let file = context.path.display();
     let first = context.cluster.machines.iter().find(|m| m.is_node());
-    for addon in &context.cluster.addons {
+    let demo = blueprint.api.iter().any(|step| step.name == "addon/demo");
+    for addon in context.cluster.addons.iter().filter(|_| demo) {
         if let (Addon::Demo { node_port }, Some(machine)) = (addon, first) {
             printer.out(format!(
                 "demo page   http://{}:{node_port}/",

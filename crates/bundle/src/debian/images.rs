@@ -9,9 +9,10 @@ use crate::Error;
 use crate::index::ImageRole;
 use crate::oci::{Layer, Start};
 
-/// The page of the demo web service, and what starts it.
+/// What starts the demo web service.
 const DEMO_START: &str = include_str!("assets/demo.sh");
-const DEMO_PAGE: &str = include_str!("assets/demo.cgi");
+/// The demo page: a CGI program for the shell of busybox that says which pod served it.
+pub const DEMO_PAGE: &str = include_str!("assets/demo.cgi");
 
 /// Image of the demo web service.
 pub(crate) const DEMO: &str = "bramble.dev/demo:1";

@@ -189,8 +189,15 @@ async fn applying_waits_for_the_node_and_says_what_it_says() {
     api.node_ready("late", Duration::ZERO, |_| {})
         .await
         .unwrap();
-    assert!(api.delete_node("late").await.unwrap());
-    assert!(!api.delete_node("late").await.unwrap());
+    let name = "late".into();
+    let gone = step("nodes/leave", vec![ApiResource::NoNode { name }]);
+    let planned = api.plan(std::slice::from_ref(&gone)).await.unwrap();
+    let what: Vec<(&str, Verb)> = planned[0].iter().map(|p| (p.id.as_str(), p.verb)).collect();
+    assert_eq!(what, [("node:late", Verb::Remove)]);
+    assert!(api.apply(&gone, LONG, |_| {}).await.unwrap()[0].changed);
+    assert!(!api.apply(&gone, LONG, |_| {}).await.unwrap()[0].changed);
+    let planned = api.plan(std::slice::from_ref(&gone)).await.unwrap();
+    assert_eq!(planned[0].len(), 0);
     assert!(raw.get(&path).await.is_none());
 }
 

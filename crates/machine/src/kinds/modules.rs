@@ -83,9 +83,10 @@ impl Resource for Modules {
             .iter()
             .map(|n| Query::Stat(Self::sys(n)))
             .collect();
+        // Always, so that a machine that can't load modules needs no second look.
+        let traces = self.names.iter().filter_map(|n| Self::trace(n));
+        wants.extend(traces.map(|t| Query::Stat(t.into())));
         if !seen.facts.modules {
-            let traces = self.names.iter().filter_map(|n| Self::trace(n));
-            wants.extend(traces.map(|t| Query::Stat(t.into())));
             return wants;
         }
         // Built-in modules without parameters have no folder: ask only if one is missing.

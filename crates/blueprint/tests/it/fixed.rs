@@ -1,0 +1,57 @@
+//! What can't change under a living cluster is in the way on every node that knows better.
+
+use crate::setup::{Setup, cluster};
+use bramble_machine::query::Answer;
+use bramble_machine::{Observation, Query};
+
+/// What is in the way of a step on a machine with such a note.
+fn in_the_way(machine: &str, step: &str, field: &str, note: &str) -> Vec<String> {
+    let mut seen = Observation::default();
+    let path = format!("/var/lib/bramble/fixed.{field}");
+    let answer = Answer::Text(Some(format!("{note}\n")));
+    seen.answers.insert(Query::Content(path), answer);
+    let all = Setup::new(cluster("")).step(machine, step);
+    let errors = all.iter().filter_map(|r| r.plan(&seen).err());
+    errors.map(|e| format!("{e}. {}", e.hint())).collect()
+}
+
+#[test]
+fn every_node_knows_what_the_cluster_was_made_with() {
+    let nodes = [("one", "control-plane/init"), ("two", "worker/join")];
+    for (machine, step) in nodes {
+        for (field, other) in [
+            ("kubernetes.version", "v1.20.3"),
+            ("kubernetes.podRange", "10.200.0.0/16"),
+            ("kubernetes.serviceRange", "10.97.0.0/16"),
+            ("kubernetes.dnsDomain", "other.local"),
+            ("kubernetes.endpoint", "10.77.0.99:6443"),
+        ] {
+            let errors = in_the_way(machine, step, field, other);
+            assert_eq!(errors.len(), 1, "{machine} {field}: {errors:?}");
+            assert!(
+                errors[0].contains(&format!("the cluster was made with {field} {other}")),
+                "{errors:?}"
+            );
+        }
+        let errors = in_the_way(machine, step, "name", "zwei");
+        assert!(
+            errors[0].contains("the node was made with name zwei"),
+            "{errors:?}"
+        );
+        assert!(
+            errors[0].contains(&format!("bramble down --machine {machine}")),
+            "{errors:?}"
+        );
+    }
+}
+
+#[test]
+fn a_control_plane_stays_where_it_is_and_a_worker_may_move() {
+    let (plane, worker) = ("control-plane/init", "worker/join");
+    assert_eq!(in_the_way("one", plane, "address", "10.77.0.99").len(), 1);
+    assert_eq!(
+        in_the_way("one", plane, "kubernetes.certSANs", "api.example").len(),
+        1
+    );
+    assert_eq!(in_the_way("two", worker, "address", "10.77.0.99").len(), 0);
+}

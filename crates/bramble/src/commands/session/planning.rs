@@ -1,0 +1,348 @@
+//! The plan for all machines and the API, and what stands in its way.
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::kube_place::{Compared, KubePlace};
+use bramble_engine::identity;
+use bramble_engine::plan::{self, ApiPlan, MachinePlan, Obstacle, Scope};
+use bramble_engine::{ApiPlace, Look, Plan};
+use bramble_machine::api::ApiResource;
+use bramble_machine::journal::Identity;
+use bramble_machine::step::{ApiStep, StepRef};
+use bramble_machine::{Blueprint, Observation, Undo};
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Machine, Role};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The step that makes a node of a worker.
+const JOIN: &str = "worker/join";
+/// The step that makes a control plane.
+const INIT: &str = "control-plane/init";
+/// The step in the API that takes out nodes whose machines have left.
+const LEAVE: &str = "nodes/leave";
+
+/// The cluster as its machines know it; one that none of them knows gets a new id.
+pub fn identity(context: &Context, look: &Look) -> Identity {
+    let name = context.cluster.name.clone();
+    let id = identity::id(&name, anchor(context).as_deref(), &look.seen);
+    let id = id.map_or_else(identity::fresh, str::to_owned);
+    Identity { name, id }
+}
+
+/// The machine that every run locks.
+pub(super) fn anchor(context: &Context) -> Option<String> {
+    context
+        .cluster
+        .with_role(Role::ControlPlane)
+        .next()
+        .map(|m| m.name.clone())
+}
+
+/// Plans towards the file.
+pub(super) async fn towards(
+    context: &Context,
+    blueprint: &Blueprint,
+    look: &Look,
+    scope: &Scope,
+    place: &KubePlace,
+) -> Result<Plan, CliError> {
+    let mut out = Plan {
+        cluster: identity(context, look),
+        remarks: blueprint.remarks.clone(),
+        unreachable: unseen(look),
+        ..Plan::default()
+    };
+    for (name, seen) in &look.seen {
+        if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
+            out.obstacles.push(obstacle);
+            continue;
+        }
+        match plan::towards(blueprint, name, seen, scope) {
+            Ok(machine) => match own_account(context, name, &machine) {
+                Some(obstacle) => out.obstacles.push(obstacle),
+                None => drop(out.machines.insert(name.clone(), machine)),
+            },
+            Err(errors) => out.obstacles.extend(errors.iter().map(|error| Obstacle {
+                machine: name.clone(),
+                message: error.to_string(),
+                hint: error.hint(),
+            })),
+        }
+    }
+    // What is in the way on a machine explains what the API would refuse because of it.
+    if scope.machines.is_empty() && out.obstacles.is_empty() {
+        let mut steps: Vec<_> = blueprint
+            .api
+            .iter()
+            .filter(|s| scope.includes(&s.name))
+            .cloned()
+            .collect();
+        for step in &mut steps {
+            step.needs
+                .retain(|(machine, _)| !out.unreachable.contains_key(machine));
+        }
+        let compared = place
+            .compare(&look.sessions, &steps, &blueprint.api, |name| {
+                scope.includes(name)
+            })
+            .await
+            .map_err(silent)?;
+        let unknown = |step| ApiPlan {
+            step,
+            changes: None,
+        };
+        match compared {
+            Compared::Absent => out.api = steps.into_iter().map(unknown).collect(),
+            // The machines may be what keeps it from answering, so they are not kept waiting for it.
+            Compared::Silent(why) => {
+                out.remarks.push(format!(
+                    "the API does not answer, so what changes there is known once it does: {why}"
+                ));
+                out.api = steps.into_iter().map(unknown).collect();
+            }
+            Compared::Known(difference) => {
+                out.remarks
+                    .extend(strangers(&context.cluster, &difference.nodes));
+                let known = difference.steps.into_iter().map(|(step, changes)| ApiPlan {
+                    step,
+                    changes: Some(changes),
+                });
+                out.api = known.collect();
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// A remark for each node that is not in the file: most likely it was taken out of it too early.
+pub fn strangers<'a>(
+    cluster: &Cluster,
+    nodes: impl IntoIterator<Item = &'a String>,
+) -> Vec<String> {
+    nodes
+        .into_iter()
+        .filter(|name| !cluster.machine(name).is_some_and(Machine::is_node))
+        .map(|name| {
+            format!(
+                "node {name} is in the cluster but not in the file: put it back and run `bramble down \
+                 --machine {name}`, or delete the node"
+            )
+        })
+        .collect()
+}
+
+/// Plans towards nothing.
+pub(super) async fn away(
+    context: &Context,
+    look: &Look,
+    scope: &Scope,
+    place: &KubePlace,
+) -> Result<Plan, CliError> {
+    let mut out = Plan {
+        cluster: identity(context, look),
+        down: true,
+        unreachable: unseen(look),
+        ..Plan::default()
+    };
+    for (name, seen) in &look.seen {
+        if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
+            out.obstacles.push(obstacle);
+            continue;
+        }
+        if let Some(obstacle) = under_a_node(name, seen, scope) {
+            out.obstacles.push(obstacle);
+            continue;
+        }
+        match plan::away(seen, scope, name) {
+            Ok(machine) => match own_account(context, name, &machine) {
+                Some(obstacle) => out.obstacles.push(obstacle),
+                None => drop(out.machines.insert(name.clone(), machine)),
+            },
+            Err(error) => out.obstacles.push(Obstacle {
+                machine: name.clone(),
+                message: error.to_string(),
+                hint: error.hint(),
+            }),
+        }
+    }
+    order_teardown(context, &mut out);
+    leave(look, place, &mut out).await;
+    // When everything goes, the API goes with it; a part of it is taken out by name.
+    if !scope.steps.is_empty() && scope.machines.is_empty() {
+        let made = place.retired(&look.sessions, &[]).await.map_err(silent)?;
+        let steps: Vec<_> = made
+            .into_iter()
+            .filter(|s| scope.includes(&s.name))
+            .collect();
+        let changes = place.plan(&look.sessions, &steps).await.map_err(silent)?;
+        let mut changes = changes.into_iter().flatten();
+        out.api.extend(steps.into_iter().map(|step| ApiPlan {
+            step,
+            changes: changes.next(),
+        }));
+    }
+    Ok(out)
+}
+
+/// Nodes whose machines leave are taken out of the cluster that goes on without them.
+async fn leave(look: &Look, place: &KubePlace, plan: &mut Plan) {
+    let going = |step: &'static str| {
+        let of = plan.machines.iter().filter(move |(_, m)| {
+            let mut steps = m.steps.iter().filter(|s| s.name == step);
+            steps.any(|s| !s.items.is_empty())
+        });
+        of.map(|(name, _)| name.clone())
+    };
+    let leaving: Vec<String> = going(JOIN).collect();
+    // When the control plane goes, the API goes with it.
+    if leaving.is_empty() || going(INIT).next().is_some() {
+        return;
+    }
+    let step = ApiStep {
+        name: LEAVE.into(),
+        needs: leaving.iter().map(|m| (m.clone(), JOIN.into())).collect(),
+        resources: leaving
+            .iter()
+            .map(|name| ApiResource::NoNode { name: name.clone() })
+            .collect(),
+    };
+    match place.plan(&look.sessions, std::slice::from_ref(&step)).await {
+        Ok(None) => {}
+        Ok(Some(changes)) => plan.api.push(ApiPlan {
+            step,
+            changes: changes.into_iter().next(),
+        }),
+        // The machines may go all the same: that is what a machine that is needed elsewhere is for.
+        Err(error) => plan.remarks.push(format!(
+            "the API does not answer, so {} will still be listed as nodes (kubectl delete node ...): {}",
+            leaving.join(", "),
+            error.message
+        )),
+    }
+}
+
+/// Nobody saws off the branch on which the program sits: a user that Bramble made is not removed by a
+/// login as that user.
+fn own_account(context: &Context, name: &str, plan: &MachinePlan) -> Option<Obstacle> {
+    let own = &context.cluster.machine(name)?.ssh.user;
+    let undone = plan.steps.iter().filter(|s| s.undo).flat_map(|s| &s.items);
+    let removes =
+        |undo: &Undo| matches!(undo, Undo::User(user) if user.absent && user.name == *own);
+    undone.map(|i| &i.change.undo).find(|undo| removes(undo))?;
+    Some(Obstacle {
+        machine: name.to_owned(),
+        message: format!("it would remove the user {own}, as whom Bramble is logged in there"),
+        hint: "log in as another user who may become root: change ssh.user".into(),
+    })
+}
+
+/// A node doesn't have the floor taken away under its feet.
+fn under_a_node(name: &str, seen: &Observation, scope: &Scope) -> Option<Obstacle> {
+    let recorded: BTreeSet<&str> = seen.journal.records.iter().map(|r| &*r.step).collect();
+    if !scope.machine(name) {
+        return None;
+    }
+    let node = bramble_blueprint::node_steps()
+        .into_iter()
+        .find(|step| recorded.contains(step) && !scope.includes(step))?;
+    let floor: Vec<&str> = recorded
+        .into_iter()
+        .filter(|step| scope.includes(step) && bramble_blueprint::holds_nodes(step))
+        .collect();
+    (!floor.is_empty()).then(|| Obstacle {
+        machine: name.to_owned(),
+        message: format!("it is a running node, which needs {}", floor.join(", ")),
+        hint: format!("take the node down as well: add --step {node}, or leave --step out"),
+    })
+}
+
+fn silent(error: bramble_engine::api::ApiError) -> CliError {
+    CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
+}
+
+/// Workers leave before the control planes that they talk to.
+fn order_teardown(context: &Context, plan: &mut Plan) {
+    let is_control_plane = |name: &str| {
+        context
+            .cluster
+            .machine(name)
+            .is_some_and(|m| m.is(Role::ControlPlane))
+    };
+    let leaving: Vec<StepRef> = plan
+        .machines
+        .iter()
+        .filter(|(name, _)| !is_control_plane(name))
+        .flat_map(|(name, m)| m.steps.iter().map(move |s| (name.clone(), s.name.clone())))
+        .filter(|(_, step)| step == JOIN)
+        .collect();
+    for (name, machine) in &mut plan.machines {
+        if is_control_plane(name) {
+            for step in machine.steps.iter_mut().filter(|s| s.name == INIT) {
+                step.needs.clone_from(&leaving);
+            }
+        }
+    }
+}
+
+fn unseen(look: &Look) -> BTreeMap<String, String> {
+    look.unseen
+        .iter()
+        .map(|(name, why)| (name.clone(), crate::error::chain(why)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn nodes_that_are_not_in_the_file_are_remarked_on() {
+        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
+                    machines:\n    - { name: one, roles: [control-plane], address: 192.168.1.11 }\n";
+        let cluster = bramble_spec::load("test", text).unwrap();
+        let nodes = ["one".to_owned(), "three".to_owned()];
+        let remarks = strangers(&cluster, &nodes);
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(remarks[0].contains("node three is in the cluster but not in the file"));
+        assert!(remarks[0].contains("`bramble down --machine three`"));
+    }
+
+    #[test]
+    fn no_step_goes_that_a_running_node_stands_on() {
+        use bramble_machine::journal::{Journal, Line, to_line};
+        let line = |step: &str| {
+            to_line(&Line::Begin {
+                id: format!("action:{step}"),
+                step: step.to_owned(),
+                undo: bramble_machine::Undo::Action(Default::default()),
+            })
+        };
+        let text = ["base/packages", "base/hosts", "worker/join"].map(line);
+        let seen = Observation {
+            journal: Journal::parse(&text.join("\n")),
+            ..Observation::default()
+        };
+        assert_eq!(seen.journal.records.len(), 3, "{:?}", seen.journal);
+        let scope = |steps: &[&str]| Scope {
+            steps: steps.iter().map(|s| (*s).to_owned()).collect(),
+            machines: Vec::new(),
+        };
+        let obstacle = under_a_node("two", &seen, &scope(&["base"])).unwrap();
+        assert!(obstacle.message.contains("base/packages"), "{obstacle:?}");
+        assert!(!obstacle.message.contains("hosts"), "{obstacle:?}");
+        assert!(obstacle.hint.contains("--step worker/join"), "{obstacle:?}");
+        for fine in [
+            &["base/hosts"][..],
+            &["base", "worker/join"],
+            &["worker"],
+            &[],
+        ] {
+            assert!(
+                under_a_node("two", &seen, &scope(fine)).is_none(),
+                "{fine:?}"
+            );
+        }
+    }
+}
