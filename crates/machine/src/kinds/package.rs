@@ -80,6 +80,7 @@ impl Resource for Packages {
         let mut apply = Script::of(format!("P={}", word(undo.base())));
         apply.line(format!("L={}", word(self.leftovers.join("\n"))));
         apply.line(format!("set -- {}", words(&install)));
+        apply.extend(&Script::of(include_str!("package.sh")));
         apply.extend(&Script::of(include_str!("package_install.sh")));
         let summary = if said.is_empty() {
             "finish an interrupted installation".into()
@@ -106,6 +107,7 @@ impl Undo {
 
     pub(super) fn script(&self) -> Script {
         let mut script = Script::of(format!("P={}", word(self.base())));
+        script.extend(&Script::of(include_str!("package.sh")));
         script.extend(&Script::of(include_str!("package_remove.sh")));
         script
     }

@@ -1,19 +1,7 @@
 # An installation that was cut off has no list of what it added yet: make it.
 if [ -e "$P.before" ]; then
 	dpkg --configure -a --force-confdef --force-confold || :
-	{
-		dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
-			sed '/^not-installed /d; /^config-files /d; s/^[a-z-]* /package /'
-		cut -d: -f1 /etc/passwd | sed 's/^/user /'
-		cut -d: -f1 /etc/group | sed 's/^/group /'
-	} | sort -u >"$P.after"
-	{
-		[ ! -e "$P.added" ] || cat "$P.added"
-		grep -v '^absent ' "$P.before" | sort -u | comm -13 - "$P.after"
-		grep '^absent ' "$P.before" || :
-	} | sort -u >"$P.added.new"
-	mv "$P.added.new" "$P.added"
-	rm -f "$P.before" "$P.after"
+	settle
 	# apt does nothing at all while a package lacks what it needs: those of ours go first.
 	dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n '/^installed /d; /^not-installed /d; /^config-files /d; s/^[a-z-]* //p' |
 		while read -r p; do
@@ -21,7 +9,8 @@ if [ -e "$P.before" ]; then
 		done
 fi
 if [ -e "$P.added" ]; then
-	set -- $(sed -n 's/^package //p' "$P.added")
+	ours=$(sed -n 's/^package //p' "$P.added")
+	set -- $ours
 	if [ $# -gt 0 ]; then
 		# Whatever the operator installed since and needs one of them must stay, and so must that one.
 		keep=$(apt-get -s purge "$@" 2>/dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | grep -vxF -- "$(printf '%s\n' "$@")" || :)
@@ -32,15 +21,19 @@ if [ -e "$P.added" ]; then
 		fi
 		[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
 	fi
+	# Those of ours that had to stay keep what they work with.
+	present >"$P.after"
+	set -- $(printf '%s\n' $ours | sort -u | comm -12 - "$P.after")
 	# Users and groups that the packages made and their removal left behind.
 	sed -n 's/^user //p' "$P.added" | while read -r u; do
-		if getent passwd "$u" >/dev/null; then userdel "$u" || :; fi
+		if getent passwd "$u" >/dev/null && ! made_by "$u" "$@"; then userdel "$u" || :; fi
 	done
 	sed -n 's/^group //p' "$P.added" | while read -r g; do
-		if getent group "$g" >/dev/null; then groupdel "$g" || :; fi
+		if getent group "$g" >/dev/null && ! made_by "$g" "$@"; then groupdel "$g" || :; fi
 	done
-	sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
+	[ $# -gt 0 ] || sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
 		rm -rf -- "$path"
 	done
 	rm -f "$P.added"
 fi
+rm -f "$P.before.new" "$P.will" "$P.after" "$P.added.new"

@@ -1,9 +1,10 @@
-//! Packages from the archive.
+//! Packages from the archive, and from a small one on the machine itself.
 
 use crate::cycle::{apply, carry_out, due, fails, plan, undo_all};
 use crate::machine::{Machine, Network};
 use bramble_machine::Resource;
 use bramble_machine::kinds::Packages;
+use bramble_machine::{Change, Script};
 
 /// What the package tools themselves keep.
 fn kept_by_tools(line: &str) -> bool {
@@ -26,6 +27,120 @@ fn kept_by_tools(line: &str) -> bool {
         .any(|b| path == format!("/etc/{b}"))
         || (line.starts_with("time of ")
             && (path.starts_with("/etc/") || path.starts_with("/var/cache/")))
+}
+
+/// Begins an installation that ends without a further word after `work`, as in a power cut.
+fn cut_off(m: &Machine, packages: &Packages, work: &str) {
+    let change = due(m, packages);
+    let call = "get install \"$@\"";
+    let script = change.apply.as_str();
+    assert!(script.contains(call), "no call of apt in {script}");
+    let half = Change {
+        apply: Script::of(script.replace(call, &format!("{{ {work}; exit 9; }}"))),
+        ..change
+    };
+    carry_out(m, &packages.id(), &half, "", "");
+}
+
+/// Packages of an archive on the machine: `ours` needs `ourlib` and makes an account; `other` makes
+/// one as well. `pin` is there in two versions, of which the archive's list names both.
+const ARCHIVE: &str = r#"rm -f /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*_* /var/cache/apt/*.bin
+mkdir -p /srv/pool /tmp/build
+cd /srv/pool
+build() {
+	d=/tmp/build/$1-$2
+	mkdir -p $d/DEBIAN
+	printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example>\nDescription: x\n' $1 $2 >$d/DEBIAN/control
+	[ -z "$3" ] || echo "Depends: $3" >>$d/DEBIAN/control
+	mkdir -p $d/usr/share/$1
+	echo $2 >$d/usr/share/$1/version
+	if [ -n "$4" ]; then
+		printf '#!/bin/sh\nset -e\ngetent passwd %s >/dev/null || useradd -r %s\n' $4 $4 >$d/DEBIAN/postinst
+		chmod 0755 $d/DEBIAN/postinst
+	fi
+	dpkg-deb -b --root-owner-group $d /srv/pool/$1_$2_all.deb >/dev/null
+}
+build ourlib 1 '' ''
+build ours 1 ourlib ours-daemon
+build other 1 '' other-daemon
+build pin 1 '' ''
+build pin 2 '' ''
+rm -r /tmp/build
+cat >/srv/index <<'INDEX'
+cd /srv/pool
+for f in *.deb; do
+	dpkg-deb -f $f
+	printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' $f $(wc -c <$f) $(sha256sum <$f | cut -c1-64)
+done >Packages
+printf 'Suite: x\nSHA256:\n %s %s Packages\n' $(sha256sum <Packages | cut -c1-64) $(wc -c <Packages) >Release
+apt-get -q update
+INDEX
+echo 'deb [trusted=yes] copy:/srv/pool ./' >/etc/apt/sources.list.d/pool.list
+sh /srv/index
+"#;
+
+/// What the operator does between two tries: accounts of people and of programs, a package that
+/// makes an account, and a folder where the packages will have one.
+const OPERATOR: &str = "useradd -m bob; useradd -r svc; groupadd -r tools
+[ -e /srv/pool/other_1_all.deb ] || mv /srv/away/other_1_all.deb /srv/pool
+apt-get -q -y install other; mkdir -p /var/lib/ours; echo mine > /var/lib/ours/x";
+
+const OPERATORS_OWN: &str = "id -u bob svc other-daemon >/dev/null; getent group tools >/dev/null; dpkg -s other >/dev/null";
+
+/// Nothing of `ours` is there any more.
+const GONE: &str = "! dpkg -s ours ourlib 2>/dev/null && ! getent passwd ours-daemon && ! getent group ours-daemon";
+
+#[test]
+fn what_the_operator_adds_between_two_tries_stays() {
+    let Some(m) = Machine::new(ARCHIVE) else {
+        return;
+    };
+    let packages = Packages::new("base", ["ours"]).leaving(["/var/lib/ours"]);
+    m.hand("mkdir /srv/away; mv /srv/pool/*.deb /srv/away");
+    fails(&m, &packages);
+    m.hand(OPERATOR);
+    m.hand("mv /srv/away/*.deb /srv/pool");
+    apply(&m, &packages);
+    m.hand("id ours-daemon; dpkg -s ours ourlib");
+    undo_all(&m);
+    m.hand(OPERATORS_OWN);
+    m.hand(GONE);
+    assert_eq!(m.hand("cat /var/lib/ours/x"), "mine\n");
+}
+
+#[test]
+fn what_the_operator_adds_after_a_power_cut_stays() {
+    let Some(m) = Machine::new(ARCHIVE) else {
+        return;
+    };
+    let packages = Packages::new("base", ["ours"]);
+    let half = "dpkg --unpack /srv/pool/ourlib_1_all.deb";
+    for finish in [true, false] {
+        cut_off(&m, &packages, half);
+        m.hand(OPERATOR);
+        if finish {
+            apply(&m, &packages);
+            m.hand("id ours-daemon; dpkg -s ours ourlib");
+        }
+        undo_all(&m);
+        m.hand(OPERATORS_OWN);
+        m.hand(GONE);
+        m.hand("userdel -r bob 2>/dev/null; userdel svc; groupdel tools; dpkg -P other; userdel other-daemon");
+    }
+}
+
+#[test]
+fn a_package_that_stays_keeps_its_account_and_data() {
+    let Some(m) = Machine::new(&format!(
+        "{ARCHIVE}build needs 1 ours ''\nrm -r /tmp/build\nsh /srv/index"
+    )) else {
+        return;
+    };
+    let packages = Packages::new("base", ["ours"]).leaving(["/var/lib/ours"]);
+    apply(&m, &packages);
+    m.hand("mkdir /var/lib/ours; apt-get -q -y install needs");
+    undo_all(&m);
+    m.hand("dpkg -s ours ourlib; id ours-daemon; test -d /var/lib/ours");
 }
 
 #[test]
@@ -52,33 +167,15 @@ fn packages_come_and_go() {
     assert_eq!(left, [] as [String; 0]);
 
     // Cut off while dpkg was at work: the next run finishes, and the list of what came is whole.
-    let change = due(&m, &packages);
-    let cut = "get() { apt-get -q -y --no-install-recommends install tree && apt-get -q -y --no-install-recommends -d install chrony && dpkg --unpack /var/cache/apt/archives/chrony_*.deb; exit 9; }";
-    let script = change.apply.as_str().replace(
-        "if [ $# -gt 0 ]; then",
-        &format!("{cut}\nif [ $# -gt 0 ]; then"),
-    );
-    let half = bramble_machine::Change {
-        apply: bramble_machine::Script::of(script),
-        ..change
-    };
-    carry_out(&m, &packages.id(), &half, "", "");
+    let at_work = "apt-get -q -y --no-install-recommends install tree && apt-get -q -y --no-install-recommends -d install chrony && dpkg --unpack /var/cache/apt/archives/chrony_*.deb";
+    cut_off(&m, &packages, at_work);
     apply(&m, &packages);
     assert!(plan(&m, &packages).expect("a plan").is_none());
     undo_all(&m);
     assert_eq!(m.hand(state), before);
 
     // Cut off and given up.
-    let change = due(&m, &packages);
-    let script = change.apply.as_str().replace(
-        "if [ $# -gt 0 ]; then",
-        &format!("{cut}\nif [ $# -gt 0 ]; then"),
-    );
-    let half = bramble_machine::Change {
-        apply: bramble_machine::Script::of(script),
-        ..change
-    };
-    carry_out(&m, &packages.id(), &half, "", "");
+    cut_off(&m, &packages, at_work);
     undo_all(&m);
     assert_eq!(m.hand(state), before);
 

@@ -1,0 +1,64 @@
+# The installation's own files: $P.before is there only while apt is at work (or was, when the power
+# went); $P.added lists what came from it.
+get() {
+	apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+		--no-install-recommends --allow-downgrades --allow-change-held-packages "$@"
+}
+# Packages that are on the machine, be it only half.
+present() {
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
+		sed '/^not-installed /d; /^config-files /d; s/^[a-z-]* //' | sort -u
+}
+# Accounts with a number below a limit.
+accounts() {
+	awk -F: -v limit="$1" '$3 < limit { print "user " $1 }' /etc/passwd
+	awk -F: -v limit="$1" '$3 < limit { print "group " $1 }' /etc/group
+}
+# Whether a program of one of these packages knows this account: made_by NAME PACKAGES.
+made_by() (
+	name=$1
+	shift
+	for p in "$@"; do
+		for f in "/var/lib/dpkg/info/$p".* "/var/lib/dpkg/info/$p":*; do
+			case $f in
+			*.preinst | *.postinst | *.config | *.templates) ! grep -qwsF -e "$name" -- "$f" || return 0 ;;
+			# Its parts of what systemd-sysusers reads.
+			*.list) ! grep -qwsF -e "$name" -- /dev/null $(sed -n '/^\/usr\/lib\/sysusers[.]d\/./p' "$f" 2>/dev/null) || return 0 ;;
+			esac
+		done
+	done
+	return 1
+)
+# Writes down what an installation is about to bring, as apt sees it, and what is there before it.
+note() {
+	get -s install "$@" >"$P.will" || { rm -f "$P.will"; return 1; }
+	{
+		awk '$1 == "Inst" { print "touch " $2; if ($3 !~ /^\[/) print "new " $2 }' "$P.will"
+		accounts 4294967296
+		printf '%s\n' "$L" | while IFS= read -r path; do
+			if [ -n "$path" ] && ! there "$path"; then printf 'absent %s\n' "$path"; fi
+		done
+	} >"$P.before.new" && sync "$P.before.new" && mv -f "$P.before.new" "$P.before" && rm -f "$P.will"
+}
+# Adds to the list what came. Between a power cut and now the operator may have been at work, so only
+# those packages count that apt was about to bring, and only those accounts that one of them knows.
+# Numbers from 1000 on belong to people.
+settle() {
+	[ -e "$P.before" ] || return 0
+	present >"$P.after" || return
+	{
+		[ ! -e "$P.added" ] || cat "$P.added"
+		sed -n 's/^new //p' "$P.before" | sort -u | comm -12 - "$P.after" | sed 's/^/package /'
+		accounts 1000 | grep -vxFf "$P.before" | while read -r kind name; do
+			if ! grep -qsF "\"id\":\"user:$name\"" $B/journal && made_by "$name" $(sed -n 's/^touch //p' "$P.before"); then
+				printf '%s %s\n' "$kind" "$name"
+			fi
+		done
+	} | sort -u >"$P.added.new" || return
+	# As long as no package is ours, a folder that appears is not ours either.
+	if grep -q '^package ' "$P.added.new"; then
+		sed -n '/^absent /p' "$P.before" >>"$P.added.new" || return
+	fi
+	sync "$P.added.new" && mv -f "$P.added.new" "$P.added" && rm -f "$P.before" "$P.after"
+}
