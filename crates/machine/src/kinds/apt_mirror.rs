@@ -40,12 +40,10 @@ impl AptMirror {
     }
 }
 
-/// Shell functions with what they work with.
-fn tools(before: &[String], url: &str) -> Script {
-    // Debian's own hosts, under any country's name, with the archive's usual path.
-    let mut old =
-        String::from(r"^(mirror[+])?https?://([a-z0-9.-]+[.])?debian[.](org|net)/debian$");
-    for url in before {
+/// Extended regular expression of exactly these addresses.
+fn pattern(urls: &[String]) -> String {
+    let mut patterns = Vec::new();
+    for url in urls {
         let escaped: String = url
             .trim_end_matches('/')
             .chars()
@@ -57,10 +55,34 @@ fn tools(before: &[String], url: &str) -> Script {
                 }
             })
             .collect();
-        old.push_str(&format!("|^{escaped}$"));
+        patterns.push(format!("^{escaped}$"));
+    }
+    patterns.join("|")
+}
+
+/// Shell functions with what they work with.
+fn tools(before: &[String], url: &str) -> Script {
+    // Debian's own hosts, under any country's name, with the archive's usual path.
+    let mut old =
+        String::from(r"^(mirror[+])?https?://([a-z0-9.-]+[.])?debian[.](org|net)/debian$");
+    if !before.is_empty() {
+        old.push('|');
+        old.push_str(&pattern(before));
     }
     let mut script = Script::of(format!("OLD={} URL={}", word(old), word(url)));
     script.extend(&Script::of(include_str!("apt_mirror.sh")));
+    script
+}
+
+/// The shell that edits a list in place, be it by a link: `$p` is where it is, `$n` the name of its
+/// original.
+fn edit(file: &str, commands: &str) -> Script {
+    let mut script = Script::of(format!(
+        "p=$(readlink -m -- {}) n={}",
+        word(file),
+        original_name(file)
+    ));
+    script.line(commands);
     script
 }
 
@@ -95,10 +117,15 @@ impl Resource for AptMirror {
         }
         let mut apply = tools(&before, &self.url);
         for file in &files {
-            let (path, new) = (word(file), word(format!("{file}.bramble-new")));
-            apply.line(format!("keep {path} {}", original_name(file)));
-            apply.line(format!("cp -a -- {path} {new}\nmirror_edit {path} >{new}"));
-            apply.line(format!("sync {new}\nmv -fT -- {new} {path}"));
+            apply.extend(&edit(
+                file,
+                "keep \"$p\" \"$n\"\n\
+                 rm -f -- \"$p.bramble-new\"\n\
+                 cp -a -- \"$p\" \"$p.bramble-new\"\n\
+                 mirror_edit \"$p\" >\"$p.bramble-new\"\n\
+                 sync \"$p.bramble-new\"\n\
+                 mv -fT -- \"$p.bramble-new\" \"$p\"",
+            ));
         }
         // The lists of the old addresses stay for the day when they come back.
         apply.line("apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any update");
@@ -133,13 +160,22 @@ impl Undo {
     }
 
     pub(super) fn script(&self) -> Script {
-        let mut script = Script::new();
+        let mut script = tools(&self.urls, "");
+        script.line(format!(
+            "MIRRORS={} URLS={}",
+            word(pattern(&self.urls)),
+            word(self.urls.join("\n"))
+        ));
         for file in &self.files {
-            script.line(format!(
-                "rm -f -- {}\nrestore {} {}",
-                word(format!("{file}.bramble-new")),
-                word(file),
-                original_name(file)
+            script.extend(&edit(
+                file,
+                "ORIGINAL=$B/originals/$n\n\
+                 rm -f -- \"$p.bramble-new\"\n\
+                 if [ -f \"$p\" ] && [ -f \"$ORIGINAL\" ]; then\n\
+                 \tcp -a -- \"$p\" \"$p.bramble-new\"\n\
+                 \tmirror_back \"$p\" >\"$p.bramble-new\"\n\
+                 \tsettle \"$p.bramble-new\" \"$p\" \"$n\"\n\
+                 fi",
             ));
         }
         script.extend(&super::apt_source::forget_lists(&self.urls));
@@ -147,6 +183,9 @@ impl Undo {
     }
 
     pub(super) fn summary(&self) -> String {
-        format!("restore {}", self.files.join(", "))
+        format!(
+            "put the archive's own address back into {}",
+            self.files.join(", ")
+        )
     }
 }

@@ -103,3 +103,60 @@ touch -d 2001-02-03 /etc/apt/sources.list
     assert!(plan(&m, &other).expect("a plan").is_none());
     assert!(refused(&m, &AptMirror::new("mirror example")).contains("no address"));
 }
+
+#[test]
+fn what_the_operator_writes_beside_a_mirror_stays() {
+    let prepare = format!(
+        "{ARCHIVE}
+rm -f /etc/apt/sources.list.d/*
+mkdir -p /srv/lists
+printf '%s\\n' 'deb [trusted=yes] http://ftp.de.debian.org/debian bookworm main' '# two' >/srv/lists/main
+ln -s ../../srv/lists/main /etc/apt/sources.list.new
+mv -f /etc/apt/sources.list.new /etc/apt/sources.list
+printf 'Types: deb\\nURIs: http://deb.debian.org/debian\\nSuites: bookworm\\nComponents: main\\nTrusted: yes\\n' >/etc/apt/sources.list.d/d.sources
+echo 'deb [trusted=yes] http://deb.debian.org/debian bookworm main' >/etc/apt/sources.list.d/gone.list
+cp -a /srv/a /srv/b"
+    );
+    let Some(m) = Machine::new(&prepare) else {
+        return;
+    };
+    apply(&m, &AptMirror::new("file:/srv/a"));
+    m.hand(
+        "cd /etc/apt
+echo 'deb [trusted=yes] file:/srv/third ./' >>sources.list
+echo 'deb [trusted=yes] http://deb.debian.org/debian bookworm-backports main' >>sources.list
+sed -i 's/^Components: main/& contrib/; s/^URIs:.*/& http:\\/\\/third.example\\/debian/' sources.list.d/d.sources
+sed -i --follow-symlinks '1i deb [trusted=yes] file:/srv/a bookworm-updates main' sources.list
+rm sources.list.d/gone.list",
+    );
+    // Another mirror, and a try that is cut off between two files.
+    let other = AptMirror::new("file:/srv/b");
+    let change = crate::cycle::due(&m, &other);
+    crate::cycle::carry_out(
+        &m,
+        "apt-mirror:bramble",
+        &change,
+        "mv() { command mv \"$@\"; exit 9; }",
+        "",
+    );
+    m.hand("grep -q file:/srv/b /etc/apt/sources.list; grep -q file:/srv/a /etc/apt/sources.list.d/d.sources");
+    undo_all(&m);
+    assert_eq!(
+        m.hand("cat /srv/lists/main /etc/apt/sources.list.d/d.sources"),
+        "deb [trusted=yes] http://ftp.de.debian.org/debian bookworm-updates main
+deb [trusted=yes] http://ftp.de.debian.org/debian bookworm main
+# two
+deb [trusted=yes] file:/srv/third ./
+deb [trusted=yes] http://ftp.de.debian.org/debian bookworm-backports main
+Types: deb
+URIs: http://deb.debian.org/debian http://third.example/debian
+Suites: bookworm
+Components: main contrib
+Trusted: yes
+"
+    );
+    assert_eq!(
+        m.hand("readlink /etc/apt/sources.list; ls /etc/apt/sources.list.d; ls /srv/lists"),
+        "../../srv/lists/main\nd.sources\nmain\n"
+    );
+}
