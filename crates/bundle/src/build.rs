@@ -39,8 +39,8 @@ pub enum Source {
 pub const DEBIAN_CACHE: &str = "/var/cache/bramble/build";
 
 /// Makes the bundle of a Kubernetes release for some architectures in `dir`. No architectures: this computer's
-/// own, or all that a mirror has. A complete bundle of the same
-/// source and release that is already there is left as it is.
+/// own, or all that a mirror has. A sound bundle of the same source and release that is already there is left
+/// as it is: every blob is read for that, and what is damaged is replaced.
 ///
 /// # Errors
 /// Whatever goes wrong, with the last lines of a failed program or the address of a failed transfer.

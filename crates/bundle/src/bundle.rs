@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use bramble_spec::cluster::{Arch, Role};
 
 use crate::Error;
-use crate::files;
+use crate::event::{Event, Sink};
+use crate::files::{self, blocking};
 use crate::index::Index;
 
 /// A folder with `bundle.json` and `blobs/sha256/<hex>`.
@@ -151,6 +152,41 @@ impl Bundle {
     }
 }
 
+/// The bundle that a build would make again, if it is there already and sound. What is damaged in it is
+/// said, and for the build to replace.
+pub(crate) async fn standing(
+    dir: &Path,
+    key: &str,
+    events: Sink<'_>,
+) -> Result<Option<Bundle>, Error> {
+    let bundle = match Bundle::open(dir) {
+        Ok(bundle) if bundle.index.source.key == key && bundle.is_complete() => bundle,
+        _ => return Ok(None),
+    };
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let work = blocking("verifying the bundle", move || {
+        let report = bundle.verify(|done, total| {
+            let _ = say.send((done, total));
+        })?;
+        Ok((bundle, report))
+    });
+    let tell = async {
+        while let Some((done, total)) = said.recv().await {
+            events(Event::Transfer {
+                name: "verifying".into(),
+                done,
+                total: Some(total),
+            });
+        }
+    };
+    let (verified, ()) = futures::join!(work, tell);
+    let (bundle, report) = verified?;
+    for finding in report.bad.iter().chain(&report.missing) {
+        events(Event::Damaged(finding.clone()));
+    }
+    Ok(report.is_sound().then_some(bundle))
+}
+
 /// Reads an index from a file or a server.
 pub(crate) fn parse_index(text: &[u8], place: &str) -> Result<Index, Error> {
     #[derive(serde::Deserialize)]
@@ -224,11 +260,13 @@ impl Writer {
         blob_path(&self.dir, sha256)
     }
 
-    /// Copies a file in; returns its hash and size.
+    /// Copies a file in, unless it is there whole and right; returns its hash and size.
     pub(crate) fn add_file(&self, from: &Path) -> Result<(String, u64), Error> {
         let (sha256, size) = files::hash_file(from)?;
         let to = self.blob_path(&sha256);
-        if std::fs::metadata(&to).is_ok_and(|m| m.len() == size) {
+        let there = std::fs::metadata(&to).is_ok_and(|m| m.len() == size);
+        // What can't be read is replaced as well.
+        if there && files::hash_file(&to).is_ok_and(|(got, _)| got == sha256) {
             return Ok((sha256, size));
         }
         let part = to.with_extension("part");
@@ -256,5 +294,23 @@ impl Writer {
             }
         }
         Bundle::open(&self.dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_blob_of_the_right_size_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("from");
+        std::fs::write(&from, "as it should be").unwrap();
+        let writer = Writer::new(&dir.path().join("bundle")).unwrap();
+        let (sha256, size) = writer.add_file(&from).unwrap();
+        let blob = writer.blob_path(&sha256);
+        std::fs::write(&blob, "as it should Be").unwrap();
+        assert_eq!(writer.add_file(&from).unwrap(), (sha256, size));
+        assert_eq!(std::fs::read_to_string(&blob).unwrap(), "as it should be");
     }
 }

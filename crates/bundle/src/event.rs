@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bundle::Finding;
+
 /// One message of a running build. The receiver decides what of it is shown.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -56,6 +58,8 @@ pub enum Event {
         /// How long at most.
         limit: Duration,
     },
+    /// A blob of an earlier build is not as it should be; this build replaces it.
+    Damaged(Finding),
 }
 
 /// Where events go. Builds hold it by reference, so that any closure does.

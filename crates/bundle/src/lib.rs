@@ -29,7 +29,7 @@ mod upstream;
 
 pub use build::{DEBIAN_CACHE, Source, build};
 pub use bundle::{Bundle, Finding, Report};
-pub use debian::VERSION as DEBIAN_VERSION;
+pub use debian::{DEMO_PAGE, VERSION as DEBIAN_VERSION};
 pub use error::Error;
 pub use event::Event;
 pub use fetch::Patience;

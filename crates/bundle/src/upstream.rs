@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use reqwest::Url;
 
 use crate::Error;
-use crate::bundle::{Bundle, Writer};
+use crate::bundle::{Bundle, Writer, standing};
 use crate::event::{Phase, Sink};
 use crate::fetch::{Fetch, Patience, checksum_in, in_parallel, join};
 use crate::files::{blocking, create_dir, sha256_hex};
@@ -94,10 +94,7 @@ pub(crate) async fn build(
     let files = files(upstream, version, archs)?;
     let wanted = images(&tags, version, archs);
     let key = key(upstream, &files, &wanted);
-    if let Ok(bundle) = Bundle::open(dir)
-        && bundle.index().source.key == key
-        && bundle.is_complete()
-    {
+    if let Some(bundle) = standing(dir, &key, events).await? {
         return Ok(bundle);
     }
     let fetch = Fetch::new(upstream.patience, events)?;

@@ -3,9 +3,9 @@
 
 use crate::event::Happened;
 use crate::plan::MachinePlan;
-use bramble_fleet::Session;
+use bramble_fleet::{Error as FleetError, Session};
 use bramble_machine::Upload;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -76,18 +76,11 @@ impl Stage {
                     });
                 }
             };
+            let from = blob(&file.sha256);
             session
-                .put(
-                    &blob(&file.sha256),
-                    &file.to,
-                    file.size,
-                    &file.sha256,
-                    0o600,
-                    LIMIT,
-                    on,
-                )
+                .put(&from, &file.to, file.size, &file.sha256, 0o600, LIMIT, on)
                 .await
-                .map_err(|e| format!("copying to {}: {e}", file.to))?;
+                .map_err(|e| format!("copying to {}: {e}{}", file.to, remedy(&e, &from)))?;
             before += file.size;
             let _ = self.state.send_replace(Ok(index + 1));
         }
@@ -111,5 +104,38 @@ impl Stage {
             Ok(state) => state.clone().map(|_| ()),
             Err(_) => Err("the copies were given up".into()),
         }
+    }
+}
+
+/// What to do about a blob of this computer that is not as it should be; empty for other errors.
+fn remedy(error: &FleetError, blob: &Path) -> String {
+    // The bundle's folder has it as `blobs/sha256/<hash>`.
+    let (FleetError::Invalid(_) | FleetError::Io { .. }, Some(bundle)) =
+        (error, blob.ancestors().nth(3))
+    else {
+        return String::new();
+    };
+    format!(
+        "; `bramble bundle verify {}` says what is damaged and which `bramble bundle build` replaces it",
+        bundle.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_blob_leads_to_the_command_that_helps() {
+        let blob = Path::new("/cache/b/blobs/sha256/00");
+        let damaged = FleetError::Invalid("it is damaged".into());
+        let text = remedy(&damaged, blob);
+        assert!(text.contains("`bramble bundle verify /cache/b`"), "{text}");
+        let full = FleetError::Put {
+            machine: "one".into(),
+            remote: "/x".into(),
+            cause: "no space left".into(),
+        };
+        assert_eq!(remedy(&full, blob), "");
     }
 }

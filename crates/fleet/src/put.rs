@@ -5,6 +5,7 @@ use crate::program::Stdin;
 use crate::run::Session;
 use crate::shell::{Shell, Turn};
 use bytes::Bytes;
+use ring::digest;
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
 use std::io::SeekFrom;
@@ -38,9 +39,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a bad sum or a source of another size, [`Error::Put`] when the sum on the machine is
-    /// another one (the part file is removed then) or the machine can't write, and all that [`Session::run`]
-    /// returns.
+    /// [`Error::Invalid`] for a bad sum or a source of another size or content, [`Error::Io`] for one that can't be
+    /// read, [`Error::Put`] when the sum on the machine is another one (the part file is removed then) or the
+    /// machine can't write, and all that [`Session::run`] returns.
     #[allow(clippy::too_many_arguments)]
     pub async fn put(
         &self,
@@ -85,13 +86,19 @@ impl Session {
                     Outcome::Done => return Ok(()),
                     Outcome::Wrong { resumed: true, .. } => {}
                     Outcome::Wrong { sha256: got, .. } => {
-                        return Err(self.put_error(
-                            remote,
-                            format!(
-                                "its SHA-256 sum is {got}, {sha256} was expected; fetch {} again",
-                                source.display()
-                            ),
-                        ));
+                        // Whose fault decides what helps.
+                        let own = sum(source).await?;
+                        let source = source.display();
+                        if own != sha256 {
+                            return Err(Error::Invalid(format!(
+                                "{source} is damaged: its SHA-256 sum is {own}, {sha256} was expected"
+                            )));
+                        }
+                        let cause = format!(
+                            "what arrived has the SHA-256 sum {got}, but {source} is as it should be, {sha256}: \
+                             check the machine's disk"
+                        );
+                        return Err(self.put_error(remote, cause));
                     }
                 }
             }
@@ -182,6 +189,22 @@ impl Session {
 
 fn unreadable(source: &Path, error: std::io::Error) -> Error {
     Error::io(format!("{} can't be read", source.display()), error)
+}
+
+/// SHA-256 of a file, hexadecimal.
+async fn sum(path: &Path) -> Result<String, Error> {
+    let failed = |error| unreadable(path, error);
+    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let mut sum = digest::Context::new(&digest::SHA256);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let n = file.read(&mut piece).await.map_err(failed)?;
+        if n == 0 {
+            let bytes = sum.finish();
+            return Ok(bytes.as_ref().iter().map(|b| format!("{b:02x}")).collect());
+        }
+        sum.update(&piece[..n]);
+    }
 }
 
 async fn send_file(

@@ -6,7 +6,7 @@ use crate::error::{CliError, Kind, chain};
 use crate::printer::{Printer, Style};
 use crate::progress_bundle::Progress;
 use bramble_bundle::{
-    Artefact, Bundle, Index, Patience, Report, Source, Upstream, Url, parse_version,
+    Artefact, Bundle, Event, Finding, Index, Patience, Report, Source, Upstream, Url, parse_version,
 };
 use bramble_spec::cluster::{Arch, Version};
 use serde_json::{Value, json};
@@ -169,8 +169,11 @@ async fn build(wish: Wish, dir: PathBuf, printer: &Printer) -> Result<(), CliErr
         dir.display()
     ));
     let progress = Progress::new(printer);
-    let built = bramble_bundle::build(source, wish.version, &wish.archs, &dir, |e| {
-        progress.tell(&e)
+    let built = bramble_bundle::build(source, wish.version, &wish.archs, &dir, |e| match e {
+        Event::Damaged(Finding {
+            artefact, problem, ..
+        }) => printer.warn(format!("{artefact} is damaged and made anew: {problem}")),
+        e => progress.tell(&e),
     })
     .await;
     progress.end();
@@ -225,9 +228,26 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
         1 => "1 file is not as it should be".to_owned(),
         count => format!("{count} files are not as they should be"),
     };
-    Err(
-        CliError::failed(format!("{}: {what}", bundle.dir().display()))
-            .hint("remove the folder and build the bundle again"),
+    Err(CliError::failed(format!("{}: {what}", bundle.dir().display())).hint(remedy(&bundle)))
+}
+
+/// The command that replaces what is damaged and leaves the rest.
+fn remedy(bundle: &Bundle) -> String {
+    let Index {
+        kubernetes,
+        source,
+        archs,
+        ..
+    } = bundle.index();
+    let archs: String = archs
+        .iter()
+        .map(|a| format!(" --arch {}", a.as_str()))
+        .collect();
+    format!(
+        "replace it: bramble bundle build --from {} --version {kubernetes}{archs} --dir {} (a bundle from a \
+         mirror: with --from mirror and its --url)",
+        source.kind,
+        bundle.dir().display()
     )
 }
 

@@ -34,6 +34,8 @@ fn a_sound_bundle_is_said_so_and_a_damaged_one_is_named() {
     std::fs::write(blob.path(), "tesT").unwrap();
     let assert = place.bramble("bundle verify b").assert().code(1);
     assert!(out(&assert).contains("kubelet"), "{}", out(&assert));
+    let remedy = "bramble bundle build --from upstream --version v1.34.2 --arch amd64 --dir b ";
+    assert!(err(&assert).contains(remedy), "{}", err(&assert));
     let value = json(
         &place
             .bramble("bundle verify b --output json")

@@ -10,6 +10,7 @@ mod sources;
 mod stage;
 mod tools;
 
+pub use self::images::DEMO_PAGE;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use bramble_spec::cluster::{Arch, Version};
 use tokio::process::Command;
 
 use self::stage::{Open, Stage, Stages, key};
-use crate::bundle::{Bundle, Writer};
+use crate::bundle::{Bundle, Writer, standing};
 use crate::event::{Phase, Sink};
 use crate::exec::Run;
 use crate::files::{self, blocking, sha256_hex};
@@ -90,10 +91,7 @@ pub(crate) async fn build(
         )));
     }
     let bundle_key = bundle_key(version, arch);
-    if let Ok(bundle) = Bundle::open(dir)
-        && bundle.index().source.key == bundle_key
-        && bundle.is_complete()
-    {
+    if let Some(bundle) = standing(dir, &bundle_key, events).await? {
         return Ok(bundle);
     }
     files::create_dir(cache)?;

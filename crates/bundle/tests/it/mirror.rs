@@ -47,6 +47,14 @@ async fn a_whole_bundle_is_copied_even_over_a_line_that_cuts() {
     let copied = copy(&site, "v1.30.1", &[], to.path()).await.unwrap();
     assert_eq!(copied.index(), bundle.index());
     assert!(copied.verify(|_, _| {}).unwrap().is_sound());
+
+    // Damaged, and copied again.
+    let path = copied.blob_path(first);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[17] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let again = copy(&site, "v1.30.1", &[], to.path()).await.unwrap();
+    assert!(again.verify(|_, _| {}).unwrap().is_sound());
 }
 
 #[tokio::test]

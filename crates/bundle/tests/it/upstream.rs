@@ -143,6 +143,42 @@ async fn a_release_for_two_architectures_is_complete_and_verifies() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_is_replaced_by_building_again() {
+    let site = site(&[Arch::Amd64]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = run(&site, &[Arch::Amd64], dir.path()).await.unwrap();
+    let index = bundle.index();
+    let program = &index.binary("kubelet", Arch::Amd64).unwrap().sha256;
+    let image = &index.image("etcd", Arch::Amd64).unwrap().sha256;
+    for hash in [program, image] {
+        let path = bundle.blob_path(hash);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[1234] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(bundle.verify(|_, _| {}).unwrap().bad.len(), 2);
+
+    let damaged = Mutex::new(Vec::new());
+    let source = Source::Upstream(Box::new(upstream(&site)));
+    let version = parse_version(VERSION).unwrap();
+    let again = build(source, version, &[Arch::Amd64], dir.path(), |e| {
+        if let Event::Damaged(finding) = e {
+            damaged.lock().unwrap().push(finding.artefact);
+        }
+    })
+    .await
+    .unwrap();
+    assert!(again.verify(|_, _| {}).unwrap().is_sound());
+    assert_eq!(again.index(), index);
+    let mut damaged = damaged.into_inner().unwrap();
+    damaged.sort();
+    assert_eq!(
+        damaged,
+        ["kubelet (amd64)", "registry.k8s.io/etcd:3.6.5-0 (amd64)"]
+    );
+}
+
+#[tokio::test]
 async fn the_list_of_manifests_leads_to_the_right_architecture() {
     let archs = [Arch::Amd64, Arch::Arm64];
     let site = site(&archs).await;

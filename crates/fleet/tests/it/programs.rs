@@ -262,8 +262,10 @@ async fn a_file_is_put_resumed_and_checked() {
     let wrong = "0".repeat(64);
     let error = put(&wrong, &mut progress).await.unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, Error::Put { .. }), "{error}");
+    assert!(matches!(error, Error::Invalid(_)), "{error}");
     assert!(text.contains(&sum) && text.contains(&wrong), "{text}");
+    let named = format!("{} is damaged", source.display());
+    assert!(text.contains(&named), "{text}");
     assert_eq!(std::fs::read(&there).unwrap(), bytes);
     assert!(!part.exists());
 
