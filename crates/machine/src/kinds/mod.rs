@@ -208,6 +208,7 @@ impl Undo {
             }
             (Undo::Keys(first), Undo::Keys(later)) => Undo::Keys(first.merge(&later)),
             (Undo::Modules(first), Undo::Modules(later)) => Undo::Modules(first.merge(&later)),
+            (Undo::Packages(first), Undo::Packages(later)) => Undo::Packages(first.merge(&later)),
             (Undo::Mount(first), Undo::Mount(later)) => Undo::Mount(first.merge(&later)),
             (Undo::Swap(first), Undo::Swap(later)) => Undo::Swap(first.merge(&later)),
             (Undo::Sysctl(first), Undo::Sysctl(later)) => Undo::Sysctl(first.merge(&later)),

@@ -53,12 +53,18 @@ impl Resource for Packages {
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
         let mut said = Vec::new();
         let mut install = Vec::new();
+        let mut versions = Vec::new();
         for (name, version) in &self.packages {
             match (seen.package(name), version) {
                 (Some(_), None) => {}
                 (Some(have), Some(want)) if have == want => {}
                 (Some(have), Some(want)) => {
                     said.push(format!("{name} {have} → {want}"));
+                    versions.push(Version {
+                        name: name.clone(),
+                        before: have.to_owned(),
+                        given: vec![want.clone()],
+                    });
                     install.push(format!("{name}={want}"));
                 }
                 (None, Some(want)) => {
@@ -76,6 +82,7 @@ impl Resource for Packages {
         }
         let undo = Undo {
             group: self.group.clone(),
+            versions,
         };
         let mut apply = Script::of(format!("P={}", word(undo.base())));
         apply.line(format!("L={}", word(self.leftovers.join("\n"))));
@@ -93,11 +100,25 @@ impl Resource for Packages {
     }
 }
 
+/// A package that was there in another version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Name of the package.
+    pub name: String,
+    /// Its version before the first change.
+    pub before: String,
+    /// Versions that it was given since.
+    pub given: Vec<String>,
+}
+
 /// How packages are undone: what the installation added is recorded on the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// Name of the group.
     pub group: String,
+    /// Packages whose version was changed.
+    #[serde(default)]
+    pub versions: Vec<Version>,
 }
 
 impl Undo {
@@ -105,14 +126,34 @@ impl Undo {
         format!("{HOME}/packages.{}", self.group.replace('/', "-"))
     }
 
+    pub(super) fn merge(mut self, later: &Self) -> Self {
+        for new in &later.versions {
+            match self.versions.iter_mut().find(|v| v.name == new.name) {
+                Some(known) => super::add_missing(&mut known.given, &new.given, |a, b| a == b),
+                None => self.versions.push(new.clone()),
+            }
+        }
+        self
+    }
+
     pub(super) fn script(&self) -> Script {
+        let versions: Vec<String> = self
+            .versions
+            .iter()
+            .map(|v| format!("{} {} {}", v.name, v.before, v.given.join(" ")))
+            .collect();
         let mut script = Script::of(format!("P={}", word(self.base())));
+        script.line(format!("V={}", word(versions.join("\n"))));
         script.extend(&Script::of(include_str!("package.sh")));
         script.extend(&Script::of(include_str!("package_remove.sh")));
         script
     }
 
     pub(super) fn summary(&self) -> String {
-        format!("remove the packages that {} added", self.group)
+        let mut said = format!("remove the packages that {} added", self.group);
+        for version in &self.versions {
+            said.push_str(&format!(", put back {} {}", version.name, version.before));
+        }
+        said
     }
 }

@@ -36,6 +36,8 @@ note() {
 	{
 		awk '$1 == "Inst" { print "touch " $2; if ($3 !~ /^\[/) print "new " $2 }' "$P.will"
 		accounts 4294967296
+		# What apt is asked for by name counts as wanted from then on.
+		apt-mark showauto | grep -xF -e "$(printf '%s\n' "$@" | sed 's/=.*//')" | sed 's/^/auto /'
 		printf '%s\n' "$L" | while IFS= read -r path; do
 			if [ -n "$path" ] && ! there "$path"; then printf 'absent %s\n' "$path"; fi
 		done
@@ -50,6 +52,9 @@ settle() {
 	{
 		[ ! -e "$P.added" ] || cat "$P.added"
 		sed -n 's/^new //p' "$P.before" | sort -u | comm -12 - "$P.after" | sed 's/^/package /'
+		sed -n 's/^auto //p' "$P.before" | while read -r p; do
+			[ -z "$(apt-mark showmanual "$p")" ] || printf 'auto %s\n' "$p"
+		done
 		accounts 1000 | grep -vxFf "$P.before" | while read -r kind name; do
 			if ! grep -qsF "\"id\":\"user:$name\"" $B/journal && made_by "$name" $(sed -n 's/^touch //p' "$P.before"); then
 				printf '%s %s\n' "$kind" "$name"

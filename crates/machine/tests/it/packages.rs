@@ -1,9 +1,10 @@
 //! Packages from the archive, and from a small one on the machine itself.
 
-use crate::cycle::{apply, carry_out, due, fails, plan, undo_all};
+use crate::cycle::{apply, carry_out, due, fails, look, plan, undo, undo_all};
 use crate::machine::{Machine, Network};
 use bramble_machine::Resource;
 use bramble_machine::kinds::Packages;
+use bramble_machine::program::Said;
 use bramble_machine::{Change, Script};
 
 /// What the package tools themselves keep.
@@ -141,6 +142,89 @@ fn a_package_that_stays_keeps_its_account_and_data() {
     m.hand("mkdir /var/lib/ours; apt-get -q -y install needs");
     undo_all(&m);
     m.hand("dpkg -s ours ourlib; id ours-daemon; test -d /var/lib/ours");
+}
+
+fn pinned(name: &str, version: &str) -> Packages {
+    Packages {
+        packages: vec![(name.into(), Some(version.into()))],
+        ..Packages::new::<String>("base", [])
+    }
+}
+
+#[test]
+fn a_version_that_was_there_before_comes_back() {
+    let Some(m) = Machine::new(&format!(
+        "{ARCHIVE}build pin 3 '' ''\nbuild user 1 pin ''\nrm -r /tmp/build\nsh /srv/index\napt-get -q -y install pin=1 user\napt-mark auto pin"
+    )) else {
+        return;
+    };
+    let state = "dpkg-query -W; apt-mark showmanual";
+    let before = m.hand(state);
+    let version = "dpkg-query -W -f '${Version}' pin; cat /usr/share/pin/version";
+    assert_eq!(due(&m, &pinned("pin", "2")).summary, "install pin 1 → 2");
+    apply(&m, &pinned("pin", "2"));
+    apply(&m, &pinned("pin", "3"));
+    assert_eq!(m.hand(version), "33\n");
+    assert_eq!(
+        look(&m, &[]).journal.records[0].undo.summary(),
+        "remove the packages that base added, put back pin 1"
+    );
+    undo_all(&m);
+    assert_eq!(m.hand(version), "11\n");
+    assert_eq!(m.hand(state), before);
+
+    // Cut off before anything had changed, or in the middle of the way back.
+    cut_off(&m, &pinned("pin", "2"), ":");
+    undo_all(&m);
+    assert_eq!(m.hand(state), before);
+    apply(&m, &pinned("pin", "2"));
+    undo(&m, "rm() { exit 9; }\n");
+    undo_all(&m);
+    assert_eq!(m.hand(state), before);
+
+    // The operator's own choice since then.
+    apply(&m, &pinned("pin", "2"));
+    m.hand("apt-get -q -y install pin=3");
+    undo_all(&m);
+    assert_eq!(m.hand(version), "33\n");
+
+    // It can't be had any more.
+    m.hand("apt-get -q -y --allow-downgrades install pin=1");
+    apply(&m, &pinned("pin", "2"));
+    m.hand("rm /srv/pool/pin_1_all.deb; sh /srv/index");
+    let said = undo(&m, "");
+    assert_eq!(said.last(), Some(&Said::End), "{said:#?}");
+    let line = "pin stays at version 2: version 1, which was there before, can not be installed";
+    assert!(said.contains(&Said::Output(line.into())), "{said:#?}");
+    assert_eq!(m.hand(version), "22\n");
+}
+
+#[test]
+fn a_version_of_our_own_goes_with_its_package() {
+    let Some(m) = Machine::new(ARCHIVE) else {
+        return;
+    };
+    apply(&m, &pinned("pin", "1"));
+    apply(&m, &pinned("pin", "2"));
+    undo_all(&m);
+    m.hand("! dpkg -s pin 2>/dev/null");
+}
+
+#[test]
+fn nothing_goes_for_a_version_that_comes_back() {
+    // What the operator installed since needs the newer one.
+    let Some(m) = Machine::new(&format!(
+        "{ARCHIVE}build needs 1 'pin (>= 2)' ''\nrm -r /tmp/build\nsh /srv/index\napt-get -q -y install pin=1"
+    )) else {
+        return;
+    };
+    apply(&m, &pinned("pin", "2"));
+    m.hand("apt-get -q -y install needs");
+    undo_all(&m);
+    assert_eq!(
+        m.hand("dpkg-query -W -f '${Package} ${Version}\n' needs pin"),
+        "needs 1\npin 2\n"
+    );
 }
 
 #[test]
