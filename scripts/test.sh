@@ -14,3 +14,6 @@ target/debug/bramble bundle build --from debian
 # the whole-system tests run by themselves.
 cargo test --locked --workspace --exclude bramble-tests
 cargo test --locked -p bramble-tests -- --test-threads=2
+# What `make up` and `make down` do, with the program that was tested.
+scripts/try.sh up target/debug/bramble examples/lab.yaml
+scripts/try.sh down target/debug/bramble examples/lab.yaml

@@ -53,7 +53,8 @@ down() {
 		echo "there is no $bramble: nothing was set up from this folder"
 		exit 0
 	fi
-	if "$bramble" lab list --output json | grep -q "\"name\": \"$("$bramble" check -f "$file" --output json | sed -n 's/^ *"name": "\([^"]*\)".*/\1/p' | head -n 1)\""; then
+	cluster=$("$bramble" check -f "$file" --output json | sed -n 's/^ *"cluster": "\([^"]*\)".*/\1/p')
+	if [ -n "$cluster" ] && [ -d "/var/lib/bramble-lab/$cluster" ]; then
 		"$bramble" down -f "$file" --yes || echo 'the cluster did not go down cleanly; its machines go now'
 	fi
 	"$bramble" lab down -f "$file"

@@ -154,6 +154,7 @@ fn another_clusters_file_is_refused(site: &Site) {
         let done = site.bramble(&args).expect(1);
         done.says("belongs to ").says("t-lock");
     }
+    before.assert_same(&Listing::times(site, "two"), &[("/var/log/", "logs")]);
     // A cluster of the same name that once was made with two and other machines.
     let swap = "sed -i '1s/\"id\":\"/&f/' /var/lib/bramble/journal";
     site.on("two", swap);
@@ -168,5 +169,4 @@ fn another_clusters_file_is_refused(site: &Site) {
         "sed -i '1s/\"id\":\"f/\"id\":\"/' /var/lib/bramble/journal",
     );
     nothing_to_do(site);
-    before.assert_same(&Listing::times(site, "two"), &[("/var/log/", "logs")]);
 }

@@ -61,17 +61,28 @@ pub async fn take(
     let holder = word(holder.replace('\n', " "));
     let program = format!(
         "mkdir -p /run/bramble\n\
+         # Ends with the connection, and is no holder itself.\n\
+         exec 3<&0\n\
+         cat <&3 >/dev/null 2>&1 & alive=$!\n\
+         exec 3<&-\n\
          exec 8>>/run/bramble/lock\n\
          # A holder that was killed is gone a moment later than its connection.\n\
          if ! flock -w 3 8; then printf 'busy '; cat /run/bramble/holder; echo; exit 0; fi\n\
          printf '%s' {holder} > /run/bramble/holder\n\
          exec 9>>/run/bramble/step.lock\n\
-         flock -w {} 9 || {{ rm -f /run/bramble/holder; echo 'left over'; exit 0; }}\n\
+         n=0\n\
+         until flock -n 9; do\n\
+         \t# A process that has ended has no program any more, also while nobody has waited for it.\n\
+         \t[ -e /proc/$alive/exe ] || {{ rm -f /run/bramble/holder; exit 0; }}\n\
+         \t[ $n -lt {} ] || {{ rm -f /run/bramble/holder; echo 'left over'; exit 0; }}\n\
+         \tn=$((n + 1))\n\
+         \tsleep 1\n\
+         done\n\
          exec 9>&-\n\
          size=0\n\
          [ ! -e /var/lib/bramble/journal ] || size=$(wc -c < /var/lib/bramble/journal)\n\
          echo \"locked $size\"\n\
-         cat > /dev/null\n\
+         wait $alive\n\
          rm -f /run/bramble/holder\n\
          # After a teardown nothing of Bramble is left.\n\
          [ -d /var/lib/bramble ] || rm -rf /run/bramble\n",

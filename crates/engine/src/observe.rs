@@ -73,12 +73,18 @@ pub async fn observe(
     for round in 0..ROUNDS {
         let now = blueprint(&look.facts());
         let empty = Observation::default();
+        // Nobody knows yet what the machines are: asked for what either kind needs, most of them never
+        // need a second look.
+        let other = (round == 0).then(|| blueprint(&unusual(targets)));
         let asks = targets
             .iter()
             .filter(|t| !look.unseen.contains_key(&t.name))
             .filter_map(|t| {
                 let seen = look.seen.get(&t.name);
-                let wants = wanted(&now, &t.name, seen.unwrap_or(&empty));
+                let mut wants = wanted(&now, &t.name, seen.unwrap_or(&empty));
+                if let Some(other) = &other {
+                    wants.extend(wanted(other, &t.name, &empty));
+                }
                 (seen.is_none() || !wants.is_empty()).then_some((t, wants))
             });
         let jobs: Vec<_> = asks
@@ -111,6 +117,12 @@ pub async fn observe(
         }
     }
     look
+}
+
+/// All targets as machines that lack much.
+fn unusual(targets: &[Target]) -> BTreeMap<String, Facts> {
+    let facts = |t: &Target| (t.name.clone(), Facts::unusual());
+    targets.iter().map(facts).collect()
 }
 
 /// What must still be asked of a machine.

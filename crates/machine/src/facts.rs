@@ -77,6 +77,30 @@ impl Default for Facts {
     }
 }
 
+impl Facts {
+    /// A machine that may do little and lacks much: with the usual facts, what a blueprint asks of such a
+    /// one is nearly all that it can ask of any.
+    pub fn unusual() -> Self {
+        Self {
+            cgroup2: false,
+            cgroup_memory: false,
+            container: true,
+            modules: false,
+            oom_adjustable: false,
+            clock_settable: false,
+            conntrack_writable: false,
+            swap: true,
+            rtc: false,
+            bridge_filter: false,
+            kernel_config: false,
+            ..Self::default()
+        }
+    }
+}
+
+/// 2026-01-01: a clock before that is one that was never set. Seconds since 1970.
+pub const SANE_CLOCK: u64 = 1_767_225_600;
+
 /// Bit of CAP_SYS_RESOURCE (linux/capability.h).
 const CAP_SYS_RESOURCE: u32 = 24;
 /// Bit of CAP_SYS_TIME.

@@ -61,8 +61,14 @@ fn is_whole(site: &Site, kubectl: &Kubectl) {
 
 /// A machine that was taken down joins again at once as a new node, with all that the file says of it.
 fn a_worker_leaves_and_comes_back(site: &Site, kubectl: &Kubectl) {
+    site.bramble(&["down", "--step", "base", "--yes"])
+        .expect(1)
+        .says("it is a running node, which needs base/packages");
     site.bramble(&["down", "--machine", "two", "--yes"])
         .expect(0);
+    let nodes = kubectl.items(&["nodes"]);
+    let nodes: Vec<String> = nodes.iter().map(bramble_tests::kubectl::name).collect();
+    assert_eq!(nodes, ["one", "three"], "the node left with its machine");
     site.up();
     site.nothing_to_do();
     until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);

@@ -1,13 +1,12 @@
 //! The time service, and the wait for a clock that certificates can be made with (U050).
 
 use crate::context::{On, r};
+use bramble_machine::facts::SANE_CLOCK;
 use bramble_machine::kinds::{Action, Check, File, Packages, Service};
 use bramble_machine::{Script, Step};
 use bramble_spec::cluster::Quirk;
 use std::time::Duration;
 
-/// 2026-01-01: a clock before that is one that was never set.
-const SANE: u64 = 1_767_225_600;
 const SOURCES: &str = "/etc/chrony/sources.d/bramble.sources";
 
 pub(super) fn step(on: &On) -> Option<Step> {
@@ -43,10 +42,10 @@ fn clock(on: &On, own: bool) -> Action {
     let synced = own && (on.machine.quirks.contains(&Quirk::NoClock) || !on.facts.rtc);
     let test = if synced {
         format!(
-            "[ \"$(date +%s)\" -ge {SANE} ] && chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: Normal'"
+            "[ \"$(date +%s)\" -ge {SANE_CLOCK} ] && chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: Normal'"
         )
     } else {
-        format!("[ \"$(date +%s)\" -ge {SANE} ]")
+        format!("[ \"$(date +%s)\" -ge {SANE_CLOCK} ]")
     };
     let wait = on.cluster().time.wait;
     let run = Script::of(format!(

@@ -1,5 +1,6 @@
 //! Debian packages.
 
+use crate::facts::SANE_CLOCK;
 use crate::shell::{word, words};
 use crate::{Change, HOME, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ impl Resource for Packages {
             group: self.group.clone(),
             versions,
         };
-        let mut apply = Script::of(format!("P={}", word(undo.base())));
+        let mut apply = Script::of(format!("P={} SANE={SANE_CLOCK}", word(undo.base())));
         apply.line(format!("L={}", word(self.leftovers.join("\n"))));
         apply.line(format!("set -- {}", words(&install)));
         apply.extend(&Script::of(include_str!("package.sh")));
@@ -142,7 +143,7 @@ impl Undo {
             .iter()
             .map(|v| format!("{} {} {}", v.name, v.before, v.given.join(" ")))
             .collect();
-        let mut script = Script::of(format!("P={}", word(self.base())));
+        let mut script = Script::of(format!("P={} SANE={SANE_CLOCK}", word(self.base())));
         script.line(format!("V={}", word(versions.join("\n"))));
         script.extend(&Script::of(include_str!("package.sh")));
         script.extend(&Script::of(include_str!("package_remove.sh")));

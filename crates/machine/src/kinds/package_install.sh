@@ -12,5 +12,5 @@ try() {
 }
 if [ $# -gt 0 ]; then
 	# Package lists may be missing or so old that their files are gone from the archive.
-	try "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update && try "$@"; }
+	try "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 $(early) update && try "$@"; }
 fi

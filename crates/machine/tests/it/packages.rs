@@ -109,6 +109,24 @@ fn what_the_operator_adds_between_two_tries_stays() {
     assert_eq!(m.hand("cat /var/lib/ours/x"), "mine\n");
 }
 
+/// Lists that seem to be from the future. A clock can't be set here: what reads it is put in front.
+#[test]
+fn a_clock_that_was_never_set_keeps_no_package_away() {
+    let Some(m) = Machine::new(ARCHIVE) else {
+        return;
+    };
+    let packages = Packages::new("base", ["ours"]);
+    m.hand("sed -i \"s/^printf 'Suite: x/&\\\\nDate: Thu, 01 Jan 2099 00:00:00 UTC/\" /srv/index; rm -f /var/lib/apt/lists/*_* /var/cache/apt/*.bin; sh /srv/index || :; grep -q 2099 /srv/pool/Release");
+    let said = fails(&m, &packages);
+    assert!(said.contains("not valid yet"), "{said}");
+    m.hand(
+        "printf '#!/bin/sh\\necho 86400\\n' > /usr/local/bin/date; chmod 755 /usr/local/bin/date",
+    );
+    apply(&m, &packages);
+    m.hand("dpkg -s ours");
+    undo_all(&m);
+}
+
 #[test]
 fn what_the_operator_adds_after_a_power_cut_stays() {
     let Some(m) = Machine::new(ARCHIVE) else {
