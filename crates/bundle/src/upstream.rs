@@ -13,7 +13,7 @@ use crate::event::{Phase, Sink};
 use crate::fetch::{Fetch, Patience, checksum_in, in_parallel, join};
 use crate::files::{blocking, create_dir, sha256_hex};
 use crate::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
-use crate::registry::{self, Session};
+use crate::registry::{self, Resolved, Session};
 use crate::tags::{ImageTags, image_tags};
 use crate::tools::{Form, Tool, default_tools};
 
@@ -63,13 +63,19 @@ struct File {
     form: Form,
 }
 
-/// An image that kubeadm wants.
+/// A busybox of the Kubernetes project's own, for the demo page (kubernetes/test/images/busybox).
+const DEMO: &str = "e2e-test-images/busybox";
+const DEMO_TAG: &str = "1.36.1-1";
+
+/// An image to be had.
 struct Wanted {
     path: String,
     tag: String,
     reference: String,
     roles: ImageRole,
     arch: Arch,
+    /// kubeadm wants it: without it there is no cluster.
+    needed: bool,
 }
 
 /// Something to download.
@@ -106,17 +112,14 @@ pub(crate) async fn build(
     let hashes = in_parallel(jobs).await?;
     let mut jobs: Vec<BoxFuture<'_, _>> = Vec::new();
     for w in &wanted {
-        let resolve = registry::resolve(
-            &fetch,
-            &upstream.registry,
-            &w.path,
-            &w.tag,
-            &w.reference,
-            w.arch,
-        );
-        jobs.push(Box::pin(resolve));
+        jobs.push(Box::pin(resolve(&fetch, &upstream.registry, w)));
     }
-    let resolved = in_parallel(jobs).await?;
+    let (resolved, wanted): (Vec<Resolved>, Vec<Wanted>) = in_parallel(jobs)
+        .await?
+        .into_iter()
+        .zip(wanted)
+        .filter_map(|(resolved, wanted)| Some((resolved?, wanted)))
+        .unzip();
 
     phase.done();
 
@@ -238,7 +241,29 @@ fn files(upstream: &Upstream, version: Version, archs: &[Arch]) -> Result<Vec<Fi
     Ok(files)
 }
 
-/// kubeadm's images. CoreDNS may run on any node.
+/// Looks an image up; `None` if the registry doesn't have it and it can be done without, as in registries
+/// that somebody filled with what kubeadm wants alone.
+async fn resolve(
+    fetch: &Fetch<'_>,
+    registry: &Url,
+    wanted: &Wanted,
+) -> Result<Option<Resolved>, Error> {
+    let Wanted {
+        path,
+        tag,
+        reference,
+        arch,
+        needed,
+        ..
+    } = wanted;
+    match registry::resolve(fetch, registry, path, tag, reference, *arch).await {
+        Ok(resolved) => Ok(Some(resolved)),
+        Err(Error::Status { .. }) if !needed => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// kubeadm's images, and one that serves the demo page. CoreDNS may run on any node.
 fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
     use ImageRole::{All, ControlPlane};
     let release = version.to_string();
@@ -254,6 +279,7 @@ fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
         ("etcd", &tags.etcd, ControlPlane),
         ("pause", &tags.pause, All),
         (coredns, coredns_tag, All),
+        (DEMO, DEMO_TAG, All),
     ];
     let mut wanted = Vec::new();
     for &arch in archs {
@@ -264,6 +290,7 @@ fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
                 reference: format!("{}/{path}:{tag}", tags.repository),
                 roles,
                 arch,
+                needed: path != DEMO,
             });
         }
     }

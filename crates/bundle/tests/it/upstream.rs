@@ -36,6 +36,7 @@ async fn site(archs: &[Arch]) -> Site {
     site.put_image("etcd", &tags.etcd, archs);
     site.put_image("pause", &tags.pause, archs);
     site.put_image("coredns/coredns", "v1.12.1", archs);
+    site.put_image("e2e-test-images/busybox", "1.36.1-1", archs);
     site
 }
 
@@ -115,6 +116,7 @@ async fn a_release_for_two_architectures_is_complete_and_verifies() {
             names,
             [
                 "registry.k8s.io/coredns/coredns:v1.12.1",
+                "registry.k8s.io/e2e-test-images/busybox:1.36.1-1",
                 "registry.k8s.io/etcd:3.6.5-0",
                 "registry.k8s.io/kube-apiserver:v1.34.2",
                 "registry.k8s.io/kube-controller-manager:v1.34.2",
@@ -258,8 +260,8 @@ async fn a_registry_that_wants_tokens_gets_them() {
     site.want_tokens();
     let dir = tempfile::tempdir().unwrap();
     run(&site, &[Arch::Amd64], dir.path()).await.unwrap();
-    // Once per repository: seven images.
-    assert_eq!(site.ranges("/token").len(), 7);
+    // Once per repository: eight images.
+    assert_eq!(site.ranges("/token").len(), 8);
 }
 
 #[tokio::test]
@@ -382,6 +384,21 @@ async fn a_missing_file_is_named_with_its_status() {
         matches!(&error, Error::Status { status: 404, url, .. } if url.ends_with(KUBELET)),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_registry_without_the_demo_pages_image_will_do() {
+    let site = site(&[Arch::Amd64]).await;
+    site.remove("/v2/e2e-test-images/busybox/manifests/1.36.1-1");
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = run(&site, &[Arch::Amd64], dir.path()).await.unwrap();
+    assert!(!bundle.index().has_image("busybox"));
+    assert!(bundle.index().has_image("pause"));
+
+    site.remove("/v2/pause/manifests/3.10.1");
+    let dir = tempfile::tempdir().unwrap();
+    let error = run(&site, &[Arch::Amd64], dir.path()).await.unwrap_err();
+    assert!(error.to_string().contains("pause"), "{error}");
 }
 
 #[tokio::test]
