@@ -7,3 +7,4 @@ mod custom;
 mod files;
 mod logins;
 mod reach;
+mod steps;

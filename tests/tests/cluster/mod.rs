@@ -33,6 +33,11 @@ fn a_cluster_comes_up_lives_and_leaves_no_trace() {
     site.up();
     let kubectl = Kubectl::new(&site);
     is_whole(&site, &kubectl);
+    let complete = "bash -ic 'complete -p kubectl' 2>/dev/null";
+    assert!(
+        site.on("one", complete).contains("kubectl"),
+        "kubectl completes its words"
+    );
     quiet::a_second_run_touches_nothing(&site, &kubectl);
     network::pods_reach_each_other_and_the_outside(&site, &kubectl);
     refused::what_is_fixed_stays(&site);
@@ -69,6 +74,12 @@ fn a_worker_leaves_and_comes_back(site: &Site, kubectl: &Kubectl) {
     let nodes = kubectl.items(&["nodes"]);
     let nodes: Vec<String> = nodes.iter().map(bramble_tests::kubectl::name).collect();
     assert_eq!(nodes, ["one", "three"], "the node left with its machine");
+    // Somebody in between would show another CA: here the expected hash is made a wrong one.
+    let openssl = "printf '#!/bin/sh\\n[ $1 != pkey ] || exec sh -c \"/usr/bin/openssl $* | tr a b\"\\nexec /usr/bin/openssl \"$@\"\\n' > /usr/local/bin/openssl; chmod 755 /usr/local/bin/openssl";
+    site.on("one", openssl);
+    let wrong = site.bramble(&["up"]).expect(1);
+    wrong.says("worker/join on two").says("public keys");
+    site.on("one", "rm /usr/local/bin/openssl");
     site.up();
     site.nothing_to_do();
     until("the demo runs", RECOVERY, || kubectl.demo().len() == 3);

@@ -50,6 +50,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
         .members(archive.members.clone())));
     }
     out.push(r(File::text("/etc/crictl.yaml", CRICTL)));
+    if on.is(Role::ControlPlane) {
+        // Where operators type kubectl (U032).
+        out.push(r(Directory::new("/etc/bash_completion.d")));
+        out.push(r(File::text("/etc/bash_completion.d/kubectl", COMPLETION)));
+    }
     out.push(r(File::text(UNIT, KUBELET_UNIT)));
     out.push(r(File::text(FLAGS, flags(on))));
     out.push(r(Directory::new("/etc/cni")));
@@ -77,6 +82,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
             reference: image.reference.clone(),
             sha256: image.sha256.clone(),
             size: image.size,
+            digest: image.image_digest.clone(),
         }));
     }
     Some(on.step("kubernetes", out))
@@ -188,6 +194,7 @@ fn flags(on: &On) -> String {
     )
 }
 
+const COMPLETION: &str = "# Made by Bramble.\nsource <(kubectl completion bash)\n";
 const CRICTL: &str = "# Made by Bramble.\nruntime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\n";
 
 /// As kubeadm expects it (kubernetes.io, "Configuring each kubelet in your cluster using kubeadm").

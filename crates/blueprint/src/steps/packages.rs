@@ -4,6 +4,7 @@ use crate::context::{On, r};
 use crate::proxy;
 use bramble_machine::Step;
 use bramble_machine::kinds::{AptMirror, File, Packages};
+use bramble_spec::cluster::Role;
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let cluster = on.cluster();
@@ -35,6 +36,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
             "ebtables",
             "nftables",
         ]);
+    }
+    if on.is(Role::ControlPlane) {
+        names.push("bash-completion");
     }
     out.push(r(Packages::new("base", names)));
     Some(on.step("base/packages", out))

@@ -7,8 +7,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Lists image names; the same text for all images, so that it runs once.
-const LIST: &str = "[ ! -S /run/containerd/containerd.sock ] || ctr -n k8s.io images ls -q";
+/// Lists names and digests; the same text for all images, so that it runs once.
+const LIST: &str = "[ ! -S /run/containerd/containerd.sock ] || ctr -n k8s.io images ls | awk 'NR > 1 { print $1, $3 }'";
 
 /// An image by its full name, such as `k8s.gcr.io/pause:3.2`.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct ContainerImage {
     pub sha256: String,
     /// Bytes of the archive.
     pub size: u64,
+    /// Digest that containerd shows for it (`sha256:...`).
+    pub digest: String,
 }
 
 impl Resource for ContainerImage {
@@ -31,10 +33,12 @@ impl Resource for ContainerImage {
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
-        let there = seen
-            .printed(LIST)
-            .is_some_and(|p| p.text.lines().any(|line| line.trim() == self.reference));
-        if there && !seen.journal.pending(&self.id()) {
+        let found = seen.printed(LIST).and_then(|p| {
+            let mut all = p.text.lines().filter_map(|line| line.split_once(' '));
+            all.find(|(name, _)| *name == self.reference)
+        });
+        let same = found.is_some_and(|(_, digest)| digest.trim() == self.digest);
+        if same && !seen.journal.pending(&self.id()) {
             return Ok(None);
         }
         let staged = format!("{HOME}/blobs/{}", self.sha256);
@@ -44,11 +48,15 @@ impl Resource for ContainerImage {
             word(&self.reference)
         ));
         apply.line(format!("rm -f {staged}"));
-        let summary = format!("import ({} MB)", self.size.div_ceil(1_000_000));
+        let (verb, why) = match found {
+            Some(_) if !same => (Verb::Update, ", another image has its name"),
+            _ => (Verb::Create, ""),
+        };
+        let summary = format!("import ({} MB{why})", self.size.div_ceil(1_000_000));
         let undo = super::Undo::Image(Undo {
             reference: self.reference.clone(),
         });
-        let mut change = Change::new(Verb::Create, summary, apply, undo);
+        let mut change = Change::new(verb, summary, apply, undo);
         change.uploads.push(Upload {
             sha256: self.sha256.clone(),
             size: self.size,

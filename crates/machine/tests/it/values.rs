@@ -297,16 +297,26 @@ fn an_image_is_imported_once() {
         reference: "k8s.gcr.io/pause:3.2".into(),
         sha256: "ab".into(),
         size: 3_000_001,
+        digest: "sha256:cd".into(),
     };
     let mut seen = Observation::default();
     let planned = change(&image, &seen);
     assert_eq!(planned.summary, "import (4 MB)");
     assert_eq!(planned.uploads[0].to, "/var/lib/bramble/blobs/ab");
-    let query = image.wants(&seen).remove(0);
-    let printed = bramble_machine::query::Printed {
-        text: "other:1\nk8s.gcr.io/pause:3.2".into(),
-        exit: 0,
+    let mut with = |text: &str| {
+        let query = image.wants(&seen).remove(0);
+        let printed = bramble_machine::query::Printed {
+            text: text.into(),
+            exit: 0,
+        };
+        seen.answers.insert(query, Answer::Printed(printed));
+        image.plan(&seen).expect("a plan").map(|c| c.summary)
     };
-    seen.answers.insert(query, Answer::Printed(printed));
-    assert!(image.plan(&seen).expect("a plan").is_none());
+    let own = "other:1 sha256:ef\nk8s.gcr.io/pause:3.2 sha256:cd\n";
+    assert_eq!(with(own), None);
+    let foreign = with("k8s.gcr.io/pause:3.2 sha256:ef\n");
+    let why = "import (4 MB, another image has its name)";
+    assert_eq!(foreign.as_deref(), Some(why));
+    let other = with("k8s.gcr.io/pause:3.20 sha256:cd\n");
+    assert_eq!(other.as_deref(), Some("import (4 MB)"));
 }

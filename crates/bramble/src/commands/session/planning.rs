@@ -165,6 +165,7 @@ pub(super) async fn away(
             }),
         }
     }
+    orphans(look, &mut out);
     order_teardown(context, &mut out);
     leave(look, place, &mut out).await;
     // When everything goes, the API goes with it; a part of it is taken out by name.
@@ -184,13 +185,42 @@ pub(super) async fn away(
     Ok(out)
 }
 
+/// Whether a step of a machine is undone.
+fn goes(plan: &MachinePlan, step: &str) -> bool {
+    let mut steps = plan.steps.iter().filter(|s| s.name == step);
+    steps.any(|s| !s.items.is_empty())
+}
+
+/// A control plane doesn't go while workers stay that would wait for it forever, and could join no other.
+fn orphans(look: &Look, plan: &mut Plan) {
+    let stays = |name: &String, seen: &Observation| {
+        seen.journal.records.iter().any(|r| r.step == JOIN)
+            && !plan.machines.get(name).is_some_and(|m| goes(m, JOIN))
+    };
+    let workers = look.seen.iter().filter(|(name, seen)| stays(name, seen));
+    let workers: Vec<&str> = workers.map(|(name, _)| name.as_str()).collect();
+    if workers.is_empty() {
+        return;
+    }
+    let planes = plan.machines.iter().filter(|(_, m)| goes(m, INIT));
+    let planes: Vec<String> = planes.map(|(name, _)| name.clone()).collect();
+    for machine in planes {
+        plan.machines.remove(&machine);
+        plan.obstacles.push(Obstacle {
+            machine,
+            message: format!(
+                "it is the control plane of {}, which would stay",
+                workers.join(", ")
+            ),
+            hint: format!("take all of it down, or the workers first: bramble down --step {JOIN}"),
+        });
+    }
+}
+
 /// Nodes whose machines leave are taken out of the cluster that goes on without them.
 async fn leave(look: &Look, place: &KubePlace, plan: &mut Plan) {
     let going = |step: &'static str| {
-        let of = plan.machines.iter().filter(move |(_, m)| {
-            let mut steps = m.steps.iter().filter(|s| s.name == step);
-            steps.any(|s| !s.items.is_empty())
-        });
+        let of = plan.machines.iter().filter(move |(_, m)| goes(m, step));
         of.map(|(name, _)| name.clone())
     };
     let leaving: Vec<String> = going(JOIN).collect();
