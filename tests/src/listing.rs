@@ -130,7 +130,7 @@ impl Listing {
         })
     }
 
-    /// Asserts that a later listing is the same, apart from files below the given prefixes.
+    /// Asserts that a later listing is the same, apart from files and sockets with the given prefixes.
     ///
     /// # Panics
     /// When it is not; every difference is shown.
@@ -142,8 +142,8 @@ impl Listing {
                 words.next().unwrap_or_default(),
                 words.next().unwrap_or_default(),
             );
-            let file = section == "file" || section == "content";
-            !(file && apart.iter().any(|(prefix, _)| text.starts_with(prefix)))
+            let named = matches!(section, "file" | "content" | "socket");
+            !(named && apart.iter().any(|(prefix, _)| text.starts_with(prefix)))
         };
         let gone = self
             .lines

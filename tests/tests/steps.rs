@@ -72,6 +72,10 @@ fn besides_the_record() -> Vec<(&'static str, &'static str)> {
     out.push(("/var/lib/bramble", "the record"));
     out.push(("/run/bramble", "locks"));
     out.push((
+        "/var/lib/containerd/",
+        "the runtime's own data goes with it",
+    ));
+    out.push((
         "tcp 127.0.0.1:",
         "containerd takes any port for its streams",
     ));

@@ -33,7 +33,7 @@ fn a_cluster_comes_up_lives_and_leaves_no_trace() {
     site.up();
     let kubectl = Kubectl::new(&site);
     is_whole(&site, &kubectl);
-    let complete = "bash -ic 'complete -p kubectl' 2>/dev/null";
+    let complete = "bash -lic 'complete -p kubectl' 2>/dev/null";
     assert!(
         site.on("one", complete).contains("kubectl"),
         "kubectl completes its words"
