@@ -40,6 +40,7 @@ def figures(results):
         at_most("memory of the controller", max(memory), 100, " MB")
     if "size" in results:
         at_most("release binary", results["size"]["bytes"] / 1e6, 30, " MB")
+        at_most("a wrong file is refused with every error", results["size"]["refusedMs"], 50, " ms")
     return out
 
 
