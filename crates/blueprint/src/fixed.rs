@@ -20,6 +20,8 @@ pub struct Fixed {
     pub hint: String,
 }
 
+/// Stands for the value that was found, in a hint.
+const FOUND: &str = "@FOUND@";
 const LATER: &str = "put the old value back; to change it, take the cluster down and up again";
 
 /// What is fixed on a node. All of it on every node: one control plane that can't be reached must not
@@ -32,14 +34,13 @@ pub(crate) fn of(on: &On) -> Vec<Fixed> {
         value,
         hint: hint.into(),
     };
-    let node = |field, value: String| Fixed {
+    let node = |field, value: String, name: &str| Fixed {
         of: "node",
         field,
         value,
         hint: format!(
             "put the old value back; to change it, take the machine out with the old file (bramble down \
-             --machine {}) and in again with the new one",
-            on.machine.name
+             --machine {name}) and in again with the new one"
         ),
     };
     let mut out = vec![
@@ -60,11 +61,12 @@ pub(crate) fn of(on: &On) -> Vec<Fixed> {
         ),
         cluster("kubernetes.dnsDomain", kubernetes.dns_domain.clone(), LATER),
         cluster("kubernetes.endpoint", on.api_endpoint(), LATER),
-        node("name", on.machine.name.clone()),
+        node("name", on.machine.name.clone(), FOUND),
     ];
     if on.is(Role::ControlPlane) {
         // etcd and the certificates are bound to it; a worker may move.
-        out.push(node("address", on.machine.address.to_string()));
+        let address = on.machine.address.to_string();
+        out.push(node("address", address, &on.machine.name));
         let sans = match kubernetes.cert_sans.as_slice() {
             [] => "none".to_owned(),
             sans => sans.join(","),
@@ -100,7 +102,7 @@ impl Resource for Fixed {
                     "the {} was made with {} {found}, the file says {}",
                     self.of, self.field, self.value
                 ),
-                hint: self.hint.clone(),
+                hint: self.hint.replace(FOUND, found),
             }),
             None => {
                 let path = word(self.path());

@@ -258,7 +258,7 @@ pub struct SshArgs {
     /// Machine.
     pub machine: String,
     /// Command; a shell if there is none.
-    #[arg(last = true)]
+    #[arg(trailing_var_arg = true)]
     pub command: Vec<String>,
 }
 
@@ -434,7 +434,7 @@ pub enum LabAction {
         /// Machine.
         machine: String,
         /// Command.
-        #[arg(last = true)]
+        #[arg(trailing_var_arg = true)]
         command: Vec<String>,
     },
 }

@@ -32,18 +32,28 @@ pub struct Context {
     broken: Vec<String>,
     /// Files that the cluster file names.
     pub assets: Assets,
-    /// The lab of this computer that the machines are in, if there is one.
-    pub lab: Option<PathBuf>,
+    /// The lab of this computer that machines of the file are in, if there is one.
+    pub lab: Option<LabPart>,
     sudo: Option<Secret>,
 }
 
 impl Context {
     /// Reads the file and what it names. Opens no connection.
-    pub fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
+    pub async fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
         let path = global.file.clone();
         let cluster = load_file(&path, printer)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let assets = assets::read(&cluster, folder)?;
+        let assets = assets::read(&cluster, folder);
+        // Of everything that the file names, all mistakes at once.
+        let assets = match (assets, crate::hooks::check(&cluster).await) {
+            (Ok(assets), Ok(())) => assets,
+            (Err(error), Ok(())) | (Ok(_), Err(error)) => return Err(error),
+            (Err(mut error), Err(more)) => {
+                error.message = format!("{}\n{}", error.message, more.message);
+                error.hints.extend(more.hints);
+                return Err(error);
+            }
+        };
         let found = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;
@@ -103,8 +113,14 @@ impl Context {
     pub fn fleet(&self, global: &Global) -> Fleet {
         let mut options = Options::from_environment(data_dir().join("known_hosts"));
         if let Some(lab) = &self.lab {
-            // The lab made these machines: it knows their keys.
-            options.known_hosts = lab.join("known_hosts");
+            // The lab made these machines: it knows their keys. Where all are its own, nothing is
+            // learned beside it.
+            let file = lab.folder.join("known_hosts");
+            if self.cluster.machines.iter().all(|m| lab.has(m)) {
+                options.known_hosts = file;
+            } else {
+                options.user_known_hosts = Some(file);
+            }
         }
         options.accept_new_host_keys = global.accept_new_host_keys;
         options.connect_limit = Duration::from_secs(global.connect_timeout);
@@ -166,7 +182,7 @@ impl Context {
                     host: host.clone(),
                     port: *port,
                     user: user.clone(),
-                    keys: self.keys(&ssh.keys),
+                    keys: self.keys(None, &ssh.keys),
                     jump: None,
                     host_key: None,
                     sudo: Sudo::No,
@@ -180,7 +196,7 @@ impl Context {
                 .unwrap_or_else(|| machine.address.to_string()),
             port: ssh.port,
             user: ssh.user.clone(),
-            keys: self.keys(&ssh.keys),
+            keys: self.keys(Some(machine), &ssh.keys),
             jump: jump.map(Arc::new),
             host_key: ssh.host_key.clone(),
             sudo: match (&self.sudo, ssh.user.as_str()) {
@@ -191,9 +207,14 @@ impl Context {
         }
     }
 
-    fn keys(&self, written: &[String]) -> Vec<PathBuf> {
-        if let (true, Some(lab)) = (written.is_empty(), &self.lab) {
-            return vec![lab.join("id_ed25519")];
+    /// Keys for a machine of the file, or for a host that is none.
+    fn keys(&self, machine: Option<&Machine>, written: &[String]) -> Vec<PathBuf> {
+        let own = self
+            .lab
+            .as_ref()
+            .filter(|lab| machine.is_some_and(|m| lab.has(m)));
+        if let (true, Some(lab)) = (written.is_empty(), own) {
+            return vec![lab.folder.join("id_ed25519")];
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         written.iter().map(|key| folder.join(expand(key))).collect()
@@ -326,22 +347,38 @@ pub fn with_broken(what: String, broken: &[String]) -> String {
     }
 }
 
-/// The lab of this computer that the cluster's machines are in: it has the cluster's name and all of
-/// their addresses. Another cluster of that name is elsewhere, and a lab's key is none of its affair.
-fn lab_of(cluster: &Cluster) -> Option<PathBuf> {
-    let lab = Lab::open(&cluster.name).ok()?;
-    let topology = lab.topology().ok()?;
-    (lab.known_hosts().exists() && holds(&topology, cluster)).then(|| lab.dir().to_path_buf())
+/// The lab of a cluster's name on this computer, as far as machines of the file are in it.
+pub struct LabPart {
+    folder: PathBuf,
+    addresses: Vec<IpAddr>,
 }
 
-fn holds(topology: &Topology, cluster: &Cluster) -> bool {
-    let has: Vec<IpAddr> = topology
+impl LabPart {
+    /// Whether a machine of the file is one of the lab's. Another cluster of the lab's name is elsewhere,
+    /// and a lab's key is none of its affair.
+    pub fn has(&self, machine: &Machine) -> bool {
+        self.addresses.contains(&machine.address)
+    }
+}
+
+fn lab_of(cluster: &Cluster) -> Option<LabPart> {
+    let lab = Lab::open(&cluster.name).ok()?;
+    let topology = lab.topology().ok()?;
+    let part = LabPart {
+        folder: lab.dir().to_path_buf(),
+        addresses: addresses(&topology),
+    };
+    let used = cluster.machines.iter().any(|m| part.has(m));
+    (used && lab.known_hosts().exists()).then_some(part)
+}
+
+fn addresses(topology: &Topology) -> Vec<IpAddr> {
+    topology
         .machines
         .iter()
         .flat_map(LabMachine::static_addresses)
         .map(IpAddr::V4)
-        .collect();
-    cluster.machines.iter().all(|m| has.contains(&m.address))
+        .collect()
 }
 
 fn sudo_password(global: &Global) -> Result<Option<Secret>, CliError> {
@@ -399,16 +436,24 @@ mod tests {
     }
 
     #[test]
-    fn a_lab_of_the_same_name_with_other_addresses_is_another_cluster() {
+    fn a_machine_is_of_the_lab_by_its_address() {
         let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
                     machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n    \
                     - { name: two, roles: [worker], address: 10.77.0.12 }\n";
         let cluster = bramble_spec::load("test", text).unwrap();
-        assert!(holds(
-            &lab(&["10.77.0.11", "10.77.0.12", "10.77.0.13"]),
-            &cluster
-        ));
-        assert!(!holds(&lab(&["10.77.0.11"]), &cluster));
-        assert!(!holds(&lab(&["192.168.1.11", "192.168.1.12"]), &cluster));
+        let has = |of: &[&str]| {
+            let part = LabPart {
+                folder: PathBuf::new(),
+                addresses: addresses(&lab(of)),
+            };
+            let all: Vec<bool> = cluster.machines.iter().map(|m| part.has(m)).collect();
+            all
+        };
+        assert_eq!(
+            has(&["10.77.0.11", "10.77.0.12", "10.77.0.13"]),
+            [true, true]
+        );
+        assert_eq!(has(&["10.77.0.11"]), [true, false]);
+        assert_eq!(has(&["192.168.1.11", "192.168.1.12"]), [false, false]);
     }
 }

@@ -5,6 +5,7 @@ use bramble_engine::Plan;
 use bramble_engine::api::ApiChange;
 use bramble_machine::Verb;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The step that makes the API.
@@ -106,8 +107,21 @@ pub fn obstacles(plan: &Plan, printer: &Printer) -> String {
     out
 }
 
-/// One line that sums up: `12 changes on 3 machines`.
+/// One line that sums up: `12 changes on 3 machines`; what was left out is said, too.
 pub fn summary(plan: &Plan) -> String {
+    let mut out: BTreeSet<&str> = plan.unreachable.keys().map(String::as_str).collect();
+    out.extend(plan.obstacles.iter().map(|o| o.machine.as_str()));
+    match out.len() {
+        0 => work(plan),
+        n => format!(
+            "{}, without {} (see above)",
+            work(plan),
+            count(n, "machine")
+        ),
+    }
+}
+
+fn work(plan: &Plan) -> String {
     let changes = plan.changes();
     if changes == 0 {
         return "nothing to do".into();

@@ -19,6 +19,7 @@ fn start(printer: Printer) -> watch::Receiver<bool> {
         sender.send_replace(true);
         pressed().await;
         // Programs on the machines go on to the end of their step; the journal there knows how far.
+        printer.note("left; run the same command again: it goes on where it stopped");
         std::process::exit(130);
     });
     receiver

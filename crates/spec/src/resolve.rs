@@ -305,7 +305,8 @@ impl Resolver<'_> {
         match nearest(word, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
-                let all: Vec<_> = known.take(12).collect();
+                let mut all: Vec<_> = known.take(12).collect();
+                all.sort_unstable();
                 format!("known are: {}", all.join(", "))
             }
         }

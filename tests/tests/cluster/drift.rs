@@ -7,6 +7,25 @@ use bramble_tests::{Site, until};
 /// What is done to a machine, and the plan's lines that follow from it.
 const CASES: &[(&str, &str, &[&str])] = &[
     (
+        "one",
+        "rm /etc/kubernetes/manifests/kube-scheduler.yaml",
+        &["one control-plane/init kept:/etc/kubernetes/manifests/kube-scheduler.yaml"],
+    ),
+    (
+        "one",
+        "sed -i 's/--leader-elect=true/--leader-elect=false/' /etc/kubernetes/manifests/kube-controller-manager.yaml",
+        &["one control-plane/init kept:/etc/kubernetes/manifests/kube-controller-manager.yaml"],
+    ),
+    (
+        "three",
+        "rm -rf /etc/cni/net.d",
+        &[
+            "three runtime directory:/etc/cni/net.d",
+            "three runtime service:containerd.service",
+            "three pod-network/routed file:/etc/cni/net.d/10-bramble.conflist",
+        ],
+    ),
+    (
         "two",
         "echo '# by hand' >> /etc/bird/bird.conf",
         &[

@@ -41,6 +41,7 @@ fn a_cluster_comes_up_lives_and_leaves_no_trace() {
     quiet::a_second_run_touches_nothing(&site, &kubectl);
     network::pods_reach_each_other_and_the_outside(&site, &kubectl);
     refused::what_is_fixed_stays(&site);
+    refused::a_machine_without_its_record_is_alone_with_it(&site);
     drift::is_found_and_mended(&site, &kubectl);
     a_worker_leaves_and_comes_back(&site, &kubectl);
     restart(&site, &kubectl);

@@ -27,6 +27,22 @@ pub fn what_is_fixed_stays(site: &Site) {
     site.nothing_to_do();
 }
 
+/// A machine that can't be changed is in the way of nobody else who is named.
+pub fn a_machine_without_its_record_is_alone_with_it(site: &Site) {
+    site.on("three", "mv /var/lib/bramble/journal /var/tmp/journal");
+    site.on("two", "rm /etc/crictl.yaml");
+    let whole = site.bramble(&["up"]).expect(1);
+    whole
+        .says("three can't be changed")
+        .says("a node that Bramble did not make");
+    whole.says("--machine NAME");
+    site.bramble(&["up", "--machine", "two"]).expect(0);
+    site.on("two", "test -s /etc/crictl.yaml");
+    site.bramble(&["up", "--machine", "three"]).expect(1);
+    site.on("three", "mv /var/tmp/journal /var/lib/bramble/journal");
+    site.nothing_to_do();
+}
+
 /// A bundle of the next release: this one under another number.
 fn another_bundle(site: &Site) {
     let real = bramble_tests::kubectl::bundle();

@@ -3,6 +3,7 @@
 use super::{kubernetes, reset};
 use crate::context::{On, r};
 use crate::fixed;
+use crate::kept::Kept;
 use crate::kubeadm;
 use crate::proxy;
 use crate::remains::Remains;
@@ -25,6 +26,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
     let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
     out.push(r(living()));
     out.push(r(init(on)));
+    out.extend(STATIC_PODS.map(|path| r(Kept { path })));
     out.push(r(Service::on("kubelet.service").watching([
         format!("file:{}", kubernetes::UNIT),
         format!("file:{}", kubernetes::FLAGS),
@@ -32,6 +34,14 @@ pub(super) fn step(on: &On) -> Option<Step> {
     ])));
     Some(on.step(NAME, out))
 }
+
+/// What kubeadm makes of the configuration: the kubelet runs what is there, and nobody else looks.
+const STATIC_PODS: [&str; 4] = [
+    "/etc/kubernetes/manifests/etcd.yaml",
+    "/etc/kubernetes/manifests/kube-apiserver.yaml",
+    "/etc/kubernetes/manifests/kube-controller-manager.yaml",
+    "/etc/kubernetes/manifests/kube-scheduler.yaml",
+];
 
 /// Whether the cluster gets its own DNS.
 pub(super) fn has_dns(on: &On) -> bool {

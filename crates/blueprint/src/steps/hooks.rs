@@ -70,6 +70,7 @@ fn action(hook: &Hook) -> Action {
     if !hook.undo.trim().is_empty() {
         action = action.undone_by(apart("set -e\n", &hook.undo));
     }
+    action.shows = Some(format!("{}\n", hook.run.trim_end()));
     action.limit = Duration::from_secs(u64::from(hook.limit));
     action
 }

@@ -57,8 +57,6 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     out.push(r(File::text(UNIT, KUBELET_UNIT)));
     out.push(r(File::text(FLAGS, flags(on))));
-    out.push(r(Directory::new("/etc/cni")));
-    out.push(r(Directory::new("/etc/cni/net.d")));
     if on.cluster().runtime == Runtime::Debian {
         // The bundle's plug-ins bring them.
         out.push(r(Directory::new("/opt/cni")));

@@ -4,20 +4,26 @@ use super::{control_plane, worker};
 use crate::context::Inputs;
 use bramble_machine::api::{ApiResource, NodeTaint};
 use bramble_machine::step::ApiStep;
-use bramble_spec::cluster::{Machine, Role, Version};
+use bramble_spec::cluster::{Machine, PodNetwork, Role, Version};
 
 pub(super) const NAME: &str = "nodes";
 
 pub(super) fn step(inputs: Inputs) -> ApiStep {
     let cluster = inputs.cluster;
     let nodes: Vec<&Machine> = cluster.machines.iter().filter(|m| m.is_node()).collect();
-    let needs = nodes.iter().map(|m| {
+    let network = match cluster.pod_network {
+        PodNetwork::Routed { .. } => Some("pod-network/routed"),
+        PodNetwork::Custom { .. } => Some("pod-network/custom"),
+        PodNetwork::None => None,
+    };
+    let needs = nodes.iter().flat_map(|m| {
         let step = if m.is(Role::ControlPlane) {
             control_plane::NAME
         } else {
             worker::NAME
         };
-        (m.name.clone(), step.to_owned())
+        let steps = [Some(step), network].into_iter().flatten();
+        steps.map(|step| (m.name.clone(), step.to_owned()))
     });
     ApiStep {
         name: NAME.into(),

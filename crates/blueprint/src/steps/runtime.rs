@@ -18,6 +18,8 @@ const UNIT: &str = "/etc/systemd/system/containerd.service";
 pub(super) const DEBIAN_PLUGINS: &str = "/usr/lib/cni";
 /// Where containerd looks for plug-ins.
 pub(super) const PLUGINS: &str = "/opt/cni/bin";
+/// Where containerd looks for networks.
+const NETWORKS: &str = "/etc/cni/net.d";
 /// First on the path, before Debian's.
 const RUNC: &str = "/usr/local/sbin/runc";
 
@@ -80,6 +82,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
         out.push(r(Directory::new(DROP_IN)));
         out.push(r(File::text(path, text)));
     }
+    // containerd watches the folder that it found when it began: it never sees another one.
+    out.push(r(Directory::new("/etc/cni")));
+    out.push(r(Directory::new(NETWORKS)));
+    watch.push(format!("directory:{NETWORKS}"));
     out.push(r(Service::on("containerd.service").watching(watch)));
     Some(on.step("runtime", out))
 }

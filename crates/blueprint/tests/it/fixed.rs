@@ -39,7 +39,7 @@ fn every_node_knows_what_the_cluster_was_made_with() {
             "{errors:?}"
         );
         assert!(
-            errors[0].contains(&format!("bramble down --machine {machine}")),
+            errors[0].contains("bramble down --machine zwei"),
             "{errors:?}"
         );
     }
@@ -54,4 +54,33 @@ fn a_control_plane_stays_where_it_is_and_a_worker_may_move() {
         1
     );
     assert_eq!(in_the_way("two", worker, "address", "10.77.0.99").len(), 0);
+}
+
+/// What kubeadm made is put back as it was, and nothing is said while it is.
+#[test]
+fn static_pods_are_kept() {
+    let path = "/etc/kubernetes/manifests/kube-scheduler.yaml";
+    let all = Setup::new(cluster("")).step("one", "control-plane/init");
+    let kept = all.iter().find(|r| r.id() == format!("kept:{path}"));
+    let kept = kept.expect("the scheduler's pod");
+    let plan = |found: Option<&str>, copy: Option<&str>| {
+        let mut seen = Observation::default();
+        let copied = "/var/lib/bramble/kept.kube-scheduler.yaml";
+        for (path, text) in [(path, found), (copied, copy)] {
+            let answer = Answer::Text(text.map(str::to_owned));
+            seen.answers.insert(Query::Content(path.into()), answer);
+        }
+        let change = kept.plan(&seen).expect("a plan")?;
+        Some((change.summary, change.apply.as_str().to_owned()))
+    };
+    assert_eq!(plan(Some("a"), Some("a")), None);
+    let (summary, _) = plan(None, None).expect("a change");
+    assert_eq!(summary, "keep a copy");
+    for (found, said) in [(None, "it is gone"), (Some("b"), "it was changed")] {
+        let (summary, apply) = plan(found, Some("a")).expect("a change");
+        assert!(summary.contains(said), "{summary}");
+        // The kubelet must never see half a file in its folder.
+        assert!(apply.contains("/etc/kubernetes/.bramble-kept"), "{apply}");
+        assert!(!apply.contains("manifests/.bramble"), "{apply}");
+    }
 }

@@ -28,6 +28,8 @@ fn the_bundles_runtime_has_no_package() {
             "directory:/etc/containerd",
             "directory:/etc/containerd/certs.d",
             "file:/etc/containerd/config.toml",
+            "directory:/etc/cni",
+            "directory:/etc/cni/net.d",
             "service:containerd.service",
         ]
     );
@@ -48,7 +50,8 @@ fn the_bundles_runtime_has_no_package() {
     assert!(plugins.contains("folder: \"/opt/cni/bin\""), "{plugins}");
 }
 
-/// A changed program, unit or configuration restarts containerd; a changed runc doesn't.
+/// A changed program, unit or configuration, or another folder of networks, restarts containerd; a
+/// changed runc doesn't.
 #[test]
 fn the_service_follows_what_it_reads() {
     let watched = |setup: &Setup| {
@@ -62,6 +65,7 @@ fn the_service_follows_what_it_reads() {
             "file:/etc/systemd/system/containerd.service",
             "archive:containerd",
             "file:/etc/systemd/system/containerd.service.d/bramble.conf",
+            "directory:/etc/cni/net.d",
         ]
     );
     assert_eq!(

@@ -183,7 +183,14 @@ async fn build(wish: Wish, dir: PathBuf, printer: &Printer) -> Result<(), CliErr
         if wrong_use {
             return error;
         }
-        error.hint("what arrived or was made so far is kept: the same command goes on from there")
+        let error = error
+            .hint("what arrived or was made so far is kept: the same command goes on from there");
+        match wish.from {
+            BundleFrom::Upstream => error.hint(
+                "where the release site can't be reached: --from mirror --url URL (a copy of a bundle), or --from debian",
+            ),
+            _ => error,
+        }
     })?;
     if printer.json() {
         printer.value(&brief(&bundle));

@@ -11,9 +11,8 @@ use std::net::SocketAddr;
 
 /// Reads the file and everything that it names, and sums up what it says.
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
-    let context = Context::load(global, printer)?;
+    let context = Context::load(global, printer).await?;
     let cluster = &context.cluster;
-    crate::hooks::check(cluster).await?;
     if printer.json() {
         printer.value(&summary(&context));
         return Ok(());

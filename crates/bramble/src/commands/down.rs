@@ -34,7 +34,7 @@ async fn once(
         if printer.json() {
             session::report(&session, &Outcome::default(), printer);
         } else {
-            printer.out("nothing to do");
+            printer.out(plan_view::summary(&session.plan));
         }
         return session::unreachable(&session, printer);
     }
@@ -69,9 +69,14 @@ fn confirm(
         return Ok(());
     }
     let name = &context.cluster.name;
+    let parts = [&args.scope.machines[..], &args.scope.steps[..]].concat();
+    let what = match parts.as_slice() {
+        [] => name.clone(),
+        parts => format!("{} of {name}", parts.join(", ")),
+    };
     if !std::io::stdin().is_terminal() {
         return Err(
-            CliError::usage(format!("taking {name} down must be confirmed"))
+            CliError::usage(format!("taking {what} down must be confirmed"))
                 .hint("say --yes; `bramble plan --down` shows what will happen"),
         );
     }

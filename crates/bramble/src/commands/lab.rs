@@ -114,6 +114,9 @@ fn down(names: &[String], printer: &Printer) -> Result<(), CliError> {
 }
 
 fn list(printer: &Printer) -> Result<(), CliError> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(CliError::failed("labs belong to root").hint("sudo bramble lab list"));
+    }
     let labs = Lab::list(base());
     if printer.json() {
         printer.value(&labs);

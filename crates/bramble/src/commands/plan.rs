@@ -14,7 +14,7 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
     let context = if args.down {
         Context::reach(global, printer)?
     } else {
-        Context::load(global, printer)?
+        Context::load(global, printer).await?
     };
     let progress = Progress::new(printer);
     let session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;

@@ -49,9 +49,6 @@ pub async fn prepare(
     {
         return Err(CliError::usage(what).hint(remedy));
     }
-    if !down {
-        crate::hooks::check(&context.cluster).await?;
-    }
     if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
         context.need_bundle()?;
     }

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 
 /// Looks at everything, changes nothing. Fails if anything is not as it should be.
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
-    let context = Context::load(global, printer)?;
+    let context = Context::load(global, printer).await?;
     let progress = Progress::new(printer);
     let state = look::look(&context, global, &progress).await?;
     progress.planned();

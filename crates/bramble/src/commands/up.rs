@@ -14,7 +14,7 @@ use bramble_spec::cluster::Addon;
 
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
-    let context = Context::load(global, printer)?;
+    let context = Context::load(global, printer).await?;
     session::settled(printer, || once(&context, global, args, printer)).await
 }
 
@@ -37,13 +37,14 @@ async fn once(
         printer.warn_raw(&plan_view::text(&session.plan, &printer.to_stderr(), false));
         return Err(CliError::failed(
             "some machines can't be changed; nothing was changed anywhere",
-        ));
+        )
+        .hint("the others can be changed by name meanwhile: --machine NAME"));
     }
     if session.plan.is_empty() {
         if printer.json() {
             session::report(&session, &Outcome::default(), printer);
         } else {
-            printer.out("nothing to do");
+            printer.out(plan_view::summary(&session.plan));
         }
         return session::unreachable(&session, printer);
     }

@@ -1,5 +1,6 @@
 //! A guarded command for what is no state: it says itself whether it is done.
 
+use crate::resource::text_diff;
 use crate::{Change, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Action {
     pub restart_clean: bool,
     /// What its undo destroys and can't be had back.
     pub destroys: Option<String>,
+    /// Text that a plan shows as what will run; no secrets.
+    pub shows: Option<String>,
 }
 
 impl Action {
@@ -55,6 +58,7 @@ impl Action {
             limit: Duration::from_secs(300),
             restart_clean: false,
             destroys: None,
+            shows: None,
         }
     }
 
@@ -123,6 +127,7 @@ impl Resource for Action {
         apply.extend(&self.run);
         let mut change = Change::new(Verb::Run, summary, apply, undo);
         change.needs.clone_from(&self.needs);
+        change.diff = self.shows.as_deref().map(|text| text_diff("", text));
         change.limit = self.limit;
         Ok(Some(change))
     }

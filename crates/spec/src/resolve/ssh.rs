@@ -171,7 +171,10 @@ impl Resolver<'_> {
                         "`jump` names the machine `{}`, which isn't in this file",
                         shorten(text)
                     ),
-                    format!("{hint} A host outside the file is written `user@host:port`"),
+                    format!(
+                        "{hint}{} a host outside the file is written `user@host:port`",
+                        if hint.ends_with('?') { "" } else { ";" }
+                    ),
                 );
             }
             return None;

@@ -49,12 +49,15 @@ pub(super) async fn towards(
     let mut out = Plan {
         cluster: identity(context, look),
         remarks: blueprint.remarks.clone(),
-        unreachable: unseen(look),
+        unreachable: unseen(context, look),
         ..Plan::default()
     };
     for (name, seen) in &look.seen {
+        // Of machines that were not asked for only the control plane can be in the way of the others.
+        let machine = context.cluster.machine(name);
+        let counts = scope.machine(name) || machine.is_some_and(|m| m.is(Role::ControlPlane));
         if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
-            out.obstacles.push(obstacle);
+            out.obstacles.extend(counts.then_some(obstacle));
             continue;
         }
         match plan::towards(blueprint, name, seen, scope) {
@@ -62,12 +65,21 @@ pub(super) async fn towards(
                 Some(obstacle) => out.obstacles.push(obstacle),
                 None => drop(out.machines.insert(name.clone(), machine)),
             },
+            Err(_) if !counts => {}
             Err(errors) => out.obstacles.extend(errors.iter().map(|error| Obstacle {
                 machine: name.clone(),
                 message: error.to_string(),
                 hint: error.hint(),
             })),
         }
+    }
+    let mut planes = context.cluster.with_role(Role::ControlPlane).peekable();
+    let any = planes.peek().is_some();
+    if any && planes.all(|m| out.unreachable.contains_key(&m.name)) {
+        out.remarks.push(
+            "what lives in the cluster's API is not looked at: no control plane was seen".into(),
+        );
+        return Ok(out);
     }
     // What is in the way on a machine explains what the API would refuse because of it.
     if scope.machines.is_empty() && out.obstacles.is_empty() {
@@ -141,16 +153,14 @@ pub(super) async fn away(
     let mut out = Plan {
         cluster: identity(context, look),
         down: true,
-        unreachable: unseen(look),
+        unreachable: unseen(context, look),
         ..Plan::default()
     };
     for (name, seen) in &look.seen {
-        if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
-            out.obstacles.push(obstacle);
-            continue;
-        }
-        if let Some(obstacle) = under_a_node(name, seen, scope) {
-            out.obstacles.push(obstacle);
+        let asked = scope.machine(name);
+        let foreign = identity::foreign(&out.cluster, name, seen);
+        if let Some(obstacle) = foreign.or_else(|| under_a_node(name, seen, scope)) {
+            out.obstacles.extend(asked.then_some(obstacle));
             continue;
         }
         match plan::away(seen, scope, name) {
@@ -158,6 +168,7 @@ pub(super) async fn away(
                 Some(obstacle) => out.obstacles.push(obstacle),
                 None => drop(out.machines.insert(name.clone(), machine)),
             },
+            Err(_) if !asked => {}
             Err(error) => out.obstacles.push(Obstacle {
                 machine: name.clone(),
                 message: error.to_string(),
@@ -194,7 +205,8 @@ fn goes(plan: &MachinePlan, step: &str) -> bool {
 /// A control plane doesn't go while workers stay that would wait for it forever, and could join no other.
 fn orphans(look: &Look, plan: &mut Plan) {
     let stays = |name: &String, seen: &Observation| {
-        seen.journal.records.iter().any(|r| r.step == JOIN)
+        seen.journal.cluster.as_ref() == Some(&plan.cluster)
+            && seen.journal.records.iter().any(|r| r.step == JOIN)
             && !plan.machines.get(name).is_some_and(|m| goes(m, JOIN))
     };
     let workers = look.seen.iter().filter(|(name, seen)| stays(name, seen));
@@ -314,10 +326,21 @@ fn order_teardown(context: &Context, plan: &mut Plan) {
     }
 }
 
-fn unseen(look: &Look) -> BTreeMap<String, String> {
+fn unseen(context: &Context, look: &Look) -> BTreeMap<String, String> {
+    let absent = |name: &str| {
+        let machine = context.cluster.machine(name);
+        let lab = context.lab.as_ref();
+        lab.zip(machine).is_some_and(|(lab, m)| !lab.has(m))
+    };
     look.unseen
         .iter()
-        .map(|(name, why)| (name.clone(), crate::error::chain(why)))
+        .map(|(name, why)| {
+            let mut text = crate::error::chain(why);
+            if absent(name) {
+                text.push_str("; the lab doesn't have it yet: bramble lab up");
+            }
+            (name.clone(), text)
+        })
         .collect()
 }
 
