@@ -70,7 +70,10 @@ fn the_service_follows_what_it_reads() {
     );
     assert_eq!(
         watched(&Setup::new(cluster(""))),
-        ["file:/etc/containerd/config.toml"]
+        [
+            "file:/etc/containerd/config.toml",
+            "directory:/etc/cni/net.d"
+        ]
     );
 }
 
