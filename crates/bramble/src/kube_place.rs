@@ -233,13 +233,26 @@ async fn planned(
     };
     Ok(planned
         .into_iter()
-        .map(|step| {
-            step.into_iter()
-                .filter(|p| !out_of_reach.contains(&p.id))
+        .zip(steps)
+        .map(|(all, step)| {
+            all.into_iter()
+                .filter(|p| !out_of_reach.contains(&p.id) && !is_stranger(step, &p.id))
                 .map(change)
                 .collect()
         })
         .collect())
+}
+
+/// Whether a change is about a node that the file no longer names. It runs on as it is until it is taken
+/// down: who forgets that has a remark to read, and not a node without its labels.
+fn is_stranger(step: &ApiStep, id: &str) -> bool {
+    keeps_nodes(step) && id.starts_with("node:") && !step.resources.iter().any(|r| r.id() == id)
+}
+
+/// Whether a step is the one that says what nodes are.
+fn keeps_nodes(step: &ApiStep) -> bool {
+    let mut resources = step.resources.iter();
+    resources.any(|r| matches!(r, ApiResource::Node { .. }))
 }
 
 /// Whether the API server doesn't answer, or only that it can't: its store is away, it is starting.
@@ -308,6 +321,9 @@ impl ApiPlace for KubePlace {
             .apply(&within_reach, LIMIT, |p| tell(on, p))
             .await
             .map_err(|e| kube(&e))?;
+        if keeps_nodes(step) {
+            return Ok(applied.iter().filter(|a| a.changed).count());
+        }
         // Pruned against the whole: what is out of reach today still belongs to the step.
         let removed = api
             .prune(&step.name, &step.resources, LIMIT, |p| tell(on, p))
@@ -351,5 +367,32 @@ fn fleet(error: &bramble_fleet::Error) -> ApiError {
     ApiError {
         message: crate::error::chain(error),
         log: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_the_file_no_longer_names_keeps_its_labels() {
+        let node = |name: &str| ApiResource::Node {
+            name: name.into(),
+            labels: Default::default(),
+            annotations: Default::default(),
+            taints: None,
+            pod_cidr: None,
+        };
+        let mut step = ApiStep {
+            name: "nodes".into(),
+            needs: Vec::new(),
+            resources: vec![node("one"), node("two")],
+        };
+        assert!(is_stranger(&step, "node:three"));
+        assert!(!is_stranger(&step, "node:two"));
+        assert!(!is_stranger(&step, "v1/Service:default/node"));
+        // Taken down by its name, the step gives all of them up.
+        step.resources.clear();
+        assert!(!is_stranger(&step, "node:three"));
     }
 }

@@ -155,12 +155,7 @@ impl Lab {
         let mut command = if ssh::reachable(&record.topology, described).is_some() {
             Command::new("ssh")
         } else {
-            let leader = layout()?.machine(&self.name, machine).leader();
-            let leader = leader.ok_or_else(|| Error::WrongState {
-                machine: machine.to_owned(),
-                state: MachineState::Stopped.as_str(),
-                remedy: "`start` it before",
-            })?;
+            let leader = self.leader(machine)?;
             let mut command = Command::new("nsenter");
             command.arg(format!("--net=/proc/{leader}/ns/net")).args([
                 "ssh",
@@ -171,6 +166,34 @@ impl Lab {
         };
         command.arg("-F").arg(self.ssh_config()).arg(machine);
         Ok(command)
+    }
+
+    /// A program for a machine's shell, run inside it from this computer: for when its sshd is gone. An
+    /// empty program is a login shell.
+    ///
+    /// # Errors
+    /// When there is no such machine, or it is off.
+    pub fn enter_command(&self, machine: &str, program: &str) -> Result<Command> {
+        let record = self.record()?;
+        self.find_machine(&record, machine)?;
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--target={}", self.leader(machine)?))
+            .args(["--all", "--", "/bin/bash", "-l"]);
+        if !program.is_empty() {
+            command.args(["-c", program]);
+        }
+        Ok(command)
+    }
+
+    /// The first process of a machine that is on.
+    fn leader(&self, machine: &str) -> Result<u32> {
+        let leader = layout()?.machine(&self.name, machine).leader();
+        leader.ok_or_else(|| Error::WrongState {
+            machine: machine.to_owned(),
+            state: MachineState::Stopped.as_str(),
+            remedy: "`start` it before",
+        })
     }
 
     pub(crate) fn power_on(

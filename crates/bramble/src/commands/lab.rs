@@ -7,11 +7,15 @@ use crate::printer::{Printer, Style};
 use bramble_lab::{AddressMode, Event, Lab, LabMachine, LabStatus, Link, Net, Options, Topology};
 use bramble_spec::Cluster;
 use serde_json::json;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 /// The network's name inside a lab.
 const LAN: &str = "lan";
+
+/// How long a machine's sshd may take to be heard.
+const SSHD_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs one of the actions.
 pub async fn run(global: &Global, action: LabAction, printer: &Printer) -> Result<(), CliError> {
@@ -176,12 +180,17 @@ fn ssh(
 ) -> Result<(), CliError> {
     let name = load_file(&global.file, printer)?.name;
     let lab = Lab::open(&name).map_err(explain)?;
-    let status = lab
-        .ssh_command(machine)
-        .map_err(explain)?
-        .args(command)
-        .status()
-        .explain("ssh")?;
+    let mut shell = lab.ssh_command(machine).map_err(explain)?;
+    shell.args(command);
+    if !has_sshd(&lab, machine) {
+        printer.note(format!(
+            "{machine}'s sshd does not answer: entering it from this computer"
+        ));
+        shell = lab
+            .enter_command(machine, &command.join(" "))
+            .map_err(explain)?;
+    }
+    let status = shell.status().explain("the shell")?;
     match status.code() {
         Some(0) => Ok(()),
         code => {
@@ -189,6 +198,16 @@ fn ssh(
             Err(CliError::silent(Kind::Code(code)))
         }
     }
+}
+
+/// Whether something listens where a machine's sshd should.
+fn has_sshd(lab: &Lab, machine: &str) -> bool {
+    let all = lab.status().machines;
+    let found = all.iter().find(|m| m.name == machine);
+    let addresses = found.map(|m| m.addresses.as_slice()).unwrap_or_default();
+    addresses
+        .iter()
+        .any(|a| TcpStream::connect_timeout(&(*a, 22).into(), SSHD_LIMIT).is_ok())
 }
 
 /// The machines of a cluster file as a lab: one network, the addresses of the file.

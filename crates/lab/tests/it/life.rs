@@ -102,6 +102,13 @@ fn a_machine_restarts_from_inside_and_after_a_power_cut() {
     );
     lab.thaw("one").unwrap();
     assert_eq!(ssh(&lab, "one", "cat /root/mark"), "kept\n");
+
+    ssh(&lab, "one", "systemctl stop ssh");
+    let enter = |program: &str| lab.enter_command("one", program).unwrap().output().unwrap();
+    let inside = enter("hostname; cat /root/mark; systemctl start ssh");
+    assert_eq!(String::from_utf8_lossy(&inside.stdout), "one\nkept\n");
+    lab.wait_ready("one", LIMIT).unwrap();
+    assert_eq!(ssh(&lab, "one", "cat /root/mark"), "kept\n");
 }
 
 #[test]
