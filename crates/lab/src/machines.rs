@@ -187,7 +187,7 @@ impl Lab {
     }
 
     /// The first process of a machine that is on.
-    fn leader(&self, machine: &str) -> Result<u32> {
+    fn leader(&self, machine: &str) -> Result<i32> {
         let leader = layout()?.machine(&self.name, machine).leader();
         leader.ok_or_else(|| Error::WrongState {
             machine: machine.to_owned(),
