@@ -6,5 +6,6 @@ mod cluster;
 mod custom;
 mod files;
 mod logins;
+mod proxied;
 mod reach;
 mod steps;

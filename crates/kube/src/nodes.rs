@@ -3,7 +3,8 @@
 use crate::Error;
 use crate::api::{Api, Planned};
 use crate::node::{self, Wanted};
-use crate::rest::Patch;
+use crate::pods;
+use crate::rest::{Patch, escaped};
 use crate::wait::{Clock, Listener, Look, Progress, Wait, step_back};
 use bramble_machine::Verb;
 use bramble_machine::api::ApiResource;
@@ -28,12 +29,24 @@ impl Api {
         self.wait_node(name, Clock::new(limit), &mut on).await
     }
 
-    /// Takes a node out of the cluster; whether it was in.
+    /// Takes a node whose machine has left out of the cluster; whether it was in. Its pods run nowhere
+    /// any more: without them, others are made in their place at once, not after a minute.
     ///
     /// # Errors
     /// No answer, or an answer that refuses it.
     pub async fn delete_node(&self, name: &str) -> Result<bool, Error> {
-        self.rest().delete(&node::path(name)).await
+        let was_in = self.rest().delete(&node::path(name)).await?;
+        let query = format!("fieldSelector=spec.nodeName%3D{}", escaped(name));
+        for pod in self.rest().list("/api/v1/pods", &query).await? {
+            let (namespace, pod) = (pods::namespace(&pod), pods::name(&pod));
+            let path = format!(
+                "/api/v1/namespaces/{}/pods/{}",
+                escaped(namespace),
+                escaped(pod)
+            );
+            self.rest().delete_now(&path).await?;
+        }
+        Ok(was_in)
     }
 
     /// Keeps new pods off a node; whether that was a change.

@@ -201,6 +201,16 @@ impl Rest {
     /// Deletes an object, what it owns afterwards; whether it was there.
     pub(crate) async fn delete(&self, path: &str) -> Result<bool, Error> {
         let options = serde_json::json!({ "propagationPolicy": "Background" });
+        self.delete_with(path, options).await
+    }
+
+    /// Deletes without waiting for whoever should end it first; whether it was there.
+    pub(crate) async fn delete_now(&self, path: &str) -> Result<bool, Error> {
+        let options = serde_json::json!({ "gracePeriodSeconds": 0 });
+        self.delete_with(path, options).await
+    }
+
+    async fn delete_with(&self, path: &str, options: serde_json::Value) -> Result<bool, Error> {
         let answer = self
             .send(Method::DELETE, path, Some(("application/json", &options)))
             .await;

@@ -194,7 +194,15 @@ async fn applying_waits_for_the_node_and_says_what_it_says() {
     let planned = api.plan(std::slice::from_ref(&gone)).await.unwrap();
     let what: Vec<(&str, Verb)> = planned[0].iter().map(|p| (p.id.as_str(), p.verb)).collect();
     assert_eq!(what, [("node:late", Verb::Remove)]);
+    let pods = "/api/v1/namespaces/default/pods";
+    let left = json!({"metadata": {"name": "left"}, "spec": {"nodeName": "late",
+        "containers": [{"name": "app", "image": "x"}]}});
+    raw.post(pods, left).await;
     assert!(api.apply(&gone, LONG, |_| {}).await.unwrap()[0].changed);
+    assert!(
+        raw.get(&format!("{pods}/left")).await.is_none(),
+        "its pods go with it"
+    );
     assert!(!api.apply(&gone, LONG, |_| {}).await.unwrap()[0].changed);
     let planned = api.plan(std::slice::from_ref(&gone)).await.unwrap();
     assert_eq!(planned[0].len(), 0);
