@@ -61,7 +61,7 @@ pub(super) async fn towards(
             continue;
         }
         match plan::towards(blueprint, name, seen, scope) {
-            Ok(machine) => match own_account(context, name, &machine) {
+            Ok(machine) => match own_account(login(context, name), name, &machine) {
                 Some(obstacle) => out.obstacles.push(obstacle),
                 None => drop(out.machines.insert(name.clone(), machine)),
             },
@@ -164,7 +164,7 @@ pub(super) async fn away(
             continue;
         }
         match plan::away(seen, scope, name) {
-            Ok(machine) => match own_account(context, name, &machine) {
+            Ok(machine) => match own_account(login(context, name), name, &machine) {
                 Some(obstacle) => out.obstacles.push(obstacle),
                 None => drop(out.machines.insert(name.clone(), machine)),
             },
@@ -263,13 +263,17 @@ async fn leave(look: &Look, place: &KubePlace, plan: &mut Plan) {
     }
 }
 
+/// As whom Bramble is logged in on a machine.
+fn login<'a>(context: &'a Context, name: &str) -> &'a str {
+    let machine = context.cluster.machine(name);
+    machine.map_or("root", |m| m.ssh.user.as_str())
+}
+
 /// Nobody saws off the branch on which the program sits: a user that Bramble made is not removed by a
 /// login as that user.
-fn own_account(context: &Context, name: &str, plan: &MachinePlan) -> Option<Obstacle> {
-    let own = &context.cluster.machine(name)?.ssh.user;
+fn own_account(own: &str, name: &str, plan: &MachinePlan) -> Option<Obstacle> {
     let undone = plan.steps.iter().filter(|s| s.undo).flat_map(|s| &s.items);
-    let removes =
-        |undo: &Undo| matches!(undo, Undo::User(user) if user.absent && user.name == *own);
+    let removes = |undo: &Undo| matches!(undo, Undo::User(user) if user.absent && user.name == own);
     undone.map(|i| &i.change.undo).find(|undo| removes(undo))?;
     Some(Obstacle {
         machine: name.to_owned(),
@@ -397,5 +401,40 @@ mod tests {
                 "{fine:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_user_of_the_login_is_not_removed() {
+        use bramble_engine::plan::{Item, StepPlan};
+        use bramble_machine::kinds::user;
+        use bramble_machine::{Change, Script, Verb};
+        let plan = |undo: bool, absent: bool| {
+            let user = user::Undo {
+                name: "ops".into(),
+                absent,
+                shell: None,
+                joined: Vec::new(),
+                member: Vec::new(),
+                own_group: false,
+            };
+            let change = Change::new(Verb::Remove, "", Script::new(), Undo::User(user));
+            let id = "user:ops".into();
+            MachinePlan {
+                steps: vec![StepPlan {
+                    name: "base/access".into(),
+                    needs: Vec::new(),
+                    items: vec![Item { id, change }],
+                    finally: Script::new(),
+                    undo,
+                }],
+                journal_size: 0,
+            }
+        };
+        let obstacle = own_account("ops", "two", &plan(true, true)).unwrap();
+        assert!(obstacle.message.contains("the user ops"), "{obstacle:?}");
+        assert!(own_account("root", "two", &plan(true, true)).is_none());
+        // A user that was there before stays, and making one is no removal.
+        assert!(own_account("ops", "two", &plan(true, false)).is_none());
+        assert!(own_account("ops", "two", &plan(false, true)).is_none());
     }
 }
