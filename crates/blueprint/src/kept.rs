@@ -1,14 +1,14 @@
 //! Files that a tool made and that must stay as they are: a copy is kept beside the machine's record, so
-//! that a plan sees when one is changed or gone, and puts it back.
+//! that a plan sees when one is changed or gone, and puts it back. Compared by their hashes: what
+//! somebody wrote into a file that only root may read is not for a plan to show.
 
 use bramble_machine::kinds::{Undo, action};
-use bramble_machine::resource::text_diff;
 use bramble_machine::shell::{Word, word};
 use bramble_machine::{
     Change, HOME, Observation, PlanError, Query, Resource, ResourceId, Script, Verb,
 };
 
-/// A file without secrets, made by a step's action before this resource.
+/// A file that a step's action made before this resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Absolute path.
@@ -28,15 +28,12 @@ impl Resource for Kept {
     }
 
     fn wants(&self, _seen: &Observation) -> Vec<Query> {
-        vec![
-            Query::Content(self.path.into()),
-            Query::Content(self.copy()),
-        ]
+        vec![Query::Sha256(self.path.into()), Query::Sha256(self.copy())]
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
         let (path, copy) = (word(self.path), word(self.copy()));
-        let (found, kept) = (seen.content(self.path), seen.content(&self.copy()));
+        let (found, kept) = (seen.sha256(self.path), seen.sha256(&self.copy()));
         // Beside the folder, not in it: whoever watches the folder must not see half a file.
         let folder = self.path.rsplitn(3, '/').nth(2).unwrap_or_default();
         let take = |from: &Word, to: &Word, folder: &str| {
@@ -46,8 +43,6 @@ impl Resource for Kept {
             ))
         };
         let back = || take(&copy, &path, folder);
-        // A copy that was cut off holds nothing.
-        let kept = kept.filter(|text| !text.is_empty());
         let (verb, summary, apply) = match (found, kept) {
             (Some(found), Some(kept)) if found == kept => return Ok(None),
             (_, None) => (Verb::Create, "keep a copy", take(&path, &copy, HOME)),
@@ -60,8 +55,6 @@ impl Resource for Kept {
             program: format!("rm -f {copy}"),
             destroys: None,
         });
-        let mut change = Change::new(verb, summary, apply, undo);
-        change.diff = kept.map(|kept| text_diff(found.unwrap_or_default(), kept));
-        Ok(Some(change))
+        Ok(Some(Change::new(verb, summary, apply, undo)))
     }
 }

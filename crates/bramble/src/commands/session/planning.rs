@@ -61,10 +61,7 @@ pub(super) async fn towards(
             continue;
         }
         match plan::towards(blueprint, name, seen, scope) {
-            Ok(machine) => match own_account(login(context, name), name, &machine) {
-                Some(obstacle) => out.obstacles.push(obstacle),
-                None => drop(out.machines.insert(name.clone(), machine)),
-            },
+            Ok(machine) => admit(context, name, machine, &mut out),
             Err(_) if !counts => {}
             Err(errors) => out.obstacles.extend(errors.iter().map(|error| Obstacle {
                 machine: name.clone(),
@@ -164,10 +161,7 @@ pub(super) async fn away(
             continue;
         }
         match plan::away(seen, scope, name) {
-            Ok(machine) => match own_account(login(context, name), name, &machine) {
-                Some(obstacle) => out.obstacles.push(obstacle),
-                None => drop(out.machines.insert(name.clone(), machine)),
-            },
+            Ok(machine) => admit(context, name, machine, &mut out),
             Err(_) if !asked => {}
             Err(error) => out.obstacles.push(Obstacle {
                 machine: name.clone(),
@@ -263,10 +257,13 @@ async fn leave(look: &Look, place: &KubePlace, plan: &mut Plan) {
     }
 }
 
-/// As whom Bramble is logged in on a machine.
-fn login<'a>(context: &'a Context, name: &str) -> &'a str {
-    let machine = context.cluster.machine(name);
-    machine.map_or("root", |m| m.ssh.user.as_str())
+/// Takes a machine's plan into the whole, unless it removes the login that it is carried out by.
+fn admit(context: &Context, name: &str, machine: MachinePlan, plan: &mut Plan) {
+    let login = context.cluster.machine(name).map(|m| m.ssh.user.as_str());
+    match login.and_then(|own| own_account(own, name, &machine)) {
+        Some(obstacle) => plan.obstacles.push(obstacle),
+        None => drop(plan.machines.insert(name.to_owned(), machine)),
+    }
 }
 
 /// Nobody saws off the branch on which the program sits: a user that Bramble made is not removed by a
