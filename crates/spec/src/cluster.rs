@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+mod router;
+
+pub use router::*;
+
 /// A whole cluster as its file describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
@@ -18,6 +22,8 @@ pub struct Cluster {
     pub machines: Vec<Machine>,
     /// Addresses and names.
     pub network: Network,
+    /// The router, if a machine has the role.
+    pub router: Option<Router>,
     /// Versions and ranges of Kubernetes.
     pub kubernetes: Kubernetes,
     /// Where containerd comes from.
@@ -63,6 +69,8 @@ pub struct Machine {
     pub taints: Option<Vec<Taint>>,
     /// Properties that can't be observed.
     pub quirks: Vec<Quirk>,
+    /// Disks that are made ready and mounted.
+    pub disks: Vec<Disk>,
     /// Range of its pods, from the file or the address plan. `None` for machines that run no pods,
     /// and, with [`PodNetwork::None`], where the plan has none to give.
     pub pod_range: Option<Ipv4Net>,
@@ -111,6 +119,11 @@ impl Cluster {
         let mut seen = HashSet::new();
         all.retain(|entry| seen.insert(entry.clone()));
         all
+    }
+
+    /// The machine with the role of the router.
+    pub fn router_machine(&self) -> Option<&Machine> {
+        self.with_role(Role::Router).next()
     }
 
     /// The machine of that name.
@@ -231,8 +244,12 @@ pub struct Network {
     pub domain: String,
     /// Which names `/etc/hosts` holds.
     pub hosts: HostNames,
+    /// IPv6 range of the LAN, a /64.
+    pub lan6: Option<ipnet::Ipv6Net>,
     /// Prefer IPv4 when a name has both families (U057).
     pub prefer_ipv4: bool,
+    /// Run a link-layer neighbor daemon on machines that are no containers (U062).
+    pub lldp: bool,
 }
 
 /// Which machines each machine's `/etc/hosts` names.

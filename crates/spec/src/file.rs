@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod router;
+
 /// The `apiVersion` that this release reads.
 pub const API_VERSION: &str = "bramble.dev/v1alpha1";
 /// The `kind` that this release reads.
@@ -64,6 +66,9 @@ pub struct Spec {
     /// The network that the machines share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// What the machine with the role `router` does for the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub router: Option<router::Router>,
     /// The machines. Their order counts for machines without an address only.
     #[serde(default)]
     #[schemars(length(min = 1))]
@@ -153,6 +158,10 @@ pub struct Network {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"))]
     pub lan: Option<String>,
+    /// IPv6 range of the LAN, a /64, that the router announces beside an IPv4 `lan`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[0-9A-Fa-f:]+/[0-9]{1,3}$"))]
+    pub lan6: Option<String>,
     /// DNS domain of the machines. Default: `<cluster>.internal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = DNS_NAME))]
@@ -163,6 +172,10 @@ pub struct Network {
     /// Prefer IPv4 when a name has addresses of both families. Default: false.
     #[serde(rename = "preferIPv4", skip_serializing_if = "Option::is_none")]
     pub prefer_ipv4: Option<bool>,
+    /// Run a link-layer neighbor daemon (lldpd) on machines that are no containers, so that switches and
+    /// machines see each other. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lldp: Option<bool>,
 }
 
 /// One machine.
@@ -207,6 +220,9 @@ pub struct Machine {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub quirks: Vec<Quirk>,
+    /// Disks that are made ready and mounted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<router::Disk>,
     /// IPv4 range of its pods, inside `kubernetes.podRange`. Default: from the address plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]

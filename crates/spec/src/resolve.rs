@@ -10,6 +10,7 @@ mod hooks;
 mod machines;
 mod network;
 mod pods;
+mod router;
 mod ssh;
 mod users;
 
@@ -95,14 +96,16 @@ impl Resolver<'_> {
         let mut network = self.network(&name);
         let mut known = self.known_machines();
         self.roles(&known);
+        let sides = self.sides(&network, &mut known);
         let vip = self.endpoint(&mut kubernetes, &known);
-        self.plan_addresses(&mut network, &mut known, vip);
+        self.plan_addresses(&mut network, &mut known, vip, sides.as_ref());
         self.ranges(&network, &kubernetes, &known);
         self.check_addresses(&network, &kubernetes, &known);
         self.check_vip(&network, &kubernetes, &known, vip);
         let pod_network = self.pod_network(&network, &known);
         let pod_ranges = self.pod_ranges(&network, &mut kubernetes, &known, &pod_network);
-        let sshs = self.ssh(&known);
+        let router = sides.map(|sides| self.router(&network, &known, &sides));
+        let sshs = self.ssh(&known, router.as_ref());
         let machines = self.machines(known, pod_ranges, sshs);
         kubernetes.schedule_on_control_plane = self
             .spec
@@ -114,6 +117,7 @@ impl Resolver<'_> {
         Cluster {
             name,
             network,
+            router,
             kubernetes,
             runtime: self.runtime(),
             pod_network,

@@ -120,7 +120,7 @@ impl Resolver<'_> {
     }
 
     /// Whether the shape check took out something inside a section.
-    fn damaged_below(&self, path: &[Seg]) -> bool {
+    pub(super) fn damaged_below(&self, path: &[Seg]) -> bool {
         self.damaged.iter().any(|d| d.starts_with(path))
     }
 

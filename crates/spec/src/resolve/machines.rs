@@ -17,6 +17,8 @@ pub(crate) struct Known {
     pub roles: Vec<Role>,
     /// From the file, or the plan.
     pub address: Option<IpAddr>,
+    /// A router's address outside the LAN, where the file gives that.
+    pub outside: Option<IpAddr>,
     /// Whether the file gives an address, right or wrong.
     pub address_written: bool,
     pub mac: Option<String>,
@@ -87,6 +89,7 @@ impl Resolver<'_> {
                 name: machine.name.clone(),
                 roles,
                 address,
+                outside: None,
                 address_written: machine.address.is_some() || self.lost(&at("address")),
                 mac,
                 pod_range,
@@ -166,7 +169,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn address(&mut self, text: &str, path: &[Seg]) -> Option<IpAddr> {
+    pub(super) fn address(&mut self, text: &str, path: &[Seg]) -> Option<IpAddr> {
         let address = match text.parse::<IpAddr>() {
             Ok(address) => address,
             Err(_) => {
@@ -201,7 +204,7 @@ impl Resolver<'_> {
         Some(address)
     }
 
-    fn mac(&mut self, text: &str, path: &[Seg]) -> Option<String> {
+    pub(super) fn mac(&mut self, text: &str, path: &[Seg]) -> Option<String> {
         let Some(mac) = syntax::mac(text) else {
             self.report(
                 "bad-mac",
@@ -261,7 +264,10 @@ impl Resolver<'_> {
                     address: known
                         .address
                         .unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()),
-                    management: machine.management.clone(),
+                    management: machine
+                        .management
+                        .clone()
+                        .or_else(|| known.outside.map(|a| a.to_string())),
                     mac: known.mac,
                     arch: machine.arch,
                     ssh,
@@ -269,6 +275,7 @@ impl Resolver<'_> {
                     annotations: machine.annotations.clone(),
                     taints,
                     quirks: machine.quirks.clone(),
+                    disks: self.disks(&machine.disks, known.index),
                     pod_range,
                 }
             })

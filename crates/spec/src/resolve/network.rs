@@ -1,6 +1,7 @@
 //! Rules for addresses and ranges: LAN, pods, services, and the addresses that the plan gives.
 
 use super::machines::Known;
+use super::router::Sides;
 use super::{Resolver, route};
 use crate::DEFAULT_VERSION;
 use crate::cluster::{Endpoint, HostNames, Kubernetes, Network, Version};
@@ -118,6 +119,8 @@ impl Resolver<'_> {
         }
         Network {
             lan,
+            lan6: self.lan6(),
+            lldp: written.lldp.unwrap_or(false),
             domain: written
                 .domain
                 .unwrap_or_else(|| format!("{cluster}.internal")),
@@ -127,7 +130,7 @@ impl Resolver<'_> {
     }
 
     /// Reads `network/prefix`.
-    fn net(&mut self, text: &str, path: &[Seg]) -> Option<IpNet> {
+    pub(super) fn net(&mut self, text: &str, path: &[Seg]) -> Option<IpNet> {
         let Ok(net) = text.parse::<IpNet>() else {
             let hint = if text.parse::<IpAddr>().is_ok() {
                 format!("add the length of the prefix, such as `{text}/24`")
@@ -184,6 +187,7 @@ impl Resolver<'_> {
         network: &mut Network,
         known: &mut [Known],
         vip: Option<IpAddr>,
+        sides: Option<&Sides>,
     ) {
         let lan_path = route!["spec", "network", "lan"];
         let lan_written = self.written(&lan_path) || self.lost(&lan_path);
@@ -229,6 +233,7 @@ impl Resolver<'_> {
         if let Some(lan) = network.lan {
             let mut taken: BTreeSet<IpAddr> = known.iter().filter_map(|k| k.address).collect();
             taken.extend(vip);
+            taken.extend(sides.into_iter().flat_map(Sides::taken));
             let mut free = plan::addresses(lan, &taken, open.len()).into_iter();
             for i in open {
                 known[i].address = free.next();
@@ -263,7 +268,10 @@ impl Resolver<'_> {
     ) {
         let lan_written = self.written(&route!["spec", "network", "lan"]);
         for k in known.iter().filter(|k| k.address_written) {
-            let Some(address) = k.address else { continue };
+            // A router's, as it is written.
+            let Some(address) = k.outside.or(k.address) else {
+                continue;
+            };
             let path = k.path("address");
             if let Some(lan) = network.lan {
                 if lan.contains(&address) {
@@ -275,7 +283,7 @@ impl Resolver<'_> {
                             "no machine can have it: use an address between the first and the last",
                         );
                     }
-                } else if lan_written && k.is_node() {
+                } else if lan_written && k.is_node() && k.outside.is_none() {
                     let problem = Problem::new(
                         "address-outside-lan",
                         self.place(&path),

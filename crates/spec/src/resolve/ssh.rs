@@ -2,7 +2,7 @@
 
 use super::machines::Known;
 use super::{Resolver, route};
-use crate::cluster::{Jump, Ssh};
+use crate::cluster::{Jump, Router, Ssh};
 use crate::file;
 use crate::problem::Problem;
 use crate::shape::Seg;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 impl Resolver<'_> {
     /// How each machine is reached, in the order of the machines.
-    pub(super) fn ssh(&mut self, known: &[Known]) -> Vec<Ssh> {
+    pub(super) fn ssh(&mut self, known: &[Known], router: Option<&Router>) -> Vec<Ssh> {
         let spec = self.spec;
         let defaults_path = route!["spec", "defaults", "ssh"];
         let defaults = spec
@@ -60,6 +60,7 @@ impl Resolver<'_> {
                 ),
             };
             jump_path.push("jump".into());
+            let jump = jump.or_else(|| self.through_router(k, known, router));
             let jump = jump.and_then(|text| self.jump(&text, &jump_path, &user, k, &names, unsure));
             paths.push(jump_path);
             all.push(Ssh {
@@ -74,6 +75,27 @@ impl Resolver<'_> {
         // The same mistake in `defaults` is found once for each machine.
         self.problems.dedup();
         all
+    }
+
+    /// The router, for a machine behind it that is not reached in another way, where the router itself
+    /// is reached from outside.
+    fn through_router(
+        &self,
+        k: &Known,
+        known: &[Known],
+        router: Option<&Router>,
+    ) -> Option<String> {
+        let router = router?;
+        let outside = known.iter().any(|r| {
+            r.name.as_ref() == Some(&router.machine)
+                && (r.outside.is_some() || self.spec.machines[r.index].management.is_some())
+        });
+        let behind = k
+            .address
+            .is_some_and(|a| ipnet::IpNet::V4(router.lan()).contains(&a));
+        let direct = self.spec.machines[k.index].management.is_some();
+        let itself = k.name.as_ref() == Some(&router.machine);
+        (outside && behind && !direct && !itself).then(|| router.machine.clone())
     }
 
     /// Checks one `ssh` section by itself.

@@ -159,11 +159,11 @@ fn without_a_lan_the_shared_24_counts() {
 }
 
 #[test]
-fn routers_have_no_pods_and_may_stand_outside() {
+fn routers_have_no_pods_and_the_first_address_of_the_lan() {
     let machines = "  - {name: gate, roles: [router], address: 192.168.1.100}\n  - {name: one, roles: [control-plane], address: 10.77.0.11}\n";
     assert_eq!(
         plan_of(&file("", "10.77.0.0/24", machines)),
-        "gate 192.168.1.100 -\none 10.77.0.11 10.244.11.0/24\nmax 110"
+        "gate 10.77.0.1 -\none 10.77.0.11 10.244.11.0/24\nmax 110"
     );
 }
 

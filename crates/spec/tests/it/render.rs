@@ -94,7 +94,7 @@ fn the_cluster_is_reached_around_the_proxy() {
     let cluster = load("f", &examples::text("full")).unwrap();
     assert_eq!(
         cluster.no_proxy().join(","),
-        "localhost,127.0.0.1,::1,gate,192.168.1.100,one,10.77.0.11,one.office.example,two,10.77.0.12,\
+        "localhost,127.0.0.1,::1,gate,10.77.0.1,192.168.1.100,one,10.77.0.11,one.office.example,two,10.77.0.12,\
 three,10.77.0.13,four,10.77.0.101,five,10.77.0.15,10.77.0.0/24,10.244.0.0/16,10.96.0.0/16,\
 .ceil.internal,.svc,.cluster.local,10.77.0.10,10.96.0.1,.example.org,172.16.0.0/12"
     );

@@ -149,7 +149,7 @@ fn machine_cases() -> Vec<Case> {
         ("unknown-effect", key("taints: [«a=b:NoExecut»]"), "`NoExecut` is no effect", "did you mean `NoExecute`?"),
         ("duplicate-taint", key("taints: [a=b:NoSchedule, «a=c:NoSchedule»]"), "the taint `a` with the effect NoSchedule", "remove one"),
         ("no-control-plane", format!("{HEAD}  «machines»:\n  - {{name: one, address: 10.77.0.11}}\n"), "no machine is a control plane", "roles: [control-plane]"),
-        ("no-control-plane", format!("# routers only\n{HEAD}  «machines»:\n  - {{name: gate, roles: [router], address: 10.77.0.1}}\n"), "no machine is", "give one machine"),
+        ("no-control-plane", format!("# routers only\n{HEAD}  network: {{lan: 10.77.0.0/24}}\n  «machines»:\n  - {{name: gate, roles: [router], address: 10.77.0.1}}\n"), "no machine is", "give one machine"),
         ("even-control-planes", format!("{HEAD}  kubernetes: {{endpoint: {{external: \"api.example:6443\"}}}}\n  machines:\n{ONE}  - {{name: two, «roles»: [control-plane], address: 10.77.0.12}}\n"), "2 control planes are an even number", "use 1, 3 or 5"),
         ("no-endpoint", planes("x").replace("  kubernetes: {endpoint: x}\n", "").replace("spec:", "«spec»:"), "3 control planes need one address", "external: host:port"),
     ]
@@ -176,7 +176,7 @@ fn network_cases() -> Vec<Case> {
         ("address-outside-lan", format!("{HEAD}  network: {{lan: 10.77.0.0/24}}\n  machines:\n{ONE}  - {{name: two, address: «10.78.0.12»}}\n"), "10.78.0.12 is outside the LAN 10.77.0.0/24", "management"),
         ("edge-address", machines("  - {name: two, address: «10.77.0.255»}\n"), "10.77.0.255 is the broadcast address", "between the first and the last"),
         ("edge-address", machines("  - {name: two, address: «10.77.0.0»}\n"), "10.77.0.0 is the network address", "between the first and the last"),
-        ("address-in-range", machines("  - {name: gate, roles: [router], address: «10.244.3.1»}\n"), "10.244.3.1 lies inside `kubernetes.podRange`", "nothing else uses"),
+        ("address-in-range", format!("{HEAD}  network: {{lan: 10.77.0.0/24}}\n  machines:\n{ONE}  - {{name: gate, roles: [router], address: «10.244.3.1»}}\n"), "10.244.3.1 lies inside `kubernetes.podRange`", "nothing else uses"),
         ("overlap", section("kubernetes: {podRange: «10.77.0.0/16»}"), "`network.lan` (10.77.0.0/24) and `kubernetes.podRange` (10.77.0.0/16) overlap", "nothing else uses"),
         ("overlap", section("kubernetes: {serviceRange: «10.244.0.0/20»}"), "`kubernetes.podRange` (10.244.0.0/16) and `kubernetes.serviceRange` (10.244.0.0/20)", "set `kubernetes.serviceRange`"),
         ("overlap", format!("{HEAD}  network: {{lan: «10.96.7.0/24»}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.96.7.11}}\n"), "`network.lan` (10.96.7.0/24)", "set `kubernetes.serviceRange`"),
