@@ -1,15 +1,54 @@
 //! What a blueprint is made from, and small questions that several steps ask.
 
 use bramble_bundle::Index;
+use bramble_keys::{Pair, WireGuard};
 use bramble_machine::{Facts, Resource, Step, StepRef};
+use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Arch, Endpoint, Machine, Role, Version};
+use bramble_spec::cluster::{Arch, Endpoint, Machine, Role, Router, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Files that the cluster file names, read by the caller: path as written → content.
 pub type Assets = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
+
+/// Secrets from files that the cluster file names, read by the caller: path as written → content,
+/// without the line break at its end.
+pub type Secrets = BTreeMap<String, Secret>;
+
+/// Keys made for this run, by the caller; each counts only where the machine has none yet.
+#[derive(Debug, Clone, Default)]
+pub struct Fresh {
+    /// The registries' certificate.
+    pub registry: Option<Pair>,
+    /// Of the VPN servers and their users.
+    pub vpn: Option<VpnKeys>,
+}
+
+/// Keys of VPN servers and their users.
+#[derive(Debug, Clone)]
+pub struct VpnKeys {
+    /// WireGuard's.
+    pub wireguard: WireGuard,
+    /// OpenVPN's certificate.
+    pub server: Pair,
+    /// OpenVPN's `tls-crypt` key, which all clients share.
+    pub tls_crypt: Secret,
+    /// By user.
+    pub users: BTreeMap<String, UserKeys>,
+}
+
+/// Keys of a VPN user.
+#[derive(Debug, Clone)]
+pub struct UserKeys {
+    /// WireGuard's.
+    pub wireguard: WireGuard,
+    /// WireGuard's, shared with the server.
+    pub preshared: Secret,
+    /// OpenVPN's certificate.
+    pub client: Pair,
+}
 
 /// Everything that decides what a cluster should be.
 #[derive(Clone, Copy)]
@@ -22,6 +61,10 @@ pub struct Inputs<'a> {
     pub bundle: Option<&'a Index>,
     /// Content of named folders: folder as written → path in it → bytes.
     pub assets: &'a Assets,
+    /// Secrets that the file names.
+    pub secrets: &'a Secrets,
+    /// Keys for machines that have none yet.
+    pub fresh: &'a Fresh,
 }
 
 /// One machine of the cluster, with everything that steps want to know about it.
@@ -49,6 +92,29 @@ impl<'a> On<'a> {
     /// Whether the machine has a role.
     pub fn is(&self, role: Role) -> bool {
         self.machine.is(role)
+    }
+
+    /// What this machine does as the router; `None` if it is none.
+    pub fn router(&self) -> Option<&'a Router> {
+        self.cluster()
+            .router
+            .as_ref()
+            .filter(|router| router.machine == self.machine.name)
+    }
+
+    /// The router that this machine is behind.
+    pub fn behind(&self) -> Option<&'a Router> {
+        let router = self.cluster().router.as_ref()?;
+        let IpAddr::V4(own) = self.machine.address else {
+            return None;
+        };
+        (router.machine != self.machine.name && router.lan().contains(&own)).then_some(router)
+    }
+
+    /// A secret that the file names; empty while it was not read.
+    pub fn secret(&self, path: &str) -> Secret {
+        let found = self.inputs.secrets.get(path).cloned();
+        found.unwrap_or_else(|| Secret::new(""))
     }
 
     /// Architecture: the file's word, or what was observed. Before anybody has looked at the machine, one

@@ -18,6 +18,6 @@ mod reach;
 mod remains;
 pub mod steps;
 
-pub use context::{Assets, Inputs, On};
+pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};
 pub use limits::limits;
 pub use steps::{blueprint, holds_nodes, hook_points, manifests, node_steps, step_names};

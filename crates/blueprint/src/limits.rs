@@ -20,15 +20,6 @@ pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
             "leave the endpoint out, or name a load balancer of your own (external)".into(),
         ));
     }
-    if let Some(router) = cluster.with_role(Role::Router).next() {
-        out.push((
-            format!(
-                "{} has the role router; this release makes none",
-                router.name
-            ),
-            "leave the machine out of the file; the others need a working network".into(),
-        ));
-    }
     // Ranges of pods and services are IPv4, and a node needs an address of the same family.
     let six = |m: &&Machine| m.is_node() && m.address.is_ipv6();
     if let Some(machine) = cluster.machines.iter().find(six) {

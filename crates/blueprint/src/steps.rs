@@ -11,15 +11,18 @@ mod access;
 mod base;
 mod control_plane;
 mod demo;
+mod disks;
 mod hooks;
 mod hosts;
 mod kubernetes;
+mod lldp;
 mod memory;
 mod nodes;
 mod packages;
 mod pod_custom;
 mod pod_routed;
 mod reset;
+mod router;
 mod runtime;
 mod runtime_config;
 mod time;
@@ -57,9 +60,64 @@ const STEPS: &[Entry] = &[
         make: hosts::step,
     },
     Entry {
+        name: "base/disks",
+        title: "disks, formatted once, mounted",
+        make: disks::step,
+    },
+    Entry {
+        name: "base/neighbors",
+        title: "link-layer neighbors (lldpd)",
+        make: lldp::step,
+    },
+    Entry {
+        name: "router/packages",
+        title: "packages of the router's services",
+        make: router::packages::step,
+    },
+    Entry {
+        name: "router/network",
+        title: "interfaces, forwarding, wireless",
+        make: router::network::step,
+    },
+    Entry {
+        name: "router/firewall",
+        title: "NAT, default deny, port forwards",
+        make: router::firewall::step,
+    },
+    Entry {
+        name: "router/dhcp",
+        title: "addresses and names for the LAN",
+        make: router::dhcp::step,
+    },
+    Entry {
         name: "time",
         title: "time service, a clock that is right",
         make: time::step,
+    },
+    Entry {
+        name: "router/registry",
+        title: "image mirrors, private registry, the bundle's images",
+        make: router::registry::step,
+    },
+    Entry {
+        name: "router/vpn",
+        title: "WireGuard, OpenVPN, their users",
+        make: router::vpn::step,
+    },
+    Entry {
+        name: "router/ddns",
+        title: "a name that follows the public address",
+        make: router::ddns::step,
+    },
+    Entry {
+        name: "router/ingress",
+        title: "web traffic from outside to the cluster",
+        make: router::ingress::step,
+    },
+    Entry {
+        name: "router/backup",
+        title: "a place for backups",
+        make: router::backup::step,
     },
     Entry {
         name: "runtime",

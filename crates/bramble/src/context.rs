@@ -6,7 +6,7 @@ use crate::assets;
 use crate::error::{CliError, Explain, Kind, chain};
 use crate::printer::{Output, Printer};
 use crate::suggest::closest;
-use bramble_blueprint::{Assets, Inputs};
+use bramble_blueprint::{Assets, Fresh, Inputs, Secrets};
 use bramble_bundle::Bundle;
 use bramble_fleet::{Fleet, Options, Sudo, Target};
 use bramble_lab::{Lab, LabMachine, Topology};
@@ -32,6 +32,10 @@ pub struct Context {
     broken: Vec<String>,
     /// Files that the cluster file names.
     pub assets: Assets,
+    /// Secrets from files that the cluster file names.
+    secrets: Secrets,
+    /// Keys for machines that have none yet.
+    fresh: Fresh,
     /// The lab of this computer that machines of the file are in, if there is one.
     pub lab: Option<LabPart>,
     sudo: Option<Secret>,
@@ -54,6 +58,8 @@ impl Context {
                 return Err(error);
             }
         };
+        let secrets = crate::secrets::read(&cluster, folder)?;
+        let fresh = crate::secrets::fresh(&cluster)?;
         let found = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;
@@ -63,6 +69,8 @@ impl Context {
             bundle: found.bundle,
             broken: found.broken,
             assets,
+            secrets,
+            fresh,
             lab,
             sudo,
         })
@@ -81,6 +89,8 @@ impl Context {
             bundle: None,
             broken: Vec::new(),
             assets: Assets::new(),
+            secrets: Secrets::new(),
+            fresh: Fresh::default(),
             lab,
             sudo,
         })
@@ -93,6 +103,8 @@ impl Context {
             facts,
             bundle: self.bundle.as_ref().map(Bundle::index),
             assets: &self.assets,
+            secrets: &self.secrets,
+            fresh: &self.fresh,
         })
     }
 

@@ -16,6 +16,7 @@ mod plan_view;
 mod printer;
 mod progress;
 mod progress_bundle;
+mod secrets;
 mod stop;
 mod suggest;
 mod table;

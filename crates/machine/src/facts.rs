@@ -48,6 +48,8 @@ pub struct Facts {
     pub home: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
     pub kernel_config: bool,
+    /// What the machine publishes for others: certificates, by name (see `kinds::minted::PUBLIC`).
+    pub public: BTreeMap<String, String>,
 }
 
 impl Default for Facts {
@@ -73,6 +75,7 @@ impl Default for Facts {
             bridge_filter: true,
             home: false,
             kernel_config: true,
+            public: BTreeMap::new(),
         }
     }
 }
@@ -146,6 +149,11 @@ impl Facts {
             bridge_filter: yes("bridge_filter"),
             home: yes("home"),
             kernel_config: yes("kernel_config"),
+            public: map
+                .iter()
+                .filter_map(|(key, value)| Some((key.strip_prefix("public.")?, value)))
+                .map(|(name, value)| (name.to_owned(), value.replace('|', "\n")))
+                .collect(),
         }
     }
 }

@@ -24,4 +24,11 @@ cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done;
 [ ! -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -w /proc/sys/net/netfilter/nf_conntrack_max ] && echo conntrack=1
 [ -d "/lib/modules/$release" ] || [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && echo bridge_filter=1
 [ -d /var/lib/bramble ] && echo home=1
+# Certificates that other machines need to know; no `|` is in any.
+for f in /etc/bramble/keys/*/*/public.*; do
+	[ -f "$f" ] || continue
+	printf '%s=' "${f##*/}"
+	while IFS= read -r line; do printf '%s|' "$line"; done <"$f"
+	echo
+done
 printf 'clock='; date +%s

@@ -1,6 +1,6 @@
 //! Clusters, bundles and machines to try things with.
 
-use bramble_blueprint::{Assets, Inputs, On};
+use bramble_blueprint::{Assets, Fresh, Inputs, On, Secrets};
 use bramble_bundle::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
 use bramble_bundle::{default_tools, image_tags};
 use bramble_machine::{Blueprint, Facts, Observation, Query, Resource};
@@ -168,6 +168,8 @@ pub struct Setup {
     pub bundle: Option<Index>,
     pub facts: BTreeMap<String, Facts>,
     pub assets: Assets,
+    pub secrets: Secrets,
+    pub fresh: Fresh,
 }
 
 impl Setup {
@@ -197,6 +199,8 @@ impl Setup {
             bundle,
             facts,
             assets: Assets::new(),
+            secrets: Secrets::new(),
+            fresh: Fresh::default(),
         }
     }
 
@@ -212,6 +216,8 @@ impl Setup {
             facts: &self.facts,
             bundle: self.bundle.as_ref(),
             assets: &self.assets,
+            secrets: &self.secrets,
+            fresh: &self.fresh,
         }
     }
 

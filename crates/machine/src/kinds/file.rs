@@ -19,7 +19,7 @@ pub enum Content {
 }
 
 impl Content {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Content::Text(text) => text.as_bytes(),
             Content::Bytes(bytes) => bytes,

@@ -16,6 +16,7 @@ pub mod hostname;
 pub mod image;
 pub mod keys;
 pub mod link;
+pub mod minted;
 pub mod modules;
 pub mod mount;
 pub mod package;
@@ -39,6 +40,7 @@ pub use hostname::HostName;
 pub use image::ContainerImage;
 pub use keys::AuthorizedKeys;
 pub use link::Link;
+pub use minted::{Holder, Minted, MintedFile};
 pub use modules::Modules;
 pub use mount::Mount;
 pub use package::Packages;
@@ -100,6 +102,8 @@ pub enum Undo {
     Keys(keys::Undo),
     /// Of [`Link`].
     Link(link::Undo),
+    /// Of [`Minted`].
+    Minted(minted::Undo),
     /// Of [`Modules`].
     Modules(modules::Undo),
     /// Of [`Mount`].
@@ -133,6 +137,7 @@ impl Undo {
             Undo::HostName(u) => u.script(),
             Undo::Keys(u) => u.script(),
             Undo::Link(u) => u.script(),
+            Undo::Minted(u) => u.script(),
             Undo::Modules(u) => u.script(),
             Undo::Mount(u) => u.script(),
             Undo::Swap(u) => u.script(),
@@ -155,6 +160,7 @@ impl Undo {
     pub fn destroys(&self) -> Option<String> {
         match self {
             Undo::Action(u) => u.destroys.clone(),
+            Undo::Minted(u) => u.destroys(),
             Undo::User(u) => u.destroys(),
             _ => None,
         }
@@ -178,6 +184,7 @@ impl Undo {
             Undo::HostName(u) => u.summary(),
             Undo::Keys(u) => u.summary(),
             Undo::Link(u) => u.summary(),
+            Undo::Minted(u) => u.summary(),
             Undo::Modules(u) => u.summary(),
             Undo::Mount(u) => u.summary(),
             Undo::Swap(u) => u.summary(),
@@ -195,6 +202,7 @@ impl Undo {
             // An action's undo is a program, and the newest one knows best; so it is with the lines
             // of a block.
             (Undo::Action(_), later @ Undo::Action(_))
+            | (Undo::Minted(_), later @ Undo::Minted(_))
             | (Undo::Block(_), later @ Undo::Block(_)) => later,
             (Undo::AptMirror(first), Undo::AptMirror(later)) => {
                 Undo::AptMirror(first.merge(&later))

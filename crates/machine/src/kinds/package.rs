@@ -16,6 +16,9 @@ pub struct Packages {
     /// Paths that the packages' programs make at run time and that purging leaves: removed with
     /// the packages if they were not there before.
     pub leftovers: Vec<String>,
+    /// Services that come with the packages are not started by their installation, because their own
+    /// configuration must be there first.
+    pub quiet: bool,
 }
 
 impl Packages {
@@ -28,7 +31,15 @@ impl Packages {
             group: group.into(),
             packages: names.into_iter().map(|n| (n.into(), None)).collect(),
             leftovers: Vec::new(),
+            quiet: false,
         }
+    }
+
+    /// Without starting the services that come with them.
+    #[must_use]
+    pub fn quietly(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     /// With paths to remove when the packages go.
@@ -87,6 +98,7 @@ impl Resource for Packages {
         };
         let mut apply = Script::of(format!("P={} SANE={SANE_CLOCK}", word(undo.base())));
         apply.line(format!("L={}", word(self.leftovers.join("\n"))));
+        apply.line(format!("Q={}", u8::from(self.quiet)));
         apply.line(format!("set -- {}", words(&install)));
         apply.extend(&Script::of(include_str!("package.sh")));
         apply.extend(&Script::of(include_str!("package_install.sh")));

@@ -70,3 +70,7 @@ settle() {
 	fi
 	sync "$P.added.new" && mv -f "$P.added.new" "$P.added" && rm -f "$P.before" "$P.after"
 }
+# Debian's invoke-rc.d asks this program whether a service may be started (policy-rc.d(8)). One of the
+# operator's own stays as it is; one that a power cut left here is ours by its mark.
+policy=/usr/sbin/policy-rc.d
+! grep -qsxF '# Made by Bramble.' $policy || rm -f $policy

@@ -10,6 +10,12 @@ try() {
 	get install "$@" || c=$?
 	settle && return $c
 }
+if [ "$Q" = 1 ] && [ ! -e $policy ]; then
+	# So that what comes with the packages waits for its configuration.
+	trap 'rm -f $policy' EXIT
+	printf '#!/bin/sh\n# Made by Bramble.\nexit 101\n' >$policy
+	chmod 0755 $policy
+fi
 if [ $# -gt 0 ]; then
 	# Package lists may be missing or so old that their files are gone from the archive.
 	try "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 $(early) update && try "$@"; }
