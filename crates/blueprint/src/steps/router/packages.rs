@@ -1,9 +1,40 @@
 //! Everything that the router's services need, by one run of apt.
+//!
+//! None of them is started by its installation: on a router a service that runs with the settings it
+//! came with, before the firewall is up, would be open to everybody outside.
 
-use crate::context::On;
+use crate::context::{On, r};
 use bramble_machine::Step;
+use bramble_machine::kinds::Packages;
 
 pub(crate) fn step(on: &On) -> Option<Step> {
-    on.router()?;
-    None
+    let router = on.router()?;
+    let mut names = vec!["nftables", "dnsmasq"];
+    let mut leftovers = vec!["/etc/dnsmasq.d", "/var/lib/misc/dnsmasq.leases"];
+    if let Some(vpn) = &router.vpn {
+        if vpn.wireguard.is_some() {
+            names.push("wireguard-tools");
+            leftovers.push("/etc/wireguard");
+        }
+        if vpn.openvpn.is_some() {
+            names.push("openvpn");
+            leftovers.push("/etc/openvpn");
+        }
+    }
+    if router.ddns.is_some() {
+        names.extend(["curl", "jq"]);
+    }
+    if router.registry.is_some() {
+        names.push("docker-registry");
+        leftovers.extend(["/etc/docker", "/var/lib/docker-registry"]);
+    }
+    if router.ingress.is_some() {
+        names.push("haproxy");
+        leftovers.extend(["/etc/haproxy", "/var/lib/haproxy"]);
+    }
+    if router.backup.is_some() {
+        names.push("borgbackup");
+    }
+    let packages = Packages::new("router", names).leaving(leftovers).quietly();
+    Some(on.step("router/packages", vec![r(packages)]))
 }
