@@ -220,6 +220,8 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
         hooks::around(&on, &mut steps);
         out.machines
             .insert(machine.name.clone(), MachineBlueprint { steps });
+        let way = crate::ways::way(&on);
+        out.ways.extend(way.map(|way| (machine.name.clone(), way)));
         worker::facts(&on, &mut out.facts);
         remarks(&on, &mut out.remarks);
     }

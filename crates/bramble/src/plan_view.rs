@@ -121,7 +121,8 @@ pub fn summary(plan: &Plan) -> String {
     }
 }
 
-fn work(plan: &Plan) -> String {
+/// The same, without what was left out.
+pub fn work(plan: &Plan) -> String {
     let changes = plan.changes();
     if changes == 0 {
         return "nothing to do".into();
@@ -287,6 +288,7 @@ pub fn json(plan: &Plan) -> Value {
         "machines": machines,
         "api": api,
         "unreachable": plan.unreachable,
+        "later": plan.later,
         "obstacles": plan.obstacles,
         "remarks": plan.remarks,
     })

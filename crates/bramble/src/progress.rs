@@ -2,6 +2,7 @@
 
 use crate::error::chain;
 use crate::printer::{Printer, Style, paint};
+use bramble_engine::observe::Unseen;
 use bramble_engine::{Event, Happened};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -45,11 +46,12 @@ impl Progress {
     }
 
     /// A machine was looked at.
-    pub fn looked(&self, name: &str, error: Option<&bramble_engine::observe::Unseen>) {
+    pub fn looked(&self, name: &str, error: Option<&Unseen>) {
         if let Ok(mut seen) = self.seen.lock() {
             *seen += 1;
         }
-        if let Some(error) = error {
+        // Who waits for a way that is to be made is named with the plan.
+        if let Some(error) = error.filter(|e| !matches!(e, Unseen::Closed { .. })) {
             let text = paint(
                 self.printer.color_err,
                 Style::Red,
@@ -126,7 +128,10 @@ impl Progress {
             Happened::Waiting { what, .. } => {
                 bar(lines).set_message(format!("{head} waits for {what}"))
             }
-            Happened::Finished { .. } | Happened::Failed { .. } | Happened::Skipped { .. } => {
+            Happened::Finished { .. }
+            | Happened::Failed { .. }
+            | Happened::Skipped { .. }
+            | Happened::Answers { .. } => {
                 if let Some(bar) = lines.remove(&key) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
@@ -145,6 +150,11 @@ impl Progress {
             Happened::Finished { changes, took } => {
                 let s = if *changes == 1 { "" } else { "s" };
                 let text = format!("{head} {changes} change{s}, {:.1} s", took.as_secs_f64());
+                self.printer
+                    .note(format!("{} {text}", paint(color, Style::Green, "✓")));
+            }
+            Happened::Answers { took } => {
+                let text = format!("{head} answers, {:.1} s", took.as_secs_f64());
                 self.printer
                     .note(format!("{} {text}", paint(color, Style::Green, "✓")));
             }

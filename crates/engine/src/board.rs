@@ -3,7 +3,7 @@
 //! A teardown may come to a step in several parts: what was added to it later is undone first, then
 //! steps that were made in between, then the rest. Whoever needs the step waits for all of it.
 
-use crate::plan::Plan;
+use crate::plan::{Plan, RELEASE};
 use bramble_machine::StepRef;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,6 +67,9 @@ impl Board {
             for step in &machine.steps {
                 let left = parts.entry((name.clone(), step.name.clone())).or_default();
                 *left += usize::from(!step.items.is_empty());
+            }
+            if plan.down {
+                parts.insert((name.clone(), RELEASE.to_owned()), 1);
             }
         }
         for api in &plan.api {

@@ -78,6 +78,12 @@ pub enum Happened {
         )]
         limit: Option<Duration>,
     },
+    /// A machine that was waited for answers.
+    Answers {
+        /// How long that took.
+        #[serde(serialize_with = "serialize")]
+        took: Duration,
+    },
     /// Bytes of an upload.
     Upload {
         /// So far.

@@ -9,7 +9,9 @@
 
 pub mod api;
 mod apply;
+pub mod arrival;
 mod board;
+mod doors;
 pub mod event;
 mod facts;
 pub mod identity;
@@ -20,6 +22,7 @@ pub mod plan;
 mod reader;
 pub mod run;
 mod stage;
+pub mod ways;
 
 pub use api::{ApiChange, ApiPlace};
 pub use event::{Event, Happened};

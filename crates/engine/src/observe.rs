@@ -1,5 +1,6 @@
 //! One look at all machines.
 
+use crate::doors::Doors;
 use crate::{Sessions, nonce};
 use bramble_fleet::{Error as FleetError, Fleet, Session, Target};
 use bramble_machine::probe;
@@ -31,12 +32,22 @@ pub enum Unseen {
         /// Last lines of its errors.
         said: String,
     },
+    /// It can't be reached before another machine lets it through, and that never did.
+    #[error("{through} lets nobody through yet")]
+    Closed {
+        /// The other machine.
+        through: String,
+    },
 }
 
 impl Unseen {
     /// Whether it did not answer at all; else it answers, and something else is in the way.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Unseen::Fleet(error) if error.is_unreachable())
+        match self {
+            Unseen::Fleet(error) => error.is_unreachable(),
+            Unseen::Closed { .. } => true,
+            Unseen::Probe(_) | Unseen::Failed { .. } => false,
+        }
     }
 }
 
@@ -72,6 +83,7 @@ pub async fn observe(
     let mut look = Look::default();
     for round in 0..ROUNDS {
         let now = blueprint(&look.facts());
+        let doors = Doors::new(&now.ways, targets.iter().map(|t| t.name.as_str()));
         let empty = Observation::default();
         // Nobody knows yet what the machines are: asked for what either kind needs, most of them never
         // need a second look.
@@ -91,9 +103,16 @@ pub async fn observe(
             .map(|(target, wants)| {
                 let session = look.sessions.get(&target.name).cloned();
                 let seen = look.seen.get(&target.name).cloned().unwrap_or_default();
+                let doors = &doors;
                 async move {
-                    let result = ask(fleet, target, session, wants, seen, round == 0).await;
+                    let look = ask(fleet, target, session, wants, seen, round == 0);
+                    let result = match round {
+                        0 => doors.pass(&target.name, look).await,
+                        _ => look.await,
+                    };
                     if round == 0 {
+                        let seen = result.as_ref().ok().map(|(_, seen)| seen);
+                        doors.looked(&target.name, seen);
                         on(&target.name, result.as_ref().err());
                     }
                     (target.name.clone(), result)

@@ -15,6 +15,9 @@ pub const RETIRE: &str = "retire";
 /// The name of the step that takes Bramble's record off a machine.
 pub const FORGET: &str = "forget";
 
+/// What others wait for who need a machine of a teardown to be done and its lock to be released.
+pub const RELEASE: &str = "release";
+
 /// Which part of the whole is planned.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
@@ -54,6 +57,9 @@ pub struct Plan {
     pub api: Vec<ApiPlan>,
     /// Machines that could not be looked at, and why.
     pub unreachable: BTreeMap<String, String>,
+    /// Machines that can be looked at only once a part of this plan is carried out, and the machine that
+    /// lets them through then.
+    pub later: BTreeMap<String, String>,
     /// What makes the plan impossible, by machine.
     pub obstacles: Vec<Obstacle>,
     /// Things worth a remark.
@@ -129,6 +135,13 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes() == 0
+    }
+
+    /// Why a machine has no part in this plan, if it can't be looked at.
+    pub fn absent(&self, machine: &str) -> Option<String> {
+        let later = |through: &String| format!("is not reached before {through} lets it through");
+        let unreachable = self.unreachable.get(machine).cloned();
+        unreachable.or_else(|| self.later.get(machine).map(later))
     }
 }
 

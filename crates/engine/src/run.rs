@@ -7,10 +7,10 @@ use crate::event::{Event, Happened};
 use crate::facts::Facts;
 use crate::lock::{self, LockError};
 use crate::parts::chunks;
-use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, StepPlan};
+use crate::plan::{ApiPlan, FORGET, MachinePlan, Plan, RELEASE, StepPlan};
 use crate::reader::Failure;
 use crate::stage::Stage;
-use bramble_fleet::{Fleet, Target};
+use bramble_fleet::{Fleet, Held, Target};
 use bramble_machine::StepRef;
 use bramble_machine::step::FactSource;
 use futures::future::{join, join_all, try_join_all};
@@ -67,6 +67,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The outcome of this run as the part of a whole that began with another.
+    #[must_use]
+    pub fn after(mut self, earlier: Self) -> Self {
+        self.changes += earlier.changes;
+        self.failed.splice(0..0, earlier.failed);
+        self.skipped.splice(0..0, earlier.skipped);
+        self.stopped |= earlier.stopped;
+        self.took += earlier.took;
+        self
+    }
+
     /// Whether everything was done.
     pub fn complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
@@ -96,6 +107,7 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
         start,
         facts: Facts::new(means.facts.keys()),
         outcome: Mutex::new(Outcome::default()),
+        locks: Mutex::new(locks),
         means,
     };
     let machines = join_all(
@@ -106,13 +118,14 @@ pub async fn run(plan: &Plan, means: Means<'_>) -> Result<Outcome, LockError> {
     join(machines, runner.api()).await;
     runner.release_facts().await;
     // Awaited: what the lock leaves on the machine is gone when the run is over.
-    join_all(locks.into_iter().map(bramble_fleet::Held::release)).await;
+    let locks = runner.locks.into_inner();
+    join_all(locks.into_values().map(Held::release)).await;
     let mut outcome = runner.outcome.into_inner();
     outcome.took = start.elapsed();
     Ok(outcome)
 }
 
-async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::Held>, LockError> {
+async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<BTreeMap<String, Held>, LockError> {
     let jobs = plan.machines.iter().filter_map(|(name, machine)| {
         let wanted = machine.changes() > 0 || means.anchor.as_deref() == Some(name);
         let session = means.sessions.get(name).filter(|_| wanted)?;
@@ -120,7 +133,7 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
         Some(async move {
             let mut take = std::pin::pin!(take);
             if let Ok(done) = tokio::time::timeout(LOCK_QUIET, &mut take).await {
-                return done;
+                return done.map(|lock| (name.clone(), lock));
             }
             let what = Happened::Waiting {
                 what: "what a cut-off run left at work".into(),
@@ -134,11 +147,11 @@ async fn lock_all(plan: &Plan, means: &Means<'_>) -> Result<Vec<bramble_fleet::H
                 resource: None,
                 what,
             });
-            take.await
+            Ok((name.clone(), take.await?))
         })
     });
     // The first that is busy ends it and drops the others' locks: nothing is half taken.
-    try_join_all(jobs).await
+    Ok(try_join_all(jobs).await?.into_iter().collect())
 }
 
 pub(crate) struct Runner<'a> {
@@ -148,6 +161,8 @@ pub(crate) struct Runner<'a> {
     start: Instant,
     pub(crate) facts: Facts,
     pub(crate) outcome: Mutex<Outcome>,
+    /// By machine.
+    locks: Mutex<BTreeMap<String, Held>>,
 }
 
 impl Runner<'_> {
@@ -193,6 +208,23 @@ impl Runner<'_> {
             () = self.steps(name, plan, &stage) => {}
             () = copies => {}
         }
+        if self.plan.down {
+            self.let_go(name).await;
+        }
+    }
+
+    /// A machine's teardown is over: nothing that others do now disturbs it. Awaited, because soon it may
+    /// not be reached any more.
+    async fn let_go(&self, name: &str) {
+        let over = (name.to_owned(), RELEASE.to_owned());
+        if self.board.get(&over) != Status::Open {
+            return;
+        }
+        let lock = self.locks.lock().await.remove(name);
+        if let Some(lock) = lock {
+            lock.release().await;
+        }
+        self.board.finish(&over, Sum::default());
     }
 
     async fn steps(&self, name: &str, plan: &MachinePlan, stage: &Stage) {
@@ -302,7 +334,7 @@ impl Runner<'_> {
             if !self.board.known(need) {
                 // What is not part of the plan is as it is: either long done, or on a machine that
                 // can't be reached.
-                let Some(why) = self.plan.unreachable.get(&need.0) else {
+                let Some(why) = self.plan.absent(&need.0) else {
                     continue;
                 };
                 self.skip(machine, step, &format!("{} {why}", need.0)).await;
@@ -385,7 +417,9 @@ impl Runner<'_> {
 }
 
 pub(crate) fn describe((machine, step): &StepRef) -> String {
-    if machine.is_empty() {
+    if step == RELEASE {
+        format!("the teardown of {machine}")
+    } else if machine.is_empty() {
         step.clone()
     } else {
         format!("{step} on {machine}")

@@ -24,7 +24,7 @@ pub use kinds::Undo;
 pub use query::{Observation, Query};
 pub use resource::{Change, Guard, PlanError, Resource, ResourceId, Upload, Verb};
 pub use shell::Script;
-pub use step::{Blueprint, FactSource, MachineBlueprint, Step, StepRef};
+pub use step::{Blueprint, FactSource, MachineBlueprint, Step, StepRef, Way};
 
 /// Where Bramble keeps its record on a machine: journal, originals, baselines.
 pub const HOME: &str = "/var/lib/bramble";

@@ -53,6 +53,15 @@ pub struct FactSource {
     pub lifetime: Option<Duration>,
 }
 
+/// What has to be made on one machine before another can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The machine that lets the other through.
+    pub through: String,
+    /// The steps there, in order; undone, the other can't be reached any more.
+    pub steps: Vec<&'static str>,
+}
+
 /// What the whole cluster should be.
 #[derive(Debug, Clone, Default)]
 pub struct Blueprint {
@@ -60,6 +69,8 @@ pub struct Blueprint {
     pub cluster: String,
     /// By machine.
     pub machines: BTreeMap<String, MachineBlueprint>,
+    /// By machine that needs one: how it comes to be reachable.
+    pub ways: BTreeMap<String, Way>,
     /// What lives in the API, in order.
     pub api: Vec<ApiStep>,
     /// Values that later steps need.

@@ -9,15 +9,20 @@ use crate::progress::Progress;
 use crate::stop;
 use bramble_engine::plan::Scope;
 use bramble_engine::run::Means;
-use bramble_engine::{ApiPlace, Look, Outcome, Plan};
+use bramble_engine::{ApiPlace, Event, Look, Outcome, Plan};
 use bramble_machine::Blueprint;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 mod ending;
+mod opening;
 mod planning;
+mod ways;
 
 pub use ending::{report, unreachable, verdict};
+pub use opening::open_ways;
 pub use planning::{identity, strangers};
 
 /// How often machines are looked at that change meanwhile.
@@ -31,6 +36,7 @@ pub struct Session {
     pub blueprint: Blueprint,
     /// The difference.
     pub plan: Plan,
+    scope: Scope,
     place: KubePlace,
 }
 
@@ -66,7 +72,7 @@ pub async fn prepare(
     let blueprint = context.blueprint(&look.facts());
     let place = KubePlace::new(&context.cluster);
     let plan = if down {
-        planning::away(context, &look, &scope, &place).await?
+        planning::away(context, &look, &scope, &blueprint.ways, &place).await?
     } else {
         planning::towards(context, &blueprint, &look, &scope, &place).await?
     };
@@ -75,6 +81,7 @@ pub async fn prepare(
         look,
         blueprint,
         plan,
+        scope,
         place,
     })
 }
@@ -106,8 +113,23 @@ pub async fn carry_out(
     printer: &Printer,
 ) -> Result<Outcome, CliError> {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let stop = stop::listen(*printer);
     let shown = tokio::spawn(progress.follow(receiver));
+    let stop = stop::listen(*printer);
+    let outcome = engine_run(context, global, session, &session.plan, what, sender, stop).await;
+    let _ = shown.await;
+    outcome
+}
+
+/// Carries out a plan, the session's or a part of it.
+async fn engine_run(
+    context: &Context,
+    global: &Global,
+    session: &Session,
+    plan: &Plan,
+    what: &str,
+    events: UnboundedSender<Event>,
+    stop: watch::Receiver<bool>,
+) -> Result<Outcome, CliError> {
     let blob = |sha256: &str| match &context.bundle {
         Some(bundle) => bundle.blob_path(sha256),
         None => PathBuf::new(),
@@ -123,11 +145,10 @@ pub async fn carry_out(
         api: Some(&session.place as &dyn ApiPlace),
         holder: holder(what),
         anchor: planning::anchor(context),
-        events: sender,
+        events,
         stop,
     };
-    let outcome = bramble_engine::run(&session.plan, means).await;
-    let _ = shown.await;
+    let outcome = bramble_engine::run(plan, means).await;
     outcome.map_err(ending::locked)
 }
 

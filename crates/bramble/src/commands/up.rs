@@ -1,6 +1,6 @@
 //! `bramble up`.
 
-use super::session;
+use super::session::{self, Session};
 use crate::args::{Global, RunArgs};
 use crate::ask;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::error::{CliError, Kind};
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
-use bramble_engine::Outcome;
+use bramble_engine::{Outcome, Plan};
 use bramble_machine::Blueprint;
 use bramble_spec::cluster::Addon;
 
@@ -24,58 +24,109 @@ async fn once(
     args: &RunArgs,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let progress = Progress::new(printer);
-    let session = session::prepare(context, global, &args.scope, false, &progress).await?;
+    let mut progress = Progress::new(printer);
+    let mut session = session::prepare(context, global, &args.scope, false, &progress).await?;
+    let mut opened = Outcome::default();
+    announce(&session, &opened, printer)?;
+    if let Some(part) = session.opening() {
+        confirm(context, args, &part, printer)?;
+        printer.note(format!("first {}", plan_view::work(&part)));
+        opened = session::open_ways(context, global, &session, &part, progress, printer).await?;
+        if !opened.complete() {
+            return end(&session, &opened, printer);
+        }
+        progress = Progress::new(printer);
+        session = session::prepare(context, global, &args.scope, false, &progress).await?;
+        session.wait_no_longer();
+        announce(&session, &opened, printer)?;
+    }
+    let mut outcome = opened;
+    if !session.plan.is_empty() {
+        confirm(context, args, &session.plan, printer)?;
+        printer.note(plan_view::summary(&session.plan));
+        let rest = session::carry_out(context, global, &session, "up", progress, printer).await?;
+        outcome = rest.after(outcome);
+    }
+    end(&session, &outcome, printer)?;
+    if !printer.json() {
+        done(context, args, &session, &outcome, printer);
+    }
+    Ok(())
+}
+
+/// Says what there is to say about a plan; an error where it can't be carried out. `so_far` is what was
+/// done before.
+fn announce(session: &Session, so_far: &Outcome, printer: &Printer) -> Result<(), CliError> {
     for remark in &session.plan.remarks {
         printer.note(format!("note: {remark}"));
     }
-    if !session.plan.obstacles.is_empty() {
-        if printer.json() {
-            session::report(&session, &Outcome::default(), printer);
-            return Err(CliError::silent(Kind::Failed));
-        }
-        printer.warn_raw(&plan_view::text(&session.plan, &printer.to_stderr(), false));
-        return Err(CliError::failed(
-            "some machines can't be changed; nothing was changed anywhere",
-        )
-        .hint("the others can be changed by name meanwhile: --machine NAME"));
+    if session.plan.obstacles.is_empty() {
+        return Ok(());
     }
-    if session.plan.is_empty() {
-        if printer.json() {
-            session::report(&session, &Outcome::default(), printer);
-        } else {
-            printer.out(plan_view::summary(&session.plan));
-        }
-        return session::unreachable(&session, printer);
-    }
-    let lost = plan_view::destruction(&session.plan);
-    if !lost.is_empty() {
-        let what = format!(
-            "this can't be brought back once it is done\n  {}",
-            lost.join("\n  ")
-        );
-        ask::confirm(printer, args.yes, &what, &context.cluster.name)?;
-    }
-    printer.note(plan_view::summary(&session.plan));
-    let outcome = session::carry_out(context, global, &session, "up", progress, printer).await?;
     if printer.json() {
-        session::report(&session, &outcome, printer);
+        session::report(session, so_far, printer);
+        return Err(CliError::silent(Kind::Failed));
     }
-    session::verdict(&session, &outcome, printer)?;
-    if !printer.json() {
-        let took = outcome.took.as_secs_f64();
-        let done = format!(
-            "{}: {} in {took:.1} s",
-            context.cluster.name,
-            plan_view::count(outcome.changes, "change")
-        );
-        printer.out(printer.paint(Style::Green, done));
-        // A part that was asked for says nothing of a cluster that may not be there.
-        if args.scope.steps.is_empty() && args.scope.machines.is_empty() {
-            whats_next(context, &session.blueprint, printer);
-        }
+    printer.warn_raw(&plan_view::text(&session.plan, &printer.to_stderr(), false));
+    let nothing = match so_far.changes {
+        0 => "nothing was changed anywhere",
+        _ => "nothing else was changed",
+    };
+    Err(
+        CliError::failed(format!("some machines can't be changed; {nothing}"))
+            .hint("the others can be changed by name meanwhile: --machine NAME"),
+    )
+}
+
+/// What can't be brought back is asked about.
+fn confirm(
+    context: &Context,
+    args: &RunArgs,
+    plan: &Plan,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let lost = plan_view::destruction(plan);
+    if lost.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let what = format!(
+        "this can't be brought back once it is done\n  {}",
+        lost.join("\n  ")
+    );
+    ask::confirm(printer, args.yes, &what, &context.cluster.name)
+}
+
+/// The last line of JSON, and the error that the command ends with, if it does.
+fn end(session: &Session, outcome: &Outcome, printer: &Printer) -> Result<(), CliError> {
+    if printer.json() {
+        session::report(session, outcome, printer);
+    } else if outcome.changes == 0 && session.plan.is_empty() {
+        printer.out(plan_view::summary(&session.plan));
+    }
+    session::verdict(session, outcome, printer)
+}
+
+fn done(
+    context: &Context,
+    args: &RunArgs,
+    session: &Session,
+    outcome: &Outcome,
+    printer: &Printer,
+) {
+    if outcome.changes == 0 && session.plan.is_empty() {
+        return;
+    }
+    let took = outcome.took.as_secs_f64();
+    let done = format!(
+        "{}: {} in {took:.1} s",
+        context.cluster.name,
+        plan_view::count(outcome.changes, "change")
+    );
+    printer.out(printer.paint(Style::Green, done));
+    // A part that was asked for says nothing of a cluster that may not be there.
+    if args.scope.steps.is_empty() && args.scope.machines.is_empty() {
+        whats_next(context, &session.blueprint, printer);
+    }
 }
 
 /// Where things are and what to do with them.

@@ -38,6 +38,9 @@ fn ending(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
                 .hint("run the same command again: it goes on where it stopped"),
         );
     }
+    if !outcome.skipped.is_empty() {
+        return Err(not_reached(session, &|_| true));
+    }
     reached(session)
 }
 
@@ -74,28 +77,32 @@ fn reached(session: &Session) -> Result<(), CliError> {
     if !session.plan.obstacles.is_empty() {
         return Err(CliError::silent(Kind::Failed));
     }
-    if session.plan.unreachable.is_empty() {
-        return Ok(());
+    // A machine that nobody asked for is not missed.
+    let asked = |name: &str| session.scope.machine(name);
+    if session.plan.unreachable.keys().any(|name| asked(name)) {
+        return Err(not_reached(session, &asked));
     }
+    Ok(())
+}
+
+fn not_reached(session: &Session, counts: &dyn Fn(&str) -> bool) -> CliError {
     let names: Vec<&str> = session
         .plan
         .unreachable
         .keys()
         .map(String::as_str)
+        .filter(|name| counts(name))
         .collect();
     let unseen = &session.look.unseen;
     if !unseen.values().any(Unseen::is_unreachable) {
         // They answer, so asking whether they do would not help.
-        return Err(CliError::failed(format!(
-            "not looked at: {}",
-            names.join(", ")
-        )));
+        return CliError::failed(format!("not looked at: {}", names.join(", ")));
     }
-    Err(CliError::new(
+    CliError::new(
         Kind::Unreachable,
         format!("not reached: {}", names.join(", ")),
     )
-    .hint("`bramble fleet ping` shows which machines answer"))
+    .hint("`bramble fleet ping` shows which machines answer")
 }
 
 /// `base/hosts on two`.

@@ -1,10 +1,12 @@
 //! The plan for all machines and the API, and what stands in its way.
 
+use super::ways;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::kube_place::{Compared, KubePlace};
 use bramble_engine::identity;
 use bramble_engine::plan::{self, ApiPlan, MachinePlan, Obstacle, Scope};
+use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
 use bramble_machine::api::ApiResource;
 use bramble_machine::journal::Identity;
@@ -70,9 +72,10 @@ pub(super) async fn towards(
             })),
         }
     }
+    ways::order(&mut out, look, scope, &blueprint.ways);
     let mut planes = context.cluster.with_role(Role::ControlPlane).peekable();
     let any = planes.peek().is_some();
-    if any && planes.all(|m| out.unreachable.contains_key(&m.name)) {
+    if any && planes.all(|m| out.absent(&m.name).is_some()) {
         out.remarks.push(
             "what lives in the cluster's API is not looked at: no control plane was seen".into(),
         );
@@ -88,7 +91,7 @@ pub(super) async fn towards(
             .collect();
         for step in &mut steps {
             step.needs
-                .retain(|(machine, _)| !out.unreachable.contains_key(machine));
+                .retain(|(machine, _)| out.absent(machine).is_none());
         }
         let compared = place
             .compare(&look.sessions, &steps, &blueprint.api, |name| {
@@ -145,6 +148,7 @@ pub(super) async fn away(
     context: &Context,
     look: &Look,
     scope: &Scope,
+    ways: &Ways,
     place: &KubePlace,
 ) -> Result<Plan, CliError> {
     let mut out = Plan {
@@ -172,6 +176,7 @@ pub(super) async fn away(
     }
     orphans(look, &mut out);
     order_teardown(context, &mut out);
+    ways::order_teardown(&mut out, look, ways);
     leave(look, place, &mut out).await;
     // When everything goes, the API goes with it; a part of it is taken out by name.
     if !scope.steps.is_empty() && scope.machines.is_empty() {

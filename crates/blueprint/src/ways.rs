@@ -1,0 +1,16 @@
+//! Which machines can be reached only once the router serves them: it gives them their addresses, and
+//! what goes to them goes through it.
+
+use crate::context::On;
+use bramble_machine::Way;
+
+/// What the router needs for that, in the order in which it is made.
+const STEPS: [&str; 3] = ["router/network", "router/firewall", "router/dhcp"];
+
+pub(crate) fn way(on: &On) -> Option<Way> {
+    let router = on.behind()?;
+    Some(Way {
+        through: router.machine.clone(),
+        steps: STEPS.to_vec(),
+    })
+}

@@ -1,0 +1,94 @@
+//! The first part of a run whose machines can't all be reached yet: what lets them through, and the
+//! wait until they answer.
+
+use super::{Session, engine_run};
+use crate::args::Global;
+use crate::context::Context;
+use crate::error::{CliError, chain};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::stop;
+use bramble_engine::arrival::Arrival;
+use bramble_engine::{Event, Outcome, Plan, ways};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// How long machines may take to ask for an address once somebody gives them one: networkd asks once a
+/// minute in the end, and a board that is switched on meanwhile has to boot.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// Makes the ways that the session's plan leaves machines waiting for, and waits until those answer; the
+/// caller looks again then. `None` where there is nothing to wait for.
+pub async fn open_ways(
+    context: &Context,
+    global: &Global,
+    session: &Session,
+    part: &Plan,
+    progress: Progress,
+    printer: &Printer,
+) -> Result<Outcome, CliError> {
+    let (sender, receiver) = unbounded_channel();
+    let shown = tokio::spawn(progress.follow(receiver));
+    let outcome = open(context, global, session, part, sender, printer).await;
+    let _ = shown.await;
+    outcome
+}
+
+async fn open(
+    context: &Context,
+    global: &Global,
+    session: &Session,
+    part: &Plan,
+    events: UnboundedSender<Event>,
+    printer: &Printer,
+) -> Result<Outcome, CliError> {
+    let start = Instant::now();
+    let stop = stop::listen(*printer);
+    let run = engine_run(
+        context,
+        global,
+        session,
+        part,
+        "up",
+        events.clone(),
+        stop.clone(),
+    );
+    let mut outcome = run.await?;
+    if !outcome.complete() {
+        return Ok(outcome);
+    }
+    let targets = context.targets(&[])?;
+    // The connections of before know nothing of ways that were just made.
+    let fleet = context.fleet(global);
+    for through in part.machines.keys() {
+        let behind = |name: &String| part.later.get(name) == Some(through);
+        let arrival = Arrival {
+            fleet: &fleet,
+            targets: targets.iter().filter(|t| behind(&t.name)).collect(),
+            through,
+            limit: LIMIT,
+            start,
+            events: &events,
+            stop: stop.clone(),
+        };
+        outcome.stopped |= !arrival.wait().await;
+    }
+    outcome.took = start.elapsed();
+    Ok(outcome)
+}
+
+impl Session {
+    /// Nobody waits a second time: who was waited for in vain is as unreachable as any machine.
+    pub fn wait_no_longer(&mut self) {
+        for (name, through) in std::mem::take(&mut self.plan.later) {
+            let why = self.look.unseen.get(&name).map(|why| chain(why));
+            let why = why.unwrap_or_else(|| format!("{through} lets nobody through"));
+            self.plan.unreachable.insert(name, why);
+        }
+    }
+
+    /// The part of the plan that must be carried out before all machines can be looked at.
+    pub fn opening(&self) -> Option<Plan> {
+        ways::opening(&self.plan, &self.blueprint.ways)
+    }
+}
