@@ -72,3 +72,78 @@ fn serial() -> Result<[u8; 16], KeyError> {
     bytes[0] = bytes[0] & 0x7f | 0x40;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::process::Command;
+
+    /// What openssl, which most servers and clients use, says of a certificate that is its own authority.
+    fn verify(pair: &Pair, args: &[&str]) -> String {
+        let folder = std::env::temp_dir().join(format!("bramble-keys-{:?}", serial().unwrap()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("cert.pem");
+        std::fs::write(&file, &pair.certificate).unwrap();
+        let out = Command::new("openssl")
+            .arg("verify")
+            .arg("-CAfile")
+            .arg(&file)
+            .args(args)
+            .arg(&file)
+            .output()
+            .expect("openssl");
+        std::fs::remove_dir_all(&folder).unwrap();
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+    }
+
+    #[test]
+    fn a_servers_certificate_is_good_for_its_names_alone() {
+        let names = ["gate.lab.internal".to_owned(), "10.77.0.1".to_owned()];
+        let pair = certificate("gate", &names, Usage::Server).unwrap();
+        let good = verify(
+            &pair,
+            &[
+                "-purpose",
+                "sslserver",
+                "-verify_hostname",
+                "gate.lab.internal",
+            ],
+        );
+        assert!(good.contains(": OK"), "{good}");
+        let by_address = verify(&pair, &["-verify_ip", "10.77.0.1"]);
+        assert!(by_address.contains(": OK"), "{by_address}");
+        let other = verify(&pair, &["-verify_hostname", "one.lab.internal"]);
+        assert!(other.contains("hostname mismatch"), "{other}");
+        let client = verify(&pair, &["-purpose", "sslclient"]);
+        assert!(
+            client.contains("unsuitable certificate purpose"),
+            "{client}"
+        );
+    }
+
+    #[test]
+    fn a_clients_certificate_makes_no_server() {
+        let pair = certificate("anna", &[], Usage::Client).unwrap();
+        let good = verify(&pair, &["-purpose", "sslclient"]);
+        assert!(good.contains(": OK"), "{good}");
+        let server = verify(&pair, &["-purpose", "sslserver"]);
+        assert!(
+            server.contains("unsuitable certificate purpose"),
+            "{server}"
+        );
+        assert!(pair.key.expose().contains("BEGIN PRIVATE KEY"));
+        let other = certificate("anna", &[], Usage::Client).unwrap();
+        assert_ne!(pair.certificate, other.certificate);
+    }
+
+    #[test]
+    fn a_name_that_no_certificate_can_hold_is_said() {
+        let wrong = certificate("gate", &["päth".to_owned()], Usage::Server).unwrap_err();
+        assert!(
+            wrong.to_string().contains("a certificate for gate"),
+            "{wrong}"
+        );
+    }
+}

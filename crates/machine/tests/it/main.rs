@@ -5,6 +5,7 @@ mod archives;
 mod cycle;
 mod files;
 mod machine;
+mod minted;
 mod packages;
 mod probe;
 mod programs;

@@ -303,3 +303,38 @@ fn packages_that_others_need_stay() {
         "libjansson4\n"
     );
 }
+
+/// A package that asks, as Debian's do, whether its service may be started.
+const DAEMON: &str = r#"build daemon 1 '' ''
+mkdir -p /tmp/build/daemon-1/DEBIAN
+printf '#!/bin/sh\np=/usr/sbin/policy-rc.d\nif [ ! -x $p ] || $p daemon start; then echo started >>/srv/daemon; else echo held >>/srv/daemon; fi\n' >/tmp/build/daemon-1/DEBIAN/postinst
+chmod 0755 /tmp/build/daemon-1/DEBIAN/postinst
+dpkg-deb -b --root-owner-group /tmp/build/daemon-1 /srv/pool/daemon_1_all.deb >/dev/null
+rm -r /tmp/build
+sh /srv/index
+"#;
+
+#[test]
+fn services_of_quiet_packages_wait() {
+    let Some(m) = Machine::new(&format!("{ARCHIVE}{DAEMON}")) else {
+        return;
+    };
+    let quiet = Packages::new("router", ["daemon"]).quietly();
+    // What a power cut left of the last try.
+    cut_off(&m, &quiet, "kill -9 $$");
+    m.hand("rm -f /srv/daemon");
+    apply(&m, &quiet);
+    assert_eq!(m.hand("cat /srv/daemon"), "held\n");
+    m.hand("! ls /usr/sbin/policy-rc.d 2>/dev/null");
+    undo_all(&m);
+    let loud = Packages::new("router", ["daemon"]);
+    apply(&m, &loud);
+    assert_eq!(m.hand("cat /srv/daemon"), "held\nstarted\n");
+    undo_all(&m);
+    // The operator's own word stands.
+    m.hand("printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; rm /srv/daemon");
+    apply(&m, &quiet);
+    assert_eq!(m.hand("cat /srv/daemon"), "started\n");
+    undo_all(&m);
+    m.hand("grep -qx 'exit 0' /usr/sbin/policy-rc.d");
+}
