@@ -9,6 +9,7 @@
 
 mod context;
 mod fixed;
+mod interfaces;
 mod kept;
 pub mod kubeadm;
 mod limits;

@@ -1,5 +1,6 @@
 //! What a machine is, read with every look at it.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Properties of a machine that decide what it should be.
@@ -48,8 +49,57 @@ pub struct Facts {
     pub home: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
     pub kernel_config: bool,
+    /// Names of its network cards, without wireless ones.
+    pub ethernet: Vec<String>,
+    /// Names of its wireless network cards.
+    pub wireless: Vec<String>,
+    /// Interface of the IPv4 default route.
+    pub default_interface: Option<String>,
+    /// Who configures its interfaces.
+    pub networking: Networking,
     /// What the machine publishes for others: certificates, by name (see `kinds::minted::PUBLIC`).
     pub public: BTreeMap<String, String>,
+}
+
+/// Who configures a machine's interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Networking {
+    /// systemd-networkd.
+    Networkd,
+    /// NetworkManager.
+    NetworkManager,
+    /// Debian's `ifup` and `/etc/network/interfaces`.
+    Ifupdown,
+    /// dhcpcd, running as a service for all interfaces.
+    Dhcpcd,
+    /// Nobody that is known.
+    None,
+}
+
+impl Networking {
+    /// As [`Facts::program`] and the record write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Networking::Networkd => "networkd",
+            Networking::NetworkManager => "network-manager",
+            Networking::Ifupdown => "ifupdown",
+            Networking::Dhcpcd => "dhcpcd",
+            Networking::None => "none",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        [
+            Networking::Networkd,
+            Networking::NetworkManager,
+            Networking::Ifupdown,
+            Networking::Dhcpcd,
+        ]
+        .into_iter()
+        .find(|n| n.as_str() == text)
+        .unwrap_or(Networking::None)
+    }
 }
 
 impl Default for Facts {
@@ -75,6 +125,10 @@ impl Default for Facts {
             bridge_filter: true,
             home: false,
             kernel_config: true,
+            ethernet: vec!["eth0".into(), "eth1".into()],
+            wireless: Vec::new(),
+            default_interface: Some("eth0".into()),
+            networking: Networking::Networkd,
             public: BTreeMap::new(),
         }
     }
@@ -120,6 +174,7 @@ impl Facts {
         let map: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once('=')).collect();
         let get = |key: &str| map.get(key).copied().unwrap_or_default();
         let yes = |key: &str| get(key) == "1";
+        let names = |key: &str| get(key).split_whitespace().map(str::to_owned).collect();
         let caps = u64::from_str_radix(get("caps"), 16).unwrap_or(u64::MAX);
         let cap = |bit: u32| caps & (1 << bit) != 0;
         let container = yes("container");
@@ -149,6 +204,10 @@ impl Facts {
             bridge_filter: yes("bridge_filter"),
             home: yes("home"),
             kernel_config: yes("kernel_config"),
+            ethernet: names("ethernet"),
+            wireless: names("wireless"),
+            default_interface: map.get("default_interface").map(|name| (*name).to_owned()),
+            networking: Networking::parse(get("networking")),
             public: map
                 .iter()
                 .filter_map(|(key, value)| Some((key.strip_prefix("public.")?, value)))

@@ -15,7 +15,9 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 else
 	while read -r name _ _ on; do [ "$name" = memory ] && echo "cgroup_memory=$on"; done < /proc/cgroups
 fi
-[ -e /run/systemd/container ] || [ -e /run/.containerenv ] || [ -e /.dockerenv ] && echo container=1
+container=''
+[ -e /run/systemd/container ] || [ -e /run/.containerenv ] || [ -e /.dockerenv ] && container=1
+[ -z "$container" ] || echo container=1
 while read -r key value _; do case $key in CapEff:) printf 'caps=%s\n' "$value"; break;; esac; done < /proc/self/status
 while read -r key value _; do case $key in MemTotal:) printf 'memory=%s\n' "$value"; break;; esac; done < /proc/meminfo
 cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done; echo "cpus=$cpus"
@@ -24,6 +26,40 @@ cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done;
 [ ! -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -w /proc/sys/net/netfilter/nf_conntrack_max ] && echo conntrack=1
 [ -d "/lib/modules/$release" ] || [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && echo bridge_filter=1
 [ -d /var/lib/bramble ] && echo home=1
+# A card is hardware, or, in a container, the inner end of a pair: not what pods, VPNs and bridges have.
+cards='' radios='' configured=''
+for d in /sys/class/net/*; do
+	name=${d##*/}
+	case $name in lo | veth* | cni* | cali* | lxc* | docker* | virbr* | vnet* | ifb* | bond* | br-* | dummy* | flannel* | kube-* | nodelocaldns* | tun* | tap* | wg*) continue ;; esac
+	[ -r "$d/type" ] && read -r type < "$d/type" && [ "$type" = 1 ] || continue
+	[ ! -e "$d/bridge" ] && [ ! -e "$d/tun_flags" ] && [ ! -e "$d/bonding" ] && [ ! -e "$d/master" ] || continue
+	[ ! -e "/proc/net/vlan/$name" ] || continue
+	[ -e "$d/device" ] || [ -n "$container" ] || continue
+	if [ -e "$d/wireless" ] || [ -e "$d/phy80211" ]; then radios="$radios $name"; else cards="$cards $name"; fi
+	read -r index < "$d/ifindex"
+	[ -z "$configured" ] && [ -r "/run/systemd/netif/links/$index" ] || continue
+	while IFS='=' read -r key _; do
+		[ "$key" = NETWORK_FILE ] && configured=1 && break
+	done < "/run/systemd/netif/links/$index"
+done
+printf 'ethernet=%s\nwireless=%s\n' "${cards# }" "${radios# }"
+# Routes are sorted by where they lead: those to everywhere come first.
+way='' least=''
+while read -r name to _ _ _ _ metric mask _; do
+	case $to in Destination) continue ;; 00000000) ;; *) break ;; esac
+	[ "$mask" = 00000000 ] && [ "$name" != '*' ] || continue
+	if [ -z "$way" ] || [ "$metric" -lt "$least" ]; then way=$name least=$metric; fi
+done < /proc/net/route
+[ -z "$way" ] || echo "default_interface=$way"
+# systemd keeps such a link while a unit is active. Several may be: networkd counts first where it has a card.
+active() { [ -L "/run/systemd/units/invocation:$1.service" ]; }
+active systemd-networkd || configured=''
+if [ -n "$configured" ]; then echo networking=networkd
+elif active NetworkManager; then echo networking=network-manager
+elif active dhcpcd; then echo networking=dhcpcd
+elif active networking; then echo networking=ifupdown
+elif active systemd-networkd; then echo networking=networkd
+fi
 # Certificates that other machines need to know; no `|` is in any.
 for f in /etc/bramble/keys/*/*/public.*; do
 	[ -f "$f" ] || continue

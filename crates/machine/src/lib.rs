@@ -18,7 +18,7 @@ pub mod resource;
 pub mod shell;
 pub mod step;
 
-pub use facts::Facts;
+pub use facts::{Facts, Networking};
 pub use journal::{Journal, Record};
 pub use kinds::Undo;
 pub use query::{Observation, Query};

@@ -3,7 +3,7 @@
 use crate::cycle::look;
 use crate::machine::Machine;
 use bramble_machine::kinds::{File, HostName, SudoRule, Sysctl, User};
-use bramble_machine::{Observation, PlanError, Query, Resource};
+use bramble_machine::{Networking, Observation, PlanError, Query, Resource};
 
 /// Asks and changes nothing.
 #[derive(Debug)]
@@ -124,4 +124,66 @@ fn a_look_costs_a_handful_of_processes() {
     let (one, twenty) = (cost(1), cost(20));
     assert_eq!(one, twenty);
     assert!(one <= 14, "{one} processes");
+}
+
+#[test]
+fn the_network_cards_of_a_machine() {
+    let Some(m) = Machine::new("") else { return };
+    let facts = || look(&m, &[]).facts;
+    assert_eq!(facts().ethernet, [] as [&str; 0]);
+    assert_eq!(facts().default_interface, None);
+    assert_eq!(facts().networking, Networking::None);
+    m.hand(
+        "ip link add wan0 type veth peer name lan0
+        ip link add host0 type veth peer name veth1f2e3d
+        ip link add cni0 type bridge; ip link add home type bridge
+        ip link add one type veth peer name two; ip link set one master home
+        ip link add link two name two.7 type macvlan
+        mkdir -p /dev/net; mknod /dev/net/tun c 10 200; ip tuntap add dev t0 mode tap
+        ip address add 192.0.2.2/24 dev wan0; ip address add 198.51.100.2/24 dev lan0
+        ip link set wan0 up; ip link set lan0 up
+        ip route add 0.0.0.0/1 dev lan0; ip route add unreachable 0.0.0.0/0 metric 9000
+        ip route add default via 192.0.2.1 metric 100; ip route add default via 198.51.100.1 metric 200",
+    );
+    // Hardware alone, as long as the machine is hardware itself.
+    assert_eq!(facts().ethernet, [] as [&str; 0]);
+    m.hand("mkdir -p /run/systemd; echo nspawn > /run/systemd/container");
+    let seen = facts();
+    assert_eq!(seen.ethernet, ["host0", "lan0", "two", "two.7", "wan0"]);
+    assert_eq!(seen.default_interface.as_deref(), Some("wan0"));
+    m.hand("ip route add default via 198.51.100.1 metric 50");
+    assert_eq!(facts().default_interface.as_deref(), Some("lan0"));
+}
+
+#[test]
+fn who_configures_the_interfaces() {
+    let Some(m) = Machine::new("") else { return };
+    m.hand("mkdir -p /run/systemd/units /run/systemd/netif/links; touch /run/systemd/container; ip link add lan0 type veth peer name veth0");
+    let runs = |units: &[&str]| {
+        m.hand("rm -f /run/systemd/units/*");
+        for unit in units {
+            m.hand(&format!(
+                "ln -s 1f00 /run/systemd/units/invocation:{unit}.service"
+            ));
+        }
+        look(&m, &[]).facts.networking
+    };
+    assert_eq!(runs(&["networking"]), Networking::Ifupdown);
+    assert_eq!(runs(&["networking", "dhcpcd"]), Networking::Dhcpcd);
+    assert_eq!(
+        runs(&["networking", "NetworkManager"]),
+        Networking::NetworkManager
+    );
+    // Two at once: who has the card.
+    let both = ["NetworkManager", "systemd-networkd"];
+    m.hand(
+        "echo ADMIN_STATE=unmanaged > /run/systemd/netif/links/$(cat /sys/class/net/lan0/ifindex)",
+    );
+    assert_eq!(runs(&both), Networking::NetworkManager);
+    m.hand("printf 'ADMIN_STATE=configured\nNETWORK_FILE=/x\n' > /run/systemd/netif/links/$(cat /sys/class/net/lan0/ifindex)");
+    assert_eq!(runs(&both), Networking::Networkd);
+    // What networkd left there when it was stopped says nothing.
+    assert_eq!(runs(&["NetworkManager"]), Networking::NetworkManager);
+    assert_eq!(runs(&["systemd-networkd"]), Networking::Networkd);
+    assert_eq!(runs(&[]), Networking::None);
 }
