@@ -2,7 +2,7 @@
 
 use crate::program::{Done, Running, binary};
 use crate::wait;
-use bramble_lab::{DEFAULT_BASE, Lab};
+use bramble_lab::{AddressMode, Boot, DEFAULT_BASE, Lab, LabMachine, Link};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -27,12 +27,23 @@ pub struct Machine {
     pub more: String,
 }
 
+/// The name of a site's router.
+const GATE: &str = "gate";
+
+/// How long a machine that is added may take until its SSH server answers.
+const READY: Duration = Duration::from_secs(120);
+
 /// A lab with its cluster file in a folder of its own; both are removed at the end.
+///
+/// With a router, this computer and everything outside are in the network 10.79.`net`.0/24, and the
+/// machines in 10.78.`net`.0/24, where this computer has no address.
 pub struct Site {
     name: String,
     net: u8,
     folder: TempDir,
     machines: Vec<Machine>,
+    /// The name of the router, if there is one: then the first of the machines.
+    router: Option<String>,
 }
 
 impl Site {
@@ -42,6 +53,38 @@ impl Site {
     /// # Panics
     /// When this computer can't run labs.
     pub fn new(name: &str, net: u8, machines: &[&str]) -> Self {
+        let role = |at| if at == 0 { "control-plane" } else { "worker" };
+        let machines = machines.iter().enumerate().map(|(at, name)| Machine {
+            name: (*name).to_owned(),
+            roles: role(at).into(),
+            more: String::new(),
+        });
+        Self::with(name, net, machines.collect(), None)
+    }
+
+    /// A site whose machines are behind the router `gate`: `gate` has the interfaces `wan0` (with an
+    /// address, as somebody has set it up) and `lan0` (bare); the others ask for their addresses, and
+    /// get none as long as it does not serve. The first of them is the control plane.
+    ///
+    /// # Panics
+    /// When this computer can't run labs.
+    pub fn behind_router(name: &str, net: u8, machines: &[&str]) -> Self {
+        let mut all = vec![Machine {
+            name: GATE.to_owned(),
+            roles: "router".into(),
+            more: String::new(),
+        }];
+        for (at, name) in machines.iter().enumerate() {
+            all.push(Machine {
+                name: (*name).to_owned(),
+                roles: if at == 0 { "control-plane" } else { "worker" }.into(),
+                more: format!("mac: {}", mac(net, at + 1)),
+            });
+        }
+        Self::with(name, net, all, Some(GATE.to_owned()))
+    }
+
+    fn with(name: &str, net: u8, machines: Vec<Machine>, router: Option<String>) -> Self {
         one_run_at_a_time();
         let missing = bramble_lab::preflight();
         assert!(
@@ -51,15 +94,6 @@ impl Site {
         assert!(name.starts_with("t-"), "labs of tests are called t-...");
         // What an earlier run that was killed left.
         Lab::down_by_name(Path::new(DEFAULT_BASE), name, |_| {}).expect("the old lab goes");
-        let machines = machines
-            .iter()
-            .enumerate()
-            .map(|(at, name)| Machine {
-                name: (*name).to_owned(),
-                roles: if at == 0 { "control-plane" } else { "worker" }.into(),
-                more: String::new(),
-            })
-            .collect();
         let folder = tempfile::Builder::new()
             .prefix("bramble-")
             .tempdir()
@@ -69,16 +103,63 @@ impl Site {
             net,
             folder,
             machines,
+            router,
         }
     }
 
     /// Adds a worker to what the next [`Site::write`] writes.
     pub fn add(&mut self, name: &str) {
+        let more = match self.router {
+            Some(_) => format!("mac: {}", mac(self.net, self.machines.len())),
+            None => String::new(),
+        };
         self.machines.push(Machine {
             name: name.to_owned(),
             roles: "worker".into(),
-            more: String::new(),
+            more,
         });
+    }
+
+    /// Switches on a machine in the lab that is not in the cluster file, in the machines' network: a
+    /// device that nobody knows, which asks for an address by DHCP.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn guest(&self, name: &str) {
+        self.stranger(name, "lan", AddressMode::Dhcp);
+    }
+
+    /// Switches on a machine in the lab that is not in the cluster file, in the network outside the
+    /// router: somebody on the internet. Its address is 10.79.`net`.`last`, its way on this computer.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn outsider(&self, name: &str, last: u8) -> String {
+        let address = format!("10.79.{}.{last}", self.net);
+        let fixed = AddressMode::Static {
+            address: format!("{address}/24").parse().expect("an address"),
+            gateway: Some(self.gateway().parse().expect("an address")),
+            dns: Vec::new(),
+        };
+        self.stranger(name, "wan", fixed);
+        address
+    }
+
+    fn stranger(&self, name: &str, net: &str, address: AddressMode) {
+        assert!(self.router.is_some(), "{name} needs a site with a router");
+        let machine = LabMachine {
+            name: name.to_owned(),
+            boot: Boot::On,
+            links: vec![Link {
+                net: net.to_owned(),
+                interface: None,
+                mac: None,
+                address,
+            }],
+        };
+        self.lab()
+            .add_machine(machine, READY, |_| {})
+            .unwrap_or_else(|e| panic!("{name} does not come up: {e}"));
     }
 
     /// The lab's and the cluster's name.
@@ -112,7 +193,7 @@ impl Site {
             .expect("a machine of the site")
     }
 
-    /// A machine's address.
+    /// A machine's address; a router's is the one in the machines' network.
     ///
     /// # Panics
     /// When there is no such machine.
@@ -122,12 +203,25 @@ impl Site {
             .iter()
             .position(|m| m.name == name)
             .expect("a machine of the site");
-        format!("10.78.{}.{}", self.net, 11 + at)
+        let last = match &self.router {
+            Some(router) if router == name => 1,
+            Some(_) => 10 + at,
+            None => 11 + at,
+        };
+        format!("10.78.{}.{last}", self.net)
+    }
+
+    /// The router's address outside.
+    pub fn outside(&self) -> String {
+        format!("10.79.{}.2", self.net)
     }
 
     /// This computer's address in the lab.
     pub fn gateway(&self) -> String {
-        format!("10.78.{}.1", self.net)
+        match self.router {
+            Some(_) => format!("10.79.{}.1", self.net),
+            None => format!("10.78.{}.1", self.net),
+        }
     }
 
     /// The text of the cluster file, with these lines below `spec`.
@@ -143,7 +237,10 @@ impl Site {
         }
         out.push_str("  machines:\n");
         for machine in &self.machines {
-            let address = self.address(&machine.name);
+            let address = match &self.router {
+                Some(router) if *router == machine.name => self.outside(),
+                _ => self.address(&machine.name),
+            };
             let _ = writeln!(
                 out,
                 "    - name: {}\n      roles: [{}]\n      address: {address}",
@@ -391,6 +488,11 @@ pub fn changes(plan: &Value) -> Vec<String> {
 
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
+}
+
+/// The hardware address of the machine at a place of the list.
+fn mac(net: u8, at: usize) -> String {
+    format!("02:00:00:00:{net:02x}:{at:02x}")
 }
 
 /// Names and ranges of labs belong to one run of the tests at a time; others wait.

@@ -8,4 +8,5 @@ mod files;
 mod logins;
 mod proxied;
 mod reach;
+mod router;
 mod steps;

@@ -369,7 +369,12 @@ impl LabPart {
     /// Whether a machine of the file is one of the lab's. Another cluster of the lab's name is elsewhere,
     /// and a lab's key is none of its affair.
     pub fn has(&self, machine: &Machine) -> bool {
-        self.addresses.contains(&machine.address)
+        // A router has its address of the file on the outer side, and gets the inner one later.
+        let outside = machine.management.as_ref().and_then(|m| m.parse().ok());
+        [Some(machine.address), outside]
+            .into_iter()
+            .flatten()
+            .any(|address| self.addresses.contains(&address))
     }
 }
 
@@ -388,7 +393,7 @@ fn addresses(topology: &Topology) -> Vec<IpAddr> {
     topology
         .machines
         .iter()
-        .flat_map(LabMachine::static_addresses)
+        .flat_map(LabMachine::known_addresses)
         .map(IpAddr::V4)
         .collect()
 }

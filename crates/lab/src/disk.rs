@@ -67,10 +67,12 @@ pub(crate) fn create(
             )?;
         }
     }
-    if machine.links.iter().any(|l| l.address == AddressMode::Dhcp) {
+    if machine.links.iter().any(|l| asks(&l.address)) {
         let wants = upper.join("etc/systemd/system/multi-user.target.wants");
-        let link = wants.join("bramble-lab-resolv.path");
-        symlink("/usr/lib/systemd/system/bramble-lab-resolv.path", &link).at("make", &link)?;
+        for unit in ["bramble-lab-resolv.path", "bramble-lab-dhcp.service"] {
+            let link = wants.join(unit);
+            symlink(format!("/usr/lib/systemd/system/{unit}"), &link).at("make", &link)?;
+        }
     }
     crate::ssh::host_key(&upper.join("etc/ssh/ssh_host_ed25519_key"), name)?;
     // `cp` keeps owners, times and attributes, and shares blocks where the file system can.
@@ -88,6 +90,11 @@ pub(crate) fn create(
     .limit(Duration::from_secs(120))
     .output()?;
     Ok(())
+}
+
+/// Whether an interface gets its address from a DHCP server.
+fn asks(address: &AddressMode) -> bool {
+    matches!(address, AddressMode::Dhcp | AddressMode::Reserved(_))
 }
 
 fn hosts(machine: &LabMachine) -> String {
@@ -130,7 +137,7 @@ fn network_file(interface: &str, address: &AddressMode) -> Option<String> {
     let mut text = format!("[Match]\nName={interface}\n\n[Network]\n");
     match address {
         AddressMode::None => return None,
-        AddressMode::Dhcp => {
+        AddressMode::Dhcp | AddressMode::Reserved(_) => {
             // By hardware address, as the reservations of a DHCP server name it.
             text.push_str("DHCP=ipv4\n\n[DHCPv4]\nClientIdentifier=mac\n");
         }

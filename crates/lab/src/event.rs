@@ -64,7 +64,7 @@ pub enum Event {
     MachineReady {
         /// Its name.
         machine: String,
-        /// Its addresses that the topology gives, without those from DHCP.
+        /// The addresses on its disk, without those from DHCP.
         addresses: Vec<Ipv4Addr>,
         /// Since it was switched on.
         took: Duration,

@@ -43,11 +43,21 @@ const PACKAGES: [&str; 14] = [
 const FURNISH: &str = include_str!("assets/furnish.sh");
 
 /// Files of the image beside the packages': path, text, mode.
-const FILES: [(&str, &str, u32); 6] = [
+const FILES: [(&str, &str, u32); 8] = [
     (
         "usr/lib/bramble-lab/resolv",
         include_str!("assets/resolv.sh"),
         0o755,
+    ),
+    (
+        "usr/lib/bramble-lab/dhcp",
+        include_str!("assets/dhcp.sh"),
+        0o755,
+    ),
+    (
+        "usr/lib/systemd/system/bramble-lab-dhcp.service",
+        include_str!("assets/dhcp.service"),
+        0o644,
     ),
     (
         "usr/lib/bramble-lab/early",

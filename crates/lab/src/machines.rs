@@ -8,7 +8,7 @@ use crate::event::{Event, WaitFor};
 use crate::host::Lock;
 use crate::lab::{Lab, layout, lock};
 use crate::parallel::{Tell, each};
-use crate::power::Power;
+use crate::power::{Power, answers, answers_inside};
 use crate::state::{Record, write_json};
 use crate::status::{self, MachineState};
 use crate::topology::{Boot, LabMachine};
@@ -166,6 +166,22 @@ impl Lab {
         };
         command.arg("-F").arg(self.ssh_config()).arg(machine);
         Ok(command)
+    }
+
+    /// Whether a machine's SSH server is heard within the limit, on the way that
+    /// [`Lab::ssh_command`] takes.
+    ///
+    /// # Errors
+    /// When there is no such machine.
+    pub fn hears_ssh(&self, machine: &str, limit: Duration) -> Result<bool> {
+        let record = self.record()?;
+        let described = self.find_machine(&record, machine)?;
+        Ok(match ssh::reachable(&record.topology, described) {
+            Some(address) => answers(address, limit),
+            None => self
+                .leader(machine)
+                .is_ok_and(|leader| answers_inside(leader, limit)),
+        })
     }
 
     /// A program for a machine's shell, run inside it from this computer: for when its sshd is gone. An

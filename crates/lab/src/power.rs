@@ -168,8 +168,8 @@ impl Power<'_> {
                 inside = false;
             }
             if let Some(pid) = leader {
-                inside = inside || (answers_inside(pid) && logins_allowed(pid));
-                if inside && address.is_none_or(answers) {
+                inside = inside || (answers_inside(pid, HEARD_LIMIT) && logins_allowed(pid));
+                if inside && address.is_none_or(|a| answers(a, HEARD_LIMIT)) {
                     return Ok(());
                 }
             }
@@ -260,9 +260,11 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// How long an SSH server that is there may take to be heard.
+const HEARD_LIMIT: Duration = Duration::from_millis(500);
+
 /// Whether an SSH server answers at an address, seen from the caller's network.
-fn answers(address: Ipv4Addr) -> bool {
-    let limit = Duration::from_millis(500);
+pub(crate) fn answers(address: Ipv4Addr, limit: Duration) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&SocketAddr::from((address, 22)), limit) else {
         return false;
     };
@@ -274,13 +276,13 @@ fn answers(address: Ipv4Addr) -> bool {
 
 /// The same on the loopback of a process's network. A thread of its own enters that network, for a
 /// thread that did can't be sure to come back.
-fn answers_inside(pid: i32) -> bool {
+pub(crate) fn answers_inside(pid: i32, limit: Duration) -> bool {
     let Ok(network) = File::open(format!("/proc/{pid}/ns/net")) else {
         return false;
     };
     std::thread::spawn(move || {
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).is_ok()
-            && answers(Ipv4Addr::LOCALHOST)
+            && answers(Ipv4Addr::LOCALHOST, limit)
     })
     .join()
     .unwrap_or(false)

@@ -37,7 +37,7 @@ fn public_half(path: &Path) -> Result<String> {
 
 /// Writes `known_hosts` and `ssh_config` for the machines whose disks are made.
 ///
-/// A machine is known by its name and its addresses that the topology gives.
+/// A machine is known by its name and by the addresses that it has or is to be given.
 pub(crate) fn write_client_files(places: &Places, topology: &Topology) -> Result<()> {
     let mut known = String::new();
     let mut config = String::new();
@@ -48,7 +48,7 @@ pub(crate) fn write_client_files(places: &Places, topology: &Topology) -> Result
             .join("etc/ssh/ssh_host_ed25519_key");
         let public = public_half(&key)?;
         let mut names = vec![machine.name.clone()];
-        names.extend(machine.static_addresses().iter().map(ToString::to_string));
+        names.extend(machine.known_addresses().iter().map(ToString::to_string));
         let words: Vec<&str> = public.split_whitespace().take(2).collect();
         let _ = writeln!(known, "{} {}", names.join(","), words.join(" "));
         let _ = writeln!(config, "Host {}", machine.name);
@@ -68,7 +68,7 @@ pub(crate) fn write_client_files(places: &Places, topology: &Topology) -> Result
     write_file(&places.ssh_config(), &config, 0o644)
 }
 
-/// The machine's first address that the topology gives and this computer reaches directly.
+/// The first address on the machine's disk that this computer reaches directly.
 pub(crate) fn reachable(
     topology: &Topology,
     machine: &crate::LabMachine,

@@ -36,8 +36,10 @@ pub struct MachineStatus {
     pub state: MachineState,
     /// Its first process, seen from this computer; `/proc/<pid>/root` is its file system.
     pub pid: Option<u32>,
-    /// Its addresses: those it has while it runs, else those that the topology gives.
+    /// Its addresses: those it has while it runs, else those on its disk.
     pub addresses: Vec<Ipv4Addr>,
+    /// Addresses that it is to be given by a DHCP server, and does not have.
+    pub expected: Vec<Ipv4Addr>,
     /// Since its last boot.
     pub uptime: Option<Duration>,
 }
@@ -87,11 +89,14 @@ pub(crate) fn machine(machine: &LabMachine, groups: &Groups) -> MachineStatus {
         .map(addresses_of)
         .filter(|a| !a.is_empty())
         .unwrap_or_else(|| machine.static_addresses());
+    let mut expected = machine.reserved_addresses();
+    expected.retain(|address| !addresses.contains(address));
     MachineStatus {
         name: machine.name.clone(),
         state: state(groups),
         pid: pid.and_then(|p| u32::try_from(p).ok()),
         addresses,
+        expected,
         uptime: pid.and_then(uptime_of),
     }
 }

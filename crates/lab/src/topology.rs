@@ -86,8 +86,11 @@ pub enum AddressMode {
         /// of this computer.
         dns: Vec<Ipv4Addr>,
     },
-    /// Asked for on the network.
+    /// Asked for on the network; nobody knows what it will be.
     Dhcp,
+    /// Asked for on the network, where a DHCP server is to give this one. It counts as the machine's
+    /// address wherever that is named, and nobody waits for it.
+    Reserved(Ipv4Addr),
     /// Left alone: the interface is there, down and without configuration.
     None,
 }
@@ -218,41 +221,69 @@ impl LabMachine {
                 findings.push(format!("machine {name}: there is no network {}", link.net));
                 continue;
             };
-            if let AddressMode::Static {
-                address, gateway, ..
-            } = &link.address
-            {
-                let own = address.addr();
-                if !is_host(net.range, own) || address.prefix_len() != net.range.prefix_len() {
-                    findings.push(format!(
-                        "machine {name}: {address} is no host address of {} ({})",
-                        net.name, net.range
-                    ));
-                }
-                if let Some(other) = seen.addresses.insert(own, name.clone()) {
-                    findings.push(format!("machine {name}: {own} belongs to {other}"));
-                }
-                if let Some(gateway) = gateway
-                    && !is_host(net.range, *gateway)
-                {
-                    findings.push(format!(
-                        "machine {name}: gateway {gateway} is no host address of {} ({})",
-                        net.name, net.range
-                    ));
-                }
-            }
+            self.check_address(net, &link.address, seen, findings);
         }
     }
 
-    /// The addresses that the topology gives this machine.
+    fn check_address(
+        &self,
+        net: &Net,
+        address: &AddressMode,
+        seen: &mut Seen,
+        findings: &mut Vec<String>,
+    ) {
+        let name = &self.name;
+        let prefix = net.range.prefix_len();
+        let (own, length, gateway) = match address {
+            AddressMode::Static {
+                address, gateway, ..
+            } => (address.addr(), address.prefix_len(), *gateway),
+            AddressMode::Reserved(address) => (*address, prefix, None),
+            AddressMode::Dhcp | AddressMode::None => return,
+        };
+        if !is_host(net.range, own) || length != prefix {
+            findings.push(format!(
+                "machine {name}: {own}/{length} is no host address of {} ({})",
+                net.name, net.range
+            ));
+        }
+        if let Some(other) = seen.addresses.insert(own, name.clone()) {
+            findings.push(format!("machine {name}: {own} belongs to {other}"));
+        }
+        if let Some(gateway) = gateway
+            && !is_host(net.range, gateway)
+        {
+            findings.push(format!(
+                "machine {name}: gateway {gateway} is no host address of {} ({})",
+                net.name, net.range
+            ));
+        }
+    }
+
+    /// The addresses that are written on this machine's disk.
     pub fn static_addresses(&self) -> Vec<Ipv4Addr> {
-        self.links
-            .iter()
-            .filter_map(|link| match &link.address {
-                AddressMode::Static { address, .. } => Some(address.addr()),
-                AddressMode::Dhcp | AddressMode::None => None,
-            })
-            .collect()
+        let own = |link: &Link| match &link.address {
+            AddressMode::Static { address, .. } => Some(address.addr()),
+            _ => None,
+        };
+        self.links.iter().filter_map(own).collect()
+    }
+
+    /// The addresses that this machine asks for and is to be given.
+    pub fn reserved_addresses(&self) -> Vec<Ipv4Addr> {
+        let own = |link: &Link| match link.address {
+            AddressMode::Reserved(address) => Some(address),
+            _ => None,
+        };
+        self.links.iter().filter_map(own).collect()
+    }
+
+    /// All addresses by which this machine is known: those on its disk, and those that it is to be
+    /// given.
+    pub fn known_addresses(&self) -> Vec<Ipv4Addr> {
+        let mut all = self.static_addresses();
+        all.extend(self.reserved_addresses());
+        all
     }
 }
 
@@ -402,6 +433,42 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} not in: {text}");
         }
+    }
+
+    #[test]
+    fn a_reserved_address_is_checked_and_known() {
+        let mut one = machine("one", "lan", "10.1.0.2/24");
+        one.links[0].address = AddressMode::Reserved("10.1.0.11".parse().unwrap());
+        assert_eq!(one.static_addresses(), Vec::<Ipv4Addr>::new());
+        assert_eq!(one.known_addresses(), one.reserved_addresses());
+        let mut two = one.clone();
+        two.name = "two".into();
+        let mut three = machine("three", "lan", "10.1.0.3/24");
+        three.links[0].address = AddressMode::Reserved("10.2.0.3".parse().unwrap());
+        let t = Topology {
+            name: "ceil".into(),
+            networks: vec![net("lan", "10.1.0.0/24", None)],
+            machines: vec![one, two, three],
+        };
+        let text = t.validate().unwrap_err().to_string();
+        assert!(
+            text.contains("machine two: 10.1.0.11 belongs to one"),
+            "{text}"
+        );
+        assert!(
+            text.contains("10.2.0.3/24 is no host address of lan"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn records_of_earlier_releases_are_read() {
+        let read = |text: &str| serde_json::from_str::<AddressMode>(text).unwrap();
+        assert_eq!(read("\"dhcp\""), AddressMode::Dhcp);
+        assert_eq!(read("\"none\""), AddressMode::None);
+        let reserved = AddressMode::Reserved("10.1.0.11".parse().unwrap());
+        let text = serde_json::to_string(&reserved).unwrap();
+        assert_eq!(read(&text), reserved);
     }
 
     #[test]

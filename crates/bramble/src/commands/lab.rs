@@ -4,15 +4,13 @@ use crate::args::{Global, LabAction};
 use crate::context::load_file;
 use crate::error::{CliError, Explain, Kind};
 use crate::printer::{Printer, Style};
-use bramble_lab::{AddressMode, Event, Lab, LabMachine, LabStatus, Link, Net, Options, Topology};
-use bramble_spec::Cluster;
+use bramble_lab::{Event, Lab, LabStatus, Options, Topology};
 use serde_json::json;
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-/// The network's name inside a lab.
-const LAN: &str = "lan";
+mod topology;
 
 /// How long a machine's sshd may take to be heard.
 const SSHD_LIMIT: Duration = Duration::from_secs(2);
@@ -49,7 +47,7 @@ fn base() -> &'static Path {
 
 fn up(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let cluster = load_file(&global.file, printer)?;
-    let topology = topology(&cluster)?;
+    let topology = topology::topology(&cluster)?;
     if let Some(there) = Lab::list(base())
         .into_iter()
         .find(|l| l.name == cluster.name)
@@ -67,6 +65,16 @@ fn up(global: &Global, printer: &Printer) -> Result<(), CliError> {
 /// A lab of that name is there: machines that are off are switched on, new ones are added.
 fn resume(there: &LabStatus, topology: &Topology, printer: &Printer) -> Result<(), CliError> {
     let lab = Lab::open(&there.name).map_err(explain)?;
+    if there.damaged.is_none() && there.networks != topology.networks {
+        return Err(CliError::failed(format!(
+            "the lab {} has other networks than the file",
+            there.name
+        ))
+        .hint(format!(
+            "make it anew: bramble lab down {}, then bramble lab up",
+            there.name
+        )));
+    }
     let options = Options::default();
     for machine in &topology.machines {
         match there.machines.iter().find(|m| m.name == machine.name) {
@@ -140,8 +148,11 @@ fn list(printer: &Printer) -> Result<(), CliError> {
             ));
         }
         for machine in &lab.machines {
-            let addresses: Vec<String> =
+            let mut addresses: Vec<String> =
                 machine.addresses.iter().map(Ipv4Addr::to_string).collect();
+            if !machine.expected.is_empty() {
+                addresses.push(format!("(asks for {})", texts(&machine.expected)));
+            }
             let uptime = machine
                 .uptime
                 .map_or(String::new(), |u| format!("{} s", u.as_secs()));
@@ -182,7 +193,7 @@ fn ssh(
     let lab = Lab::open(&name).map_err(explain)?;
     let mut shell = lab.ssh_command(machine).map_err(explain)?;
     shell.args(command);
-    if !has_sshd(&lab, machine) {
+    if !lab.hears_ssh(machine, SSHD_LIMIT).map_err(explain)? {
         printer.note(format!(
             "{machine}'s sshd does not answer: entering it from this computer"
         ));
@@ -198,65 +209,6 @@ fn ssh(
             Err(CliError::silent(Kind::Code(code)))
         }
     }
-}
-
-/// Whether something listens where a machine's sshd should.
-fn has_sshd(lab: &Lab, machine: &str) -> bool {
-    let all = lab.status().machines;
-    let found = all.iter().find(|m| m.name == machine);
-    let addresses = found.map(|m| m.addresses.as_slice()).unwrap_or_default();
-    addresses
-        .iter()
-        .any(|a| TcpStream::connect_timeout(&(*a, 22).into(), SSHD_LIMIT).is_ok())
-}
-
-/// The machines of a cluster file as a lab: one network, the addresses of the file.
-fn topology(cluster: &Cluster) -> Result<Topology, CliError> {
-    let Some(ipnet::IpNet::V4(range)) = cluster.network.lan else {
-        return Err(
-            CliError::usage("a lab needs one IPv4 network for all its machines")
-                .hint("set network.lan, such as 10.77.0.0/24"),
-        );
-    };
-    let taken = |a: Ipv4Addr| cluster.machines.iter().any(|m| m.address == IpAddr::V4(a));
-    let gateway = range
-        .hosts()
-        .find(|a| !taken(*a))
-        .ok_or_else(|| CliError::usage(format!("{range} has no address left for this computer")))?;
-    let machines = cluster
-        .machines
-        .iter()
-        .map(|machine| match machine.address {
-            IpAddr::V4(address) => Ok(LabMachine {
-                name: machine.name.clone(),
-                boot: bramble_lab::Boot::On,
-                links: vec![Link {
-                    net: LAN.into(),
-                    interface: None,
-                    mac: machine.mac.clone(),
-                    address: AddressMode::Static {
-                        address: ipnet::Ipv4Net::new(address, range.prefix_len())
-                            .explain(format!("the address of {}", machine.name))?,
-                        gateway: Some(gateway),
-                        dns: Vec::new(),
-                    },
-                }],
-            }),
-            IpAddr::V6(_) => Err(CliError::usage(format!(
-                "{} has an IPv6 address; lab machines have IPv4 ones",
-                machine.name
-            ))),
-        });
-    Ok(Topology {
-        name: cluster.name.clone(),
-        networks: vec![Net {
-            name: LAN.into(),
-            range,
-            gateway: Some(gateway),
-            nat: true,
-        }],
-        machines: machines.collect::<Result<_, _>>()?,
-    })
 }
 
 fn tell(printer: &Printer, event: &Event) {
@@ -277,15 +229,22 @@ fn tell(printer: &Printer, event: &Event) {
             addresses,
             took,
         } => {
-            let addresses: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
+            let addresses = match addresses.as_slice() {
+                [] => "without an address".to_owned(),
+                some => texts(some),
+            };
             printer.note(format!(
-                "✓ {machine:<12} {} answers, {:.1} s",
-                addresses.join(" "),
+                "✓ {machine:<12} {addresses} answers, {:.1} s",
                 took.as_secs_f64()
             ));
         }
         _ => {}
     }
+}
+
+fn texts(addresses: &[Ipv4Addr]) -> String {
+    let texts: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
+    texts.join(" ")
 }
 
 fn explain(error: bramble_lab::Error) -> CliError {

@@ -1,8 +1,10 @@
 //! Several labs, refusals, and labs that were left half-made.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bramble_lab::{
     AddressMode, Boot, DEFAULT_BASE, Error, Lab, LabMachine, Link, MachineState, Net, Options,
@@ -184,8 +186,8 @@ fn a_router_and_a_machine_behind_it_that_this_computer_can_not_reach() {
         links: vec![Link {
             net: "inner".into(),
             interface: None,
-            mac: None,
-            address: AddressMode::Dhcp,
+            mac: Some("02:00:00:00:00:0b".into()),
+            address: AddressMode::Reserved("10.213.13.20".parse().unwrap()),
         }],
         boot: Boot::On,
     });
@@ -196,22 +198,33 @@ fn a_router_and_a_machine_behind_it_that_this_computer_can_not_reach() {
     let lab = turn.up(&topology);
     let own = ssh(&lab, "gate", "cat /sys/class/net/lan0/address");
     assert_eq!(own, "02:00:00:00:00:0a\n");
+    let reserved: Ipv4Addr = "10.213.13.20".parse().unwrap();
+    let leaf = || lab.status().machines[1].clone();
+    assert_eq!(
+        (leaf().addresses, leaf().expected),
+        (vec![], vec![reserved])
+    );
+    assert_eq!(ssh(&lab, "leaf", "hostname"), "leaf\n");
+    assert!(lab.hears_ssh("leaf", LIMIT).unwrap());
     // networkd on the gate serves DHCP.
     ssh(
         &lab,
         "gate",
-        "printf '[Network]\\nDHCPServer=yes\\n[DHCPServer]\\nDNS=10.213.13.1\\n' > /etc/systemd/network/10-lan0.network.t && \
-         cd /etc/systemd/network && sed -i -e '/^Address/a DHCPServer=yes' 10-lan0.network && rm 10-lan0.network.t && \
-         printf '\\n[DHCPServer]\\nDNS=10.213.13.1\\n' >> 10-lan0.network && networkctl reload && networkctl reconfigure lan0",
+        "cd /etc/systemd/network && sed -i -e '/^Address/a DHCPServer=yes' 10-lan0.network && \
+         printf '\\n[DHCPServer]\\nDNS=10.213.13.1\\n\\n[DHCPServerStaticLease]\\nMACAddress=02:00:00:00:00:0b\\nAddress=10.213.13.20\\n' \
+         >> 10-lan0.network && networkctl reload && networkctl reconfigure lan0",
     );
-    until("leaf has a lease", LIMIT, || {
-        lab.status().machines[1].addresses.len() == 1
+    until("leaf has its address", LIMIT, || {
+        leaf().addresses == [reserved] && leaf().expected.is_empty()
     });
     until("leaf has a name server", LIMIT, || {
         ssh(&lab, "leaf", "cat /etc/resolv.conf") == "nameserver 10.213.13.1\n"
     });
     ssh(&lab, "leaf", "ping -c1 -W2 10.213.13.1");
+    let known = std::fs::read_to_string(lab.known_hosts()).unwrap();
+    assert!(known.contains("leaf,10.213.13.20 ssh-ed25519 "), "{known}");
     assert_eq!(lab.status().machines[2].state, MachineState::Stopped);
+    assert!(!lab.hears_ssh("spare", Duration::from_secs(2)).unwrap());
     lab.start("spare", LIMIT, |_| {}).unwrap();
     assert_eq!(ssh(&lab, "spare", "hostname"), "spare\n");
 }
