@@ -12,6 +12,19 @@ use std::time::Duration;
 /// Between two attempts to connect anew.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
 
+/// What a step's guards advise when they have to take it back, as the end of a message.
+fn advice(step: &StepPlan) -> String {
+    let guards = step.items.iter().filter_map(|i| i.change.guard.as_ref());
+    let advice: Vec<&str> = guards
+        .map(|g| g.advice.as_str())
+        .filter(|a| !a.is_empty())
+        .collect();
+    if advice.is_empty() {
+        return String::new();
+    }
+    format!(". {}", advice.join(". "))
+}
+
 impl Runner<'_> {
     /// Runs one program; what it changed stays only if the machine can still be reached.
     pub(crate) async fn program(
@@ -44,7 +57,7 @@ impl Runner<'_> {
         match done {
             Ok(_) if reader.ended => {
                 if armed {
-                    self.confirm(machine).await?;
+                    self.confirm(machine, &advice(step)).await?;
                 }
                 Ok(changes)
             }
@@ -54,7 +67,7 @@ impl Runner<'_> {
     }
 
     /// Proves by a new connection that the machine can still be reached, and lets the change stay.
-    async fn confirm(&self, machine: &str) -> Result<(), Failure> {
+    async fn confirm(&self, machine: &str, advice: &str) -> Result<(), Failure> {
         let target = self.means.targets.iter().find(|t| t.name == machine);
         let target =
             target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
@@ -86,7 +99,7 @@ impl Runner<'_> {
         };
         Err(Failure::new(format!(
             "the change was not confirmed by a new connection, so the machine takes it back by itself \
-             within {} s: {why}",
+             within {} s: {why}{advice}",
             program::REVERT_AFTER
         )))
     }

@@ -122,7 +122,17 @@ impl Change {
             recorded: seen.journal.find(id).is_some(),
             paths: paths.to_vec(),
             then,
+            advice: String::new(),
         });
+        self
+    }
+
+    /// With a word on what to do when the guard has taken it back.
+    #[must_use]
+    pub(crate) fn advising(mut self, advice: impl Into<String>) -> Self {
+        if let Some(guard) = &mut self.guard {
+            guard.advice = advice.into();
+        }
         self
     }
 }
@@ -137,6 +147,8 @@ pub struct Guard {
     pub paths: Vec<String>,
     /// What makes the old state count, such as a reload; after all files are back.
     pub then: Script,
+    /// What the operator can do to have the change all the same; may be empty.
+    pub advice: String,
 }
 
 /// Why there is no plan.

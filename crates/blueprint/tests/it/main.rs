@@ -12,5 +12,6 @@ mod proxy;
 mod reach;
 mod remains;
 mod reset;
+mod router;
 mod runtime;
 mod setup;

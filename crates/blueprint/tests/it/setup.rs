@@ -3,7 +3,7 @@
 use bramble_blueprint::{Assets, Fresh, Inputs, On, Secrets};
 use bramble_bundle::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
 use bramble_bundle::{default_tools, image_tags};
-use bramble_machine::{Blueprint, Facts, Observation, Query, Resource};
+use bramble_machine::{Blueprint, Facts, Observation, Resource};
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Arch, Version};
 use std::collections::BTreeMap;
@@ -255,18 +255,21 @@ impl Setup {
 
     /// The text of a file, on a machine that has nothing yet; `None` if the step has no such file.
     pub fn text(&self, machine: &str, name: &str, path: &str) -> Option<String> {
-        let id = format!("file:{path}");
+        self.new_text(machine, name, &format!("file:{path}"))
+    }
+
+    /// The text that a resource writes on a machine that has nothing yet; `None` if the step has none
+    /// of that id.
+    pub fn new_text(&self, machine: &str, name: &str, id: &str) -> Option<String> {
         let found = self
             .step(machine, name)
             .into_iter()
             .find(|r| r.id() == id)?;
         let debug = format!("{found:?}");
-        let mut seen = Observation::default();
-        seen.answers.insert(
-            Query::Stat(path.into()),
-            bramble_machine::query::Answer::Stat(None),
-        );
-        let change = found.plan(&seen).expect("a plan").expect("a change");
+        let change = found
+            .plan(&Observation::default())
+            .expect("a plan")
+            .expect("a change");
         let diff = change.diff.unwrap_or_else(|| panic!("{debug} has no text"));
         let lines = diff.lines().filter(|l| !l.starts_with("+++"));
         let added = lines.filter_map(|l| l.strip_prefix('+'));

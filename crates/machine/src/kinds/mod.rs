@@ -19,6 +19,7 @@ pub mod link;
 pub mod minted;
 pub mod modules;
 pub mod mount;
+pub mod nft_table;
 pub mod package;
 pub mod service;
 pub mod sudo;
@@ -43,6 +44,7 @@ pub use link::Link;
 pub use minted::{Holder, Minted, MintedFile};
 pub use modules::Modules;
 pub use mount::Mount;
+pub use nft_table::NftTable;
 pub use package::Packages;
 pub use service::Service;
 pub use sudo::SudoRule;
@@ -108,6 +110,8 @@ pub enum Undo {
     Modules(modules::Undo),
     /// Of [`Mount`].
     Mount(mount::Undo),
+    /// Of [`NftTable`].
+    NftTable(nft_table::Undo),
     /// Of [`SwapOff`].
     Swap(swap::Undo),
     /// Of [`Sysctl`].
@@ -140,6 +144,7 @@ impl Undo {
             Undo::Minted(u) => u.script(),
             Undo::Modules(u) => u.script(),
             Undo::Mount(u) => u.script(),
+            Undo::NftTable(u) => u.script(),
             Undo::Swap(u) => u.script(),
             Undo::Sysctl(u) => u.script(),
             Undo::TimeZone(u) => u.script(),
@@ -151,6 +156,7 @@ impl Undo {
     /// service whose configuration is the original again.
     pub fn finally(&self) -> Script {
         match self {
+            Undo::NftTable(u) => u.finally(),
             Undo::Service(u) => u.finally(),
             _ => Script::new(),
         }
@@ -187,6 +193,7 @@ impl Undo {
             Undo::Minted(u) => u.summary(),
             Undo::Modules(u) => u.summary(),
             Undo::Mount(u) => u.summary(),
+            Undo::NftTable(u) => u.summary(),
             Undo::Swap(u) => u.summary(),
             Undo::Sysctl(u) => u.summary(),
             Undo::TimeZone(u) => u.summary(),

@@ -9,3 +9,30 @@ pub(super) mod network;
 pub(super) mod packages;
 pub(super) mod registry;
 pub(super) mod vpn;
+
+use crate::context::On;
+use bramble_spec::cluster::Router;
+
+/// Interface of the WireGuard server.
+const WIREGUARD: &str = "wg-bramble";
+/// Interface of the OpenVPN server.
+const OPENVPN: &str = "tun-bramble";
+
+/// Interfaces of the VPN servers that the router has.
+fn tunnels(router: &Router) -> impl Iterator<Item = &'static str> {
+    let vpn = router.vpn.iter();
+    vpn.flat_map(|vpn| {
+        [
+            vpn.wireguard.as_ref().map(|_| WIREGUARD),
+            vpn.openvpn.as_ref().map(|_| OPENVPN),
+        ]
+    })
+    .flatten()
+}
+
+/// Interfaces behind the router; `None` while the LAN's is not known.
+fn inner_interfaces(on: &On) -> Option<Vec<String>> {
+    let mut out = vec![on.lan_interface().ok()?];
+    out.extend(tunnels(on.router()?).map(str::to_owned));
+    Some(out)
+}

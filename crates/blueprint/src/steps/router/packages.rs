@@ -9,8 +9,9 @@ use bramble_machine::kinds::Packages;
 
 pub(crate) fn step(on: &On) -> Option<Step> {
     let router = on.router()?;
-    let mut names = vec!["nftables", "dnsmasq"];
+    let mut names = vec!["nftables", "dnsmasq", "chrony"];
     let mut leftovers = vec!["/etc/dnsmasq.d", "/var/lib/misc/dnsmasq.leases"];
+    leftovers.extend(crate::steps::time::LEFTOVERS);
     if let Some(vpn) = &router.vpn {
         if vpn.wireguard.is_some() {
             names.push("wireguard-tools");
