@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod disk;
 pub mod router;
 
 /// The `apiVersion` that this release reads.
@@ -19,6 +20,7 @@ pub const KIND: &str = "Cluster";
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const IPV4_NET: &str = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$";
+const MAC: &str = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$";
 const URL: &str = "^https?://[^/ ]+";
 
 /// A cluster: its machines, their network and the Kubernetes that runs on them.
@@ -199,7 +201,7 @@ pub struct Machine {
     pub management: Option<String>,
     /// Hardware address of its network interface, such as b8:27:eb:00:00:01.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"))]
+    #[schemars(extend("pattern" = MAC))]
     pub mac: Option<String>,
     /// Processor. Default: as found on the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +224,7 @@ pub struct Machine {
     pub quirks: Vec<Quirk>,
     /// Disks that are made ready and mounted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub disks: Vec<router::Disk>,
+    pub disks: Vec<disk::Disk>,
     /// IPv4 range of its pods, inside `kubernetes.podRange`. Default: from the address plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]

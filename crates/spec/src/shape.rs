@@ -67,6 +67,9 @@ const ENUMS: &[(&str, &str, &str)] = &[
     ("HostNames", "unknown-hosts", "choice of host names"),
     ("Effect", "unknown-effect", "taint effect"),
     ("BuiltIn", "unknown-addon", "add-on"),
+    ("Transport", "unknown-protocol", "protocol"),
+    ("Family", "unknown-family", "address family"),
+    ("FileSystem", "unknown-filesystem", "file system"),
 ];
 
 /// What people write for a key that is called something else here.
@@ -108,6 +111,68 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("nodeport", "nodePort"),
     ("httpProxy", "http"),
     ("httpsProxy", "https"),
+    // The router.
+    ("wan", "uplink"),
+    ("internet", "uplink"),
+    ("iface", "interface"),
+    ("nic", "interface"),
+    ("gw", "gateway"),
+    ("wlan", "wifi"),
+    ("wireless", "wifi"),
+    ("psk", "passwordFile"),
+    ("passphrase", "passwordFile"),
+    ("range", "pool"),
+    ("leaseTime", "lease"),
+    ("static", "reservations"),
+    ("hosts", "reservations"),
+    ("hosts", "records"),
+    ("nameservers", "forwarders"),
+    ("upstreams", "forwarders"),
+    ("resolvers", "forwarders"),
+    ("servers", "forwarders"),
+    ("nameservers", "dns"),
+    ("ports", "open"),
+    ("allow", "open"),
+    ("portForwards", "forwards"),
+    ("portForwarding", "forwards"),
+    ("dnat", "forwards"),
+    ("target", "to"),
+    ("host", "to"),
+    ("targetPort", "toPort"),
+    ("wg", "wireguard"),
+    ("ovpn", "openvpn"),
+    ("peers", "users"),
+    ("clients", "users"),
+    ("subnet", "range"),
+    ("cidr", "range"),
+    ("proto", "protocol"),
+    ("transport", "protocol"),
+    ("dyndns", "ddns"),
+    ("dynamicDns", "ddns"),
+    ("fqdn", "name"),
+    ("domain", "name"),
+    ("token", "tokenFile"),
+    ("apiToken", "tokenFile"),
+    ("interval", "every"),
+    ("period", "every"),
+    ("registry", "host"),
+    ("upstream", "url"),
+    ("remoteurl", "url"),
+    ("password", "passwordFile"),
+    ("haproxy", "ingress"),
+    ("borg", "backup"),
+    ("path", "dir"),
+    ("folder", "dir"),
+    ("publicKey", "key"),
+    ("device", "id"),
+    ("mount", "at"),
+    ("mountPoint", "at"),
+    ("path", "at"),
+    ("fs", "filesystem"),
+    ("type", "filesystem"),
+    ("format", "wipe"),
+    ("ipv6", "lan6"),
+    ("subnet6", "lan6"),
 ];
 
 /// What the check found.
@@ -395,9 +460,18 @@ impl Checker {
             .find_map(|(_, to)| free().find(|p| p == to));
         let below = properties.iter().find(|(_, inner)| {
             let (inner, _) = self.resolve(inner);
-            inner
-                .get("properties")
-                .is_some_and(|p| p.get(key).is_some())
+            let has = |schema: &Value| {
+                schema
+                    .get("properties")
+                    .is_some_and(|p| p.get(key).is_some())
+            };
+            // A section that may be written shorter is one of several branches.
+            let mut branches = inner
+                .get("anyOf")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            has(inner) || branches.any(|b| has(self.resolve(b).0))
         });
         let hint = if let Some(near) = nearest(key, free()).or(synonym) {
             format!("did you mean `{near}`?")

@@ -1,6 +1,6 @@
 //! What the router does for the other machines: the section `router`, validated.
 
-pub use crate::file::router::{Family, FileSystem, Transport};
+pub use crate::file::router::{Family, Transport};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -279,20 +279,6 @@ pub struct BackupClient {
     pub prune: bool,
 }
 
-/// A disk of a machine.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Disk {
-    /// Absolute path of its stable name.
-    pub device: String,
-    /// Where it is mounted.
-    pub at: String,
-    /// Its file system.
-    pub filesystem: FileSystem,
-    /// Format it even if something else is on it.
-    pub wipe: bool,
-}
-
-/// The LAN's families.
 impl Router {
     /// The LAN.
     pub fn lan(&self) -> Ipv4Net {

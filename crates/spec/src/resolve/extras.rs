@@ -115,7 +115,14 @@ impl Resolver<'_> {
         }
     }
 
-    fn url(&mut self, text: &str, path: &[Seg], code: &'static str, noun: &str, example: &str) {
+    pub(super) fn url(
+        &mut self,
+        text: &str,
+        path: &[Seg],
+        code: &'static str,
+        noun: &str,
+        example: &str,
+    ) {
         let (code, message, hint) = match syntax::url(text) {
             Ok(()) => return,
             Err(UrlFault::Credentials) => (
