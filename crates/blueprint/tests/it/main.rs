@@ -13,4 +13,5 @@ mod reach;
 mod remains;
 mod reset;
 mod runtime;
+mod services;
 mod setup;
