@@ -14,4 +14,5 @@ mod remains;
 mod reset;
 mod router;
 mod runtime;
+mod services;
 mod setup;
