@@ -18,7 +18,7 @@ fn setups() -> Vec<Setup> {
         behind("router", "", lan),
         behind(
             "router, worker",
-            "dhcp: { pool: none }, firewall: { open: [] }",
+            "dhcp: { pool: none }, firewall: { open: [], trusted: [192.0.2.0/24] }",
             lan,
         ),
         behind(

@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
         let address = self.uplink_address(&settings, machine, sides);
         let wifi = settings.wifi.as_ref();
-        let wifi = wifi.and_then(|w| self.wifi(w, settings.interface.is_some()));
+        let wifi = wifi.and_then(|w| self.wifi(w));
         Uplink {
             interface: settings.interface,
             address,
@@ -245,18 +245,7 @@ impl Resolver<'_> {
         out
     }
 
-    fn wifi(&mut self, wifi: &written::Wifi, interface_named: bool) -> Option<Wifi> {
-        if !interface_named && !self.lost(&below!["uplink", "interface"]) {
-            let place = self.key_place(&below!["uplink", "wifi"]);
-            self.push(
-                Problem::new(
-                    "wifi-without-interface",
-                    place,
-                    "which card joins the wireless network isn't said",
-                )
-                .hint("add `interface:` to the uplink, such as wlan0"),
-            );
-        }
+    fn wifi(&mut self, wifi: &written::Wifi) -> Option<Wifi> {
         if let Some(ssid) = &wifi.ssid
             && (!(1..=32).contains(&ssid.len()) || ssid.chars().any(char::is_control))
         {
