@@ -34,6 +34,7 @@ fn outside(method: Method) -> Interface {
         method,
         wifi: None,
         advertised: true,
+        watch: Vec::new(),
     }
 }
 

@@ -301,6 +301,8 @@ impl Resolver<'_> {
         });
         let dns: Vec<IpAddr> = dns.collect();
         let address = match settings.address.as_deref() {
+            // A wireless network that the machine is not in has given it no address yet.
+            None if settings.wifi.is_some() => UplinkAddress::Dhcp,
             None => UplinkAddress::Kept,
             Some("dhcp") => UplinkAddress::Dhcp,
             Some(text) => match self.uplink_address(text, lan) {

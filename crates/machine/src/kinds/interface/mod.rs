@@ -38,6 +38,8 @@ pub struct Interface {
     pub wifi: Option<Wifi>,
     /// Listens to router advertisements, although the machine itself hands packets on.
     pub advertised: bool,
+    /// Resources after whose change the interface is taken up anew.
+    pub watch: Vec<ResourceId>,
 }
 
 /// How an interface gets its address.
@@ -88,6 +90,7 @@ impl Interface {
             },
             wifi: None,
             advertised: false,
+            watch: Vec::new(),
         }
     }
 
@@ -139,6 +142,13 @@ impl Interface {
             Networking::Dhcpcd => dhcpcd::settings(self),
             Networking::Networkd | Networking::None => networkd::settings(self),
         };
+        if let Some(wifi) = self.wifi.as_ref().filter(|_| !kept) {
+            for script in [&mut out.take_up, &mut out.mend] {
+                let mut all = wifi.allow_radio();
+                all.extend(script);
+                *script = all;
+            }
+        }
         if self.by_kernel(manager, seen) {
             let (file, set) = self.kernel_listens();
             out.files.push(file);
@@ -330,7 +340,6 @@ impl Resource for Interface {
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
-        let id = self.id();
         let links = live::parse(self, seen);
         if self.foreign(seen, &links)? {
             return Ok(None);
@@ -338,56 +347,55 @@ impl Resource for Interface {
         self.fits(&links)?;
         let manager = Self::manager(seen);
         let settings = self.settings(manager, seen);
-        let mut said = Vec::new();
-        for file in &settings.files {
-            let differences = file.differences(seen);
-            if !differences.is_empty() {
-                said.push(format!("{}: {}", file.path, differences.join(", ")));
-            }
-        }
-        if let Some(block) = &settings.block
-            && let Some(difference) = block.difference(seen.content(&block.path))
-        {
-            said.push(format!("{}: {difference}", block.path));
-        }
-        let changed = !said.is_empty();
-        said.splice(0..0, self.drift(manager, seen, &links));
+        let written = settings.differences(seen);
+        let mut said = self.drift(manager, seen, &links);
+        let anew = !written.is_empty();
+        said.extend(written);
         let nothing = settings.files.is_empty() && settings.block.is_none();
-        let pending = seen.journal.pending(&id);
+        let pending = seen.journal.pending(&self.id());
         if said.is_empty() && (!pending || nothing) {
             return Ok(None);
         }
         if said.is_empty() {
             said.push(super::UNFINISHED.into());
         }
+        Ok(Some(self.change(seen, &links, &said.join(", "), anew)))
+    }
+
+    fn watches(&self) -> &[ResourceId] {
+        &self.watch
+    }
+
+    fn follow(&self, seen: &Observation, because: &str) -> Option<Change> {
+        let links = live::parse(self, seen);
+        let said = format!("taken up again because {because} changed");
+        Some(self.change(seen, &links, &said, true))
+    }
+}
+
+impl Interface {
+    /// The change; `anew`: what is written is taken up, else what is there is mended.
+    fn change(&self, seen: &Observation, links: &Links, said: &str, anew: bool) -> Change {
+        let id = self.id();
+        let manager = Self::manager(seen);
+        let settings = self.settings(manager, seen);
         let first = match super::recorded(seen, &id) {
             Some(super::Undo::Interface(undo)) => Some(undo),
             _ => None,
         };
-        let part = Part::new(self, manager, &settings, first, seen, &links);
-        let mut apply = self.prelude();
+        let part = Part::new(self, manager, &settings, first, seen, links);
+        let mut apply = Script::new();
         // What another manager, or another interface of this role, still has from us.
-        for old in first
-            .iter()
-            .flat_map(|u| &u.parts)
-            .filter(|p| !p.same(&part))
-        {
+        let old = first.iter().flat_map(|u| &u.parts);
+        for old in old.filter(|p| !p.same(&part)) {
             apply.extend(&old.script());
-            apply.line(format!("I={}", word(&self.name)));
         }
-        if changed {
+        apply.extend(&self.prelude());
+        if anew {
             apply.extend(&settings.before);
         }
-        for file in &settings.files {
-            let absent = part.absent(&file.path);
-            if !file.differences(seen).is_empty() {
-                apply.extend(&file.write(absent));
-            }
-        }
-        if let Some(block) = &settings.block {
-            apply.extend(&block.put());
-        }
-        apply.extend(if changed {
+        apply.extend(&settings.write(seen, &part));
+        apply.extend(if anew {
             &settings.take_up
         } else {
             &settings.mend
@@ -395,9 +403,9 @@ impl Resource for Interface {
         if self.method != Method::Kept {
             apply.line("await_addresses");
         }
-        let kept: Vec<String> = part.paths().map(str::to_owned).collect();
         let mut then = self.prelude();
         then.extend(&settings.take_up);
+        let kept: Vec<String> = part.paths().map(str::to_owned).collect();
         let verb = match first {
             Some(_) => Verb::Update,
             None => Verb::Create,
@@ -406,18 +414,50 @@ impl Resource for Interface {
             role: self.role.clone(),
             parts: vec![part],
         });
-        let mut change = Change::new(verb, said.join(", "), apply, undo);
-        change.diff = shown(&settings, seen);
+        let mut change = Change::new(verb, said, apply, undo);
+        change.diff = settings.diff(seen);
         change.limit = Duration::from_secs(180);
-        Ok(Some(change.guarded(true, seen, &id, &kept, then)))
+        change.guarded(true, seen, &id, &kept, then)
     }
 }
 
-/// The differences of all files, for a plan.
-fn shown(settings: &Settings, seen: &Observation) -> Option<String> {
-    let files = settings.files.iter().filter_map(|f| f.diff(seen));
-    let block = settings.block.iter();
-    let blocks = block.filter_map(|b| b.diff(seen.content(&b.path)));
-    let all: Vec<String> = files.chain(blocks).collect();
-    (!all.is_empty()).then(|| all.join(""))
+impl Settings {
+    /// What is written differently on the machine.
+    fn differences(&self, seen: &Observation) -> Vec<String> {
+        let mut out = Vec::new();
+        for file in &self.files {
+            let differences = file.differences(seen);
+            if !differences.is_empty() {
+                out.push(format!("{}: {}", file.path, differences.join(", ")));
+            }
+        }
+        if let Some(block) = &self.block
+            && let Some(difference) = block.difference(seen.content(&block.path))
+        {
+            out.push(format!("{}: {difference}", block.path));
+        }
+        out
+    }
+
+    fn write(&self, seen: &Observation, part: &Part) -> Script {
+        let mut script = Script::new();
+        for file in &self.files {
+            if !file.differences(seen).is_empty() {
+                script.extend(&file.write(part.absent(&file.path)));
+            }
+        }
+        if let Some(block) = &self.block {
+            script.extend(&block.put());
+        }
+        script
+    }
+
+    /// For a plan.
+    fn diff(&self, seen: &Observation) -> Option<String> {
+        let files = self.files.iter().filter_map(|f| f.diff(seen));
+        let block = self.block.iter();
+        let blocks = block.filter_map(|b| b.diff(seen.content(&b.path)));
+        let all: Vec<String> = files.chain(blocks).collect();
+        (!all.is_empty()).then(|| all.concat())
+    }
 }

@@ -32,8 +32,7 @@ pub(super) fn settings(interface: &Interface) -> Settings {
         take_up.line("nmcli general reload conf");
     }
     take_up.line(format!("nmcli connection load {}", word(path(interface))));
-    if let Some(wifi) = &interface.wifi {
-        take_up.extend(&wifi.allow_radio());
+    if interface.wifi.is_some() {
         take_up.line("nmcli radio wifi on || :");
     }
     take_up.line(format!(
@@ -125,7 +124,7 @@ fn family(out: &mut String, interface: &Interface, section: &str, own: impl Fn(&
         _ if !addresses.is_empty() => "manual",
         Method::Dhcp => "auto",
         _ if v4 => "disabled",
-        _ if interface.advertised => "auto",
+        _ if interface.leads_outside() => "auto",
         _ => "link-local",
     };
     let _ = writeln!(out, "method={method}");
