@@ -105,6 +105,8 @@ impl Resolver<'_> {
                     },
                 };
             }
+            // A wireless network that the machine is not in has given it no address yet.
+            None if settings.wifi.is_some() => UplinkAddress::Dhcp,
             None => UplinkAddress::Kept,
         };
         if !self.lost(&below!["uplink", "address"]) {
