@@ -18,6 +18,7 @@ mod proxy;
 mod reach;
 mod remains;
 pub mod steps;
+pub mod vpn;
 mod ways;
 
 pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};

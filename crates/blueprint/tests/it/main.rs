@@ -16,3 +16,4 @@ mod router;
 mod runtime;
 mod services;
 mod setup;
+mod vpn;

@@ -194,13 +194,18 @@ impl Setup {
                 )
             })
             .collect();
+        let vpn = cluster.router.as_ref().and_then(|r| r.vpn.as_ref());
+        let fresh = Fresh {
+            vpn: vpn.map(crate::vpn::keys),
+            ..Fresh::default()
+        };
         Self {
             cluster,
             bundle,
             facts,
             assets: Assets::new(),
             secrets: Secrets::new(),
-            fresh: Fresh::default(),
+            fresh,
         }
     }
 
