@@ -1,5 +1,8 @@
 //! The table of wrong files, one a line.
 
+mod router;
+mod services;
+
 /// Code, text with the place marked, part of the message, part of the hint.
 pub type Case = (&'static str, String, &'static str, &'static str);
 
@@ -45,6 +48,8 @@ pub fn all() -> Vec<Case> {
         network_cases(),
         ssh_cases(),
         extra_cases(),
+        router::cases(),
+        services::cases(),
     ]
     .concat()
 }
