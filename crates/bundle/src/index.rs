@@ -386,15 +386,27 @@ mod tests {
     fn names_have_parts() {
         for (text, host, path, tag) in [
             ("k8s.gcr.io/pause:3.2", "k8s.gcr.io", "pause", "3.2"),
-            ("registry.k8s.io/coredns/coredns:v1", "registry.k8s.io", "coredns/coredns", "v1"),
+            (
+                "registry.k8s.io/coredns/coredns:v1",
+                "registry.k8s.io",
+                "coredns/coredns",
+                "v1",
+            ),
             ("localhost:5000/a/b", "localhost:5000", "a/b", "latest"),
             ("busybox", "docker.io", "library/busybox", "latest"),
             ("anna/web:1", "docker.io", "anna/web", "1"),
             ("r.example/x:1@sha256:00", "r.example", "x", "1"),
         ] {
             let name = ImageName::of(text);
-            assert_eq!((&*name.host, &*name.path, &*name.tag), (host, path, tag), "{text}");
+            assert_eq!(
+                (&*name.host, &*name.path, &*name.tag),
+                (host, path, tag),
+                "{text}"
+            );
         }
-        assert_eq!(ImageName::of("localhost:5000/a").stored(), "localhost_5000/a");
+        assert_eq!(
+            ImageName::of("localhost:5000/a").stored(),
+            "localhost_5000/a"
+        );
     }
 }

@@ -8,4 +8,5 @@ pub(super) mod ingress;
 pub(super) mod network;
 pub(super) mod packages;
 pub(super) mod registry;
+mod registry_config;
 pub(super) mod vpn;
