@@ -391,6 +391,10 @@ pub struct Mirrors {
     pub apt_arm: Option<String>,
     /// Registry host → URLs that are tried first.
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registry host → file with the certificate to trust, as written.
+    pub trust: BTreeMap<String, String>,
+    /// Registry hosts whose certificate is not checked.
+    pub insecure: Vec<String>,
 }
 
 /// A user on every machine.

@@ -419,6 +419,28 @@ pub struct Mirrors {
     /// Registry host, such as docker.io, and the URLs that are tried before it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registries with a certificate of your own that machines shall trust.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<TrustedRegistry>,
+    /// Registry hosts whose certificate is not checked, and that may have no TLS at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("uniqueItems" = true))]
+    pub insecure: Vec<String>,
+}
+
+/// A registry with a certificate of your own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustedRegistry {
+    /// Host as in the names of images, such as registry.example:5000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub host: Option<String>,
+    /// File with the certificate (PEM) that signed the registry's, or the registry's own; relative
+    /// to this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub ca_file: Option<String>,
 }
 
 /// A user on every machine.

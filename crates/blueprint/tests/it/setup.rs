@@ -137,7 +137,7 @@ pub fn bundle(version: Version, archs: &[Arch]) -> Index {
 /// The same without some artefacts.
 pub fn without(mut index: Index, names: &[&str]) -> Index {
     index.artefacts.retain(|a| match a {
-        Artefact::Image(i) => !names.contains(&i.short_name()),
+        Artefact::Image(i) => !names.contains(&i.short_name().as_str()),
         other => !names.contains(&other.name()),
     });
     index

@@ -224,6 +224,8 @@ impl Registry {
     pub const PRIVATE_PORT: u16 = 5000;
     /// Port of the registry that serves the bundle's images.
     pub const BUNDLE_PORT: u16 = 5001;
+    /// Port, on the router's loopback only, where the bundle's images are taken in while a push runs.
+    pub const PUSH_PORT: u16 = 5002;
     /// Port of the first mirror; the others follow in the order of the file.
     pub const FIRST_MIRROR_PORT: u16 = 5010;
 }

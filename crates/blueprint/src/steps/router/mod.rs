@@ -8,6 +8,7 @@ pub(super) mod ingress;
 pub(super) mod network;
 pub(super) mod packages;
 pub(super) mod registry;
+mod registry_config;
 pub(super) mod vpn;
 
 use crate::context::On;

@@ -29,9 +29,13 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     if router.ddns.is_some() {
         names.extend(["curl", "jq"]);
     }
-    if router.registry.is_some() {
+    if let Some(registry) = &router.registry {
         names.push("docker-registry");
         leftovers.extend(["/etc/docker", "/var/lib/docker-registry"]);
+        if !registry.mirrors.is_empty() {
+            names.push("nginx");
+            leftovers.extend(["/etc/nginx", "/var/lib/nginx", "/var/www"]);
+        }
     }
     if router.ingress.is_some() {
         names.push("haproxy");
