@@ -15,3 +15,4 @@ mod reset;
 mod router;
 mod runtime;
 mod setup;
+mod ways;
