@@ -6,6 +6,8 @@
 //! - no test waits by sleeping: [`wait::until`] polls a condition and gives up at its limit;
 //! - the user's own files are never read or written: the program gets a home of its own.
 
+pub mod cloudflare;
+pub mod http;
 pub mod kubectl;
 pub mod listing;
 pub mod program;

@@ -4,6 +4,7 @@
 mod base;
 mod cluster;
 mod custom;
+mod ddns;
 mod files;
 mod logins;
 mod proxied;

@@ -22,6 +22,7 @@ mod status;
 mod steps;
 mod unlock;
 mod up;
+mod vpn;
 
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
@@ -49,6 +50,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Ssh(args) => ssh::run(global, &args, printer).await,
         Command::Logs(args) => logs::run(global, &args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
+        Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+mod disk;
 mod router;
 
+pub use disk::*;
 pub use router::*;
 
 /// A whole cluster as its file describes it.
@@ -69,7 +71,7 @@ pub struct Machine {
     pub taints: Option<Vec<Taint>>,
     /// Properties that can't be observed.
     pub quirks: Vec<Quirk>,
-    /// Disks that are made ready and mounted.
+    /// Disks that are made ready and mounted; one inside another comes after that.
     pub disks: Vec<Disk>,
     /// Range of its pods, from the file or the address plan. `None` for machines that run no pods,
     /// and, with [`PodNetwork::None`], where the plan has none to give.
@@ -389,6 +391,10 @@ pub struct Mirrors {
     pub apt_arm: Option<String>,
     /// Registry host → URLs that are tried first.
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registry host → file with the certificate to trust, as written.
+    pub trust: BTreeMap<String, String>,
+    /// Registry hosts whose certificate is not checked.
+    pub insecure: Vec<String>,
 }
 
 /// A user on every machine.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod disk;
 pub mod router;
 
 /// The `apiVersion` that this release reads.
@@ -19,6 +20,7 @@ pub const KIND: &str = "Cluster";
 const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const IPV4_NET: &str = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$";
+const MAC: &str = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$";
 const URL: &str = "^https?://[^/ ]+";
 
 /// A cluster: its machines, their network and the Kubernetes that runs on them.
@@ -199,7 +201,7 @@ pub struct Machine {
     pub management: Option<String>,
     /// Hardware address of its network interface, such as b8:27:eb:00:00:01.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"))]
+    #[schemars(extend("pattern" = MAC))]
     pub mac: Option<String>,
     /// Processor. Default: as found on the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +224,7 @@ pub struct Machine {
     pub quirks: Vec<Quirk>,
     /// Disks that are made ready and mounted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub disks: Vec<router::Disk>,
+    pub disks: Vec<disk::Disk>,
     /// IPv4 range of its pods, inside `kubernetes.podRange`. Default: from the address plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]
@@ -417,6 +419,28 @@ pub struct Mirrors {
     /// Registry host, such as docker.io, and the URLs that are tried before it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registries with a certificate of your own that machines shall trust.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<TrustedRegistry>,
+    /// Registry hosts whose certificate is not checked, and that may have no TLS at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("uniqueItems" = true))]
+    pub insecure: Vec<String>,
+}
+
+/// A registry with a certificate of your own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustedRegistry {
+    /// Host as in the names of images, such as registry.example:5000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub host: Option<String>,
+    /// File with the certificate (PEM) that signed the registry's, or the registry's own; relative
+    /// to this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub ca_file: Option<String>,
 }
 
 /// A user on every machine.

@@ -6,6 +6,10 @@
 //!   gets the lowest free address of the LAN from offset 101 up (IPv6: `::101`; a LAN with fewer
 //!   than 202 addresses: from its middle), in the order of the file. So machines appended at the end
 //!   change nobody's address; one put in between moves those after it that have none written down.
+//!   Where there is a router, addresses for unknown devices are left out.
+//! - **Unknown devices.** A router lends them the longest run of addresses that the file names nowhere in
+//!   the last quarter of the LAN, without its last five. Machines are given none of that quarter, used or
+//!   not, so that a device with an address of its own there moves no machine.
 //! - **Pod ranges.** The machine's offset in the LAN is its index in `kubernetes.podRange`: the
 //!   machine `.11` of a /24 has the range number 11. That depends on the machine's own address and on
 //!   nothing else, so adding, removing or reordering machines never moves a range. The size of each
@@ -19,6 +23,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub const LARGEST_NODE_PREFIX: u8 = 24;
 /// The smallest range that one machine gets by plan: 61 pods.
 pub const SMALLEST_NODE_PREFIX: u8 = 26;
+
+/// Most addresses that unknown devices get by plan.
+const LARGEST_GUEST_POOL: u64 = 1000;
 
 /// Why the plan has no range for a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +67,46 @@ pub fn addresses(lan: IpNet, taken: &BTreeSet<IpAddr>, count: usize) -> Vec<IpAd
         .filter(|address| !taken.contains(address))
         .take(count)
         .collect()
+}
+
+/// First and last address of the part of a LAN that is for unknown devices: its last quarter without the
+/// last five, and a thousand at most. For a LAN of eight addresses or more.
+pub fn guest_range(lan: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
+    let size = 1u64 << (32 - lan.prefix_len());
+    let margin = if size >= 64 { 6 } else { 2 };
+    let last = size.saturating_sub(margin);
+    let first = (size - size / 4).max((last + 1).saturating_sub(LARGEST_GUEST_POOL));
+    let base = u64::from(u32::from(lan.network()));
+    let address = |n: u64| Ipv4Addr::from(u32::try_from(base + n).unwrap_or(u32::MAX));
+    (address(first), address(last))
+}
+
+/// The longest run of [`guest_range`] without the addresses that are named; of equal ones, the last.
+///
+/// ```
+/// let lan = "10.77.0.0/24".parse().unwrap();
+/// let named = ["10.77.0.200".parse().unwrap()].into();
+/// let (first, last) = bramble_spec::plan::guest_pool(lan, &named).unwrap();
+/// assert_eq!(format!("{first}-{last}"), "10.77.0.201-10.77.0.250");
+/// ```
+pub fn guest_pool(lan: Ipv4Net, named: &BTreeSet<Ipv4Addr>) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let (first, last) = guest_range(lan);
+    let number = |a: Ipv4Addr| u64::from(u32::from(a));
+    let (first, last) = (number(first), number(last));
+    let inside = named.iter().map(|a| number(*a));
+    let inside = inside.filter(|a| (first..=last).contains(a));
+    // Each run ends before a named address, or at the end.
+    let mut start = first;
+    let runs: Vec<(u64, u64)> = inside
+        .chain([last + 1])
+        .map(|stop| (std::mem::replace(&mut start, stop + 1), stop))
+        .collect();
+    let (start, stop) = runs
+        .into_iter()
+        .filter(|(start, stop)| start < stop)
+        .max_by_key(|(start, stop)| stop - start)?;
+    let address = |n: u64| u32::try_from(n).ok().map(Ipv4Addr::from);
+    Some((address(start)?, address(stop - 1)?))
 }
 
 fn nth(lan: IpNet, offset: u128) -> IpAddr {

@@ -4,8 +4,10 @@
 //! stand-in after an error, so that one run finds everything; the stand-ins never get out, because
 //! a cluster is handed over only if nothing was reported.
 
+mod disks;
 mod endpoint;
 mod extras;
+mod folders;
 mod hooks;
 mod machines;
 mod network;
@@ -96,6 +98,7 @@ impl Resolver<'_> {
         let mut network = self.network(&name);
         let mut known = self.known_machines();
         self.roles(&known);
+        self.lan6_needs_router(&known);
         let sides = self.sides(&network, &mut known);
         let vip = self.endpoint(&mut kubernetes, &known);
         self.plan_addresses(&mut network, &mut known, vip, sides.as_ref());
@@ -104,7 +107,7 @@ impl Resolver<'_> {
         self.check_vip(&network, &kubernetes, &known, vip);
         let pod_network = self.pod_network(&network, &known);
         let pod_ranges = self.pod_ranges(&network, &mut kubernetes, &known, &pod_network);
-        let router = sides.map(|sides| self.router(&network, &known, &sides));
+        let router = sides.map(|sides| self.router(&network, &kubernetes, &known, &sides));
         let sshs = self.ssh(&known, router.as_ref());
         let machines = self.machines(known, pod_ranges, sshs);
         kubernetes.schedule_on_control_plane = self

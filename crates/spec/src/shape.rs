@@ -67,6 +67,9 @@ const ENUMS: &[(&str, &str, &str)] = &[
     ("HostNames", "unknown-hosts", "choice of host names"),
     ("Effect", "unknown-effect", "taint effect"),
     ("BuiltIn", "unknown-addon", "add-on"),
+    ("Transport", "unknown-protocol", "protocol"),
+    ("Family", "unknown-family", "address family"),
+    ("FileSystem", "unknown-filesystem", "file system"),
 ];
 
 /// What people write for a key that is called something else here.
@@ -108,6 +111,68 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("nodeport", "nodePort"),
     ("httpProxy", "http"),
     ("httpsProxy", "https"),
+    // The router.
+    ("wan", "uplink"),
+    ("internet", "uplink"),
+    ("iface", "interface"),
+    ("nic", "interface"),
+    ("gw", "gateway"),
+    ("wlan", "wifi"),
+    ("wireless", "wifi"),
+    ("psk", "passwordFile"),
+    ("passphrase", "passwordFile"),
+    ("range", "pool"),
+    ("leaseTime", "lease"),
+    ("static", "reservations"),
+    ("hosts", "reservations"),
+    ("hosts", "records"),
+    ("nameservers", "forwarders"),
+    ("upstreams", "forwarders"),
+    ("resolvers", "forwarders"),
+    ("servers", "forwarders"),
+    ("nameservers", "dns"),
+    ("ports", "open"),
+    ("allow", "open"),
+    ("portForwards", "forwards"),
+    ("portForwarding", "forwards"),
+    ("dnat", "forwards"),
+    ("target", "to"),
+    ("host", "to"),
+    ("targetPort", "toPort"),
+    ("wg", "wireguard"),
+    ("ovpn", "openvpn"),
+    ("peers", "users"),
+    ("clients", "users"),
+    ("subnet", "range"),
+    ("cidr", "range"),
+    ("proto", "protocol"),
+    ("transport", "protocol"),
+    ("dyndns", "ddns"),
+    ("dynamicDns", "ddns"),
+    ("fqdn", "name"),
+    ("domain", "name"),
+    ("token", "tokenFile"),
+    ("apiToken", "tokenFile"),
+    ("interval", "every"),
+    ("period", "every"),
+    ("registry", "host"),
+    ("upstream", "url"),
+    ("remoteurl", "url"),
+    ("password", "passwordFile"),
+    ("haproxy", "ingress"),
+    ("borg", "backup"),
+    ("path", "dir"),
+    ("folder", "dir"),
+    ("publicKey", "key"),
+    ("device", "id"),
+    ("mount", "at"),
+    ("mountPoint", "at"),
+    ("path", "at"),
+    ("fs", "filesystem"),
+    ("type", "filesystem"),
+    ("format", "wipe"),
+    ("ipv6", "lan6"),
+    ("subnet6", "lan6"),
 ];
 
 /// What the check found.
@@ -315,6 +380,8 @@ impl Checker {
             return;
         };
         let present: Vec<String> = entries.iter().map(|e| e.key.clone()).collect();
+        // Keys that unknown ones were taken for.
+        let mut meant: Vec<String> = Vec::new();
         for mut entry in std::mem::take(entries) {
             let inner = match (properties.get(&entry.key), additional) {
                 (Some(inner), _) => Some(inner),
@@ -330,7 +397,12 @@ impl Checker {
                 Some(inner) => self.value(&mut entry.value, inner),
                 None => {
                     self.path.pop();
-                    self.unknown_key(&entry.key, entry.key_place, properties, &present);
+                    meant.extend(self.unknown_key(
+                        &entry.key,
+                        entry.key_place,
+                        properties,
+                        &present,
+                    ));
                     self.path.push(Seg::Key(entry.key.clone()));
                     false
                 }
@@ -347,7 +419,12 @@ impl Checker {
             if present.iter().any(|p| p == key) {
                 continue;
             }
-            self.missing(key, place, properties);
+            if !meant.iter().any(|m| m == key) {
+                self.missing(key, place, properties);
+            }
+            let mut path = self.path.clone();
+            path.push(key.into());
+            self.shape.damaged.push(path);
         }
     }
 
@@ -371,18 +448,16 @@ impl Checker {
         let problem =
             Problem::new("missing-key", place, format!("{what} has no `{key}`")).hint(hint);
         self.report(problem);
-        let mut path = self.path.clone();
-        path.push(key.into());
-        self.shape.damaged.push(path);
     }
 
+    /// Reports an unknown key. Returns the one that it was most likely meant to be.
     fn unknown_key(
         &mut self,
         key: &str,
         place: Place,
         properties: &serde_json::Map<String, Value>,
         present: &[String],
-    ) {
+    ) -> Option<String> {
         let free = || {
             properties
                 .keys()
@@ -395,12 +470,23 @@ impl Checker {
             .find_map(|(_, to)| free().find(|p| p == to));
         let below = properties.iter().find(|(_, inner)| {
             let (inner, _) = self.resolve(inner);
-            inner
-                .get("properties")
-                .is_some_and(|p| p.get(key).is_some())
+            let has = |schema: &Value| {
+                schema
+                    .get("properties")
+                    .is_some_and(|p| p.get(key).is_some())
+            };
+            // A section that may be written shorter is one of several branches.
+            let mut branches = inner
+                .get("anyOf")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            has(inner) || branches.any(|b| has(self.resolve(b).0))
         });
-        let hint = if let Some(near) = nearest(key, free()).or(synonym) {
-            format!("did you mean `{near}`?")
+        // A word that means something here comes before one that merely looks similar.
+        let meant = synonym.or_else(|| nearest(key, free()));
+        let hint = if let Some(meant) = meant {
+            format!("did you mean `{meant}`?")
         } else if let Some((section, _)) = below {
             format!("`{key}` belongs under `{section}:`", key = shorten(key))
         } else if let Some(near) = nearest(key, properties.keys().map(String::as_str)) {
@@ -419,6 +505,7 @@ impl Checker {
         )
         .hint(hint);
         self.report(problem);
+        meant.map(str::to_owned)
     }
 
     fn array(&mut self, node: &mut Node, schema: &Value) {

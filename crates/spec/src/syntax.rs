@@ -2,6 +2,7 @@
 
 use crate::cluster::Version;
 use base64::Engine as _;
+use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Whether text is a DNS label as Kubernetes wants it (RFC 1123): at most 63 characters.
@@ -124,8 +125,8 @@ pub(crate) fn fingerprint(text: &str) -> bool {
     })
 }
 
-/// Whether text is a line of an authorized_keys file: options, type, base64, comment.
-pub(crate) fn public_key(text: &str) -> bool {
+/// Whether a word is the type of a public key.
+pub(crate) fn public_key_type(word: &str) -> bool {
     const TYPES: [&str; 6] = [
         "ssh-ed25519",
         "ssh-rsa",
@@ -134,17 +135,21 @@ pub(crate) fn public_key(text: &str) -> bool {
         "ecdsa-sha2-nistp521",
         "sk-",
     ];
+    TYPES
+        .iter()
+        .any(|t| word == *t || *t == "sk-" && word.starts_with(t))
+}
+
+/// Whether text is a line of an authorized_keys file: options, type, base64, comment.
+pub(crate) fn public_key(text: &str) -> bool {
     if text.chars().any(char::is_control) {
         return false;
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     words.windows(2).any(|pair| {
         let [kind, blob] = pair else { return false };
-        let known = TYPES
-            .iter()
-            .any(|t| kind == t || *t == "sk-" && kind.starts_with(t));
         // The blob repeats the type: length (32 bits, big-endian), then its name (RFC 4253 6.6).
-        known
+        public_key_type(kind)
             && base64::engine::general_purpose::STANDARD
                 .decode(blob)
                 .is_ok_and(|bytes| {
@@ -267,6 +272,26 @@ pub(crate) fn step(text: &str) -> bool {
         Some((first, second)) => word(first) && word(second),
         None => word(text),
     }
+}
+
+/// Whether some addresses of a range belong to somebody on the internet.
+pub(crate) fn public(range: Ipv4Net) -> bool {
+    // Private ones (RFC 1918), shared ones (RFC 6598), and those for benchmarks and examples, which
+    // nobody has (RFC 2544, 5737).
+    const NOBODYS: [([u8; 4], u8); 8] = [
+        ([10, 0, 0, 0], 8),
+        ([172, 16, 0, 0], 12),
+        ([192, 168, 0, 0], 16),
+        ([100, 64, 0, 0], 10),
+        ([198, 18, 0, 0], 15),
+        ([192, 0, 2, 0], 24),
+        ([198, 51, 100, 0], 24),
+        ([203, 0, 113, 0], 24),
+    ];
+    let inside = |(octets, prefix): &([u8; 4], u8)| {
+        Ipv4Net::new_assert(Ipv4Addr::from(*octets), *prefix).contains(&range)
+    };
+    !NOBODYS.iter().any(inside)
 }
 
 /// Why an address can't be one of a machine, in words; `None` if it can.

@@ -1,5 +1,6 @@
 //! Users, their keys, sudo rules, and sshd.
 
+use super::router;
 use crate::context::{On, r};
 use bramble_machine::Step;
 use bramble_machine::kinds::{AuthorizedKeys, File, Service, SudoRule, User};
@@ -34,11 +35,16 @@ pub(super) fn step(on: &On) -> Option<Step> {
     let mut sshd =
         File::text(SSHD, "# Made by Bramble.\nUseDNS no\n").checked("sshd -t -f \"$new\"");
     sshd.disruptive = true;
-    let mut service = Service::on("ssh.service")
-        .watching([format!("file:{SSHD}")])
-        .reloading();
-    service.disruptive = true;
+    let mut watch = vec![format!("file:{SSHD}")];
     out.push(r(sshd));
+    if let Some(mut more) = router::backup::sshd(on) {
+        more.check = Some("sshd -t -f \"$new\"".into());
+        more.disruptive = true;
+        watch.push(format!("file:{}", more.path));
+        out.push(r(more));
+    }
+    let mut service = Service::on("ssh.service").watching(watch).reloading();
+    service.disruptive = true;
     out.push(r(service));
     Some(on.step("base/access", out))
 }

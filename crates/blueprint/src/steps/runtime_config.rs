@@ -6,6 +6,9 @@
 use super::runtime::{PLUGINS, pause_image};
 use crate::context::On;
 use crate::proxy;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bramble_secret::Secret;
 use std::fmt::Write as _;
 
 pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
@@ -82,19 +85,57 @@ fn version_3(on: &On) -> String {
     out
 }
 
-/// Mirrors of a registry, in the order in which they are tried.
-pub(super) fn hosts_toml(host: &str, urls: &[String]) -> String {
-    let server = if host == "docker.io" {
-        "registry-1.docker.io"
-    } else {
-        host
-    };
-    let mut out = format!("# Made by Bramble.\nserver = \"https://{server}\"\n");
-    for url in urls {
+/// Somewhere that images of a host can be pulled from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Source {
+    /// Scheme, host and port, and with `below` a path.
+    pub url: String,
+    /// File of a certificate to trust.
+    pub ca: Option<String>,
+    /// Certificates are not checked.
+    pub unchecked: bool,
+    /// The URL's path stands before those of the images.
+    pub below: bool,
+    /// Name and password.
+    pub login: Option<(String, Secret)>,
+}
+
+impl Source {
+    /// A registry at a URL.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Where the images of a registry are pulled from, in the order in which it is tried; at last the
+/// registry itself.
+pub(super) fn hosts_toml(server: &str, sources: &[Source]) -> String {
+    let mut out = format!("# Made by Bramble.\nserver = \"{server}\"\n");
+    for source in sources {
+        let url = &source.url;
         let _ = write!(
             out,
             "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
         );
+        if source.below {
+            out.push_str("  override_path = true\n");
+        }
+        if let Some(ca) = &source.ca {
+            let _ = writeln!(out, "  ca = \"{ca}\"");
+        }
+        if source.unchecked {
+            out.push_str("  skip_verify = true\n");
+        }
+        if let Some((user, password)) = &source.login {
+            let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+            let _ = writeln!(
+                out,
+                "  [host.\"{url}\".header]\n    authorization = \"Basic {login}\""
+            );
+        }
     }
     out
 }

@@ -14,5 +14,7 @@ mod remains;
 mod reset;
 mod router;
 mod runtime;
+mod services;
 mod setup;
+mod vpn;
 mod ways;

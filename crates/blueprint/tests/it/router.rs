@@ -18,12 +18,12 @@ fn setups() -> Vec<Setup> {
         behind("router", "", lan),
         behind(
             "router, worker",
-            "dhcp: { pool: none }, firewall: { open: [] }",
+            "dhcp: { pool: none }, firewall: { open: [], trusted: [192.0.2.0/24] }",
             lan,
         ),
         behind(
             "router",
-            "firewall: { open: [ssh, tcp/20-30, tcp/25-40, tcp/41], trusted: [192.168.1.0/24], forwards: [{ port: udp/53, to: gate, toPort: 5353 }, { port: tcp/6443, to: one }] }, vpn: { host: h.example, users: [anna], openvpn: {} }",
+            "firewall: { open: [ssh, tcp/25-40, tcp/41], trusted: [192.168.1.0/24], forwards: [{ port: tcp/6443, to: one }] }, vpn: { host: h.example, users: [anna], openvpn: {} }",
             "network: { lan: 10.7.0.0/22, lan6: '2001:db8:7::/64' }\n  podNetwork: { plugin: routed, masquerade: false }",
         ),
     ]

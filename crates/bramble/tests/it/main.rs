@@ -11,3 +11,4 @@ mod help;
 mod init;
 mod kubeconfig;
 mod unreachable;
+mod vpn;

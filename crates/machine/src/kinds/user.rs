@@ -16,6 +16,8 @@ pub struct User {
     pub groups: Vec<String>,
     /// Home of a user that is made; `None` for the machine's default (`/home/<name>`).
     pub home: Option<String>,
+    /// No person but a service: a number of the system's range, and nothing of worth in the home.
+    pub service: bool,
     /// A wrong shell can lock the operator out.
     pub disruptive: bool,
 }
@@ -28,6 +30,7 @@ impl User {
             shell: "/bin/bash".into(),
             groups: Vec::new(),
             home: None,
+            service: false,
             disruptive: false,
         }
     }
@@ -36,6 +39,13 @@ impl User {
     #[must_use]
     pub fn groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
         self.groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Of a service.
+    #[must_use]
+    pub fn service(mut self) -> Self {
+        self.service = true;
         self
     }
 
@@ -95,10 +105,15 @@ impl Resource for User {
             .home
             .as_ref()
             .map_or(String::new(), |home| format!(" -d {}", word(home)));
+        let options = if self.service {
+            "-r -m -k /nonexistent"
+        } else {
+            "-m"
+        };
         let mut apply = Script::of(format!(
             "if l=$(getent passwd {name}); then\n\t[ \"${{l##*:}}\" = {login} ] || usermod -s {login} {name}\nelse\n\
              \t# A group of that name may be there already (Debian has one called operator).\n\
-             \tset -- -m\n\
+             \tset -- {options}\n\
              \t! getent group {name} >/dev/null || set -- \"$@\" -g {name}\n\
              \tuseradd \"$@\"{home} -s {login} {name}\nfi"
         ));
@@ -112,6 +127,7 @@ impl Resource for User {
             joined: missing.iter().map(|g| (*g).clone()).collect(),
             member: self.groups.iter().filter(|g| member(g)).cloned().collect(),
             own_group: line.is_none() && seen.group(&self.name).is_some(),
+            service: self.service,
         };
         let verb = if line.is_some() {
             Verb::Update
@@ -149,6 +165,9 @@ pub struct Undo {
     /// There was a group of the user's name before there was the user.
     #[serde(default)]
     pub own_group: bool,
+    /// Nothing of worth is in its home.
+    #[serde(default)]
+    pub service: bool,
 }
 
 impl Undo {
@@ -194,7 +213,7 @@ impl Undo {
     }
 
     pub(super) fn destroys(&self) -> Option<String> {
-        self.absent
+        (self.absent && !self.service)
             .then(|| format!("the home of {} with everything in it", self.name))
     }
 

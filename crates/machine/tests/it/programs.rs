@@ -26,6 +26,7 @@ fn samples() -> Vec<Box<dyn Resource>> {
         reference: "registry.example/pause:3.2".into(),
         sha256: "00".repeat(32),
         size: 1,
+        pull: None,
         digest: "sha256:0".into(),
     };
     let binary = Binary {

@@ -160,3 +160,14 @@ fn a_rule_of_sudo_is_checked() {
     assert!(said.contains("syntax error"), "{said}");
     assert_eq!(m.hand("ls /etc/sudoers.d; sudo -n true"), "README\n");
 }
+
+#[test]
+fn a_services_user_is_one_of_the_system_with_nothing_to_lose() {
+    let user = User::new("backups").shell("/bin/sh").service();
+    Case::new("", &user).remains(DATABASE).run(|m| {
+        let seen = m.hand("[ $(id -u backups) -lt 1000 ] && ls -A ~backups | wc -l; getent passwd backups | cut -d: -f6,7");
+        assert_eq!(seen, "0\n/home/backups:/bin/sh\n");
+    });
+    let Some(m) = Machine::new("") else { return };
+    assert_eq!(apply(&m, &user).undo.destroys(), None);
+}

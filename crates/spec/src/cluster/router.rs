@@ -1,6 +1,6 @@
 //! What the router does for the other machines: the section `router`, validated.
 
-pub use crate::file::router::{Family, FileSystem, Transport};
+pub use crate::file::router::{Family, Transport};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -224,6 +224,8 @@ impl Registry {
     pub const PRIVATE_PORT: u16 = 5000;
     /// Port of the registry that serves the bundle's images.
     pub const BUNDLE_PORT: u16 = 5001;
+    /// Port, on the router's loopback only, where the bundle's images are taken in while a push runs.
+    pub const PUSH_PORT: u16 = 5002;
     /// Port of the first mirror; the others follow in the order of the file.
     pub const FIRST_MIRROR_PORT: u16 = 5010;
 }
@@ -279,20 +281,6 @@ pub struct BackupClient {
     pub prune: bool,
 }
 
-/// A disk of a machine.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Disk {
-    /// Absolute path of its stable name.
-    pub device: String,
-    /// Where it is mounted.
-    pub at: String,
-    /// Its file system.
-    pub filesystem: FileSystem,
-    /// Format it even if something else is on it.
-    pub wipe: bool,
-}
-
-/// The LAN's families.
 impl Router {
     /// The LAN.
     pub fn lan(&self) -> Ipv4Net {

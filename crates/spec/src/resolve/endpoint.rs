@@ -107,7 +107,7 @@ impl Resolver<'_> {
                         format!("the virtual address {address} is that of {}", Self::called(other)),
                     )
                     .hint("choose an address that no machine has: it moves between the control planes")
-                    .related(self.place(&other.path("address")), "the machine's address");
+                    .related(self.place(&other.address_path), "the machine's address");
                     self.push(problem);
                 }
                 kubernetes.endpoint = Endpoint::Vip {

@@ -1,5 +1,6 @@
 //! Rules for machines: names, roles, hardware addresses, labels, taints.
 
+use super::network::PODS;
 use super::{Resolver, route};
 use crate::cluster::{Machine, Role, Ssh, Taint};
 use crate::file;
@@ -21,6 +22,8 @@ pub(crate) struct Known {
     pub outside: Option<IpAddr>,
     /// Whether the file gives an address, right or wrong.
     pub address_written: bool,
+    /// Where the address comes from: `address` of the machine, or what gives a router its own.
+    pub address_path: Vec<Seg>,
     pub mac: Option<String>,
     /// From the file.
     pub pod_range: Option<Ipv4Net>,
@@ -83,7 +86,7 @@ impl Resolver<'_> {
             let pod_range = machine
                 .pod_range
                 .as_ref()
-                .and_then(|text| self.ipv4_net(text, &at("podRange")));
+                .and_then(|text| self.ipv4_net(text, &at("podRange"), PODS));
             all.push(Known {
                 index,
                 name: machine.name.clone(),
@@ -91,6 +94,7 @@ impl Resolver<'_> {
                 address,
                 outside: None,
                 address_written: machine.address.is_some() || self.lost(&at("address")),
+                address_path: at("address"),
                 mac,
                 pod_range,
             });
@@ -198,6 +202,35 @@ impl Resolver<'_> {
                 path,
                 format!("no machine can have the address {address}: it {why}"),
                 "give the address at which the other machines reach this one",
+            );
+            return None;
+        }
+        Some(address)
+    }
+
+    /// An address of something else than a machine: `noun` says of what, `hint` how to write it.
+    pub(super) fn ip(
+        &mut self,
+        text: &str,
+        path: &[Seg],
+        noun: &str,
+        hint: &str,
+    ) -> Option<IpAddr> {
+        let Ok(address) = text.parse::<IpAddr>() else {
+            self.report(
+                "bad-address",
+                path,
+                format!("`{}` is not an IP address", shorten(text)),
+                hint,
+            );
+            return None;
+        };
+        if let Some(why) = syntax::unusable(address) {
+            self.report(
+                "unusable-address",
+                path,
+                format!("{noun} can't have the address {address}: it {why}"),
+                hint,
             );
             return None;
         }

@@ -4,17 +4,19 @@ use super::machines::Known;
 use super::router::Sides;
 use super::{Resolver, route};
 use crate::DEFAULT_VERSION;
-use crate::cluster::{Endpoint, HostNames, Kubernetes, Network, Version};
+use crate::cluster::{Endpoint, HostNames, Kubernetes, Network, Role, Version};
 use crate::plan;
 use crate::problem::Problem;
 use crate::shape::Seg;
 use crate::syntax::{self, VersionFault};
 use crate::tree::shorten;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const DEFAULT_MAX_PODS: u16 = 110;
+/// Who has addresses in the ranges of `kubernetes`.
+pub(super) const PODS: &str = "pods and services";
 
 impl Resolver<'_> {
     pub(super) fn kubernetes(&mut self) -> Kubernetes {
@@ -28,12 +30,12 @@ impl Resolver<'_> {
         let pod_range = written
             .pod_range
             .as_ref()
-            .and_then(|text| self.ipv4_net(text, &at("podRange")))
+            .and_then(|text| self.ipv4_net(text, &at("podRange"), PODS))
             .unwrap_or(default_net(10, 244, 16));
         let service_range = written
             .service_range
             .as_ref()
-            .and_then(|text| self.ipv4_net(text, &at("serviceRange")))
+            .and_then(|text| self.ipv4_net(text, &at("serviceRange"), PODS))
             .unwrap_or(default_net(10, 96, 16));
         if !(12..=28).contains(&service_range.prefix_len()) {
             self.report(
@@ -129,6 +131,49 @@ impl Resolver<'_> {
         }
     }
 
+    /// Reads `network.lan6`.
+    fn lan6(&mut self) -> Option<Ipv6Net> {
+        let path = route!["spec", "network", "lan6"];
+        let text = self.spec.network.as_ref()?.lan6.clone()?;
+        let net = self.net(&text, &path)?;
+        let why = match net {
+            IpNet::V6(net) if syntax::unusable(net.network().into()).is_none() => {
+                if net.prefix_len() == 64 {
+                    return Some(net);
+                }
+                "it has not the size that machines need to make their addresses in it"
+            }
+            IpNet::V6(_) => "machines can't have addresses in it",
+            IpNet::V4(_) => "it is an IPv4 range, and belongs to `lan`",
+        };
+        self.report(
+            "bad-lan6",
+            &path,
+            format!("{net} can't be the IPv6 range of the LAN: {why}"),
+            "use a /64 that is yours, such as fd00:77::/64",
+        );
+        None
+    }
+
+    /// Only a router tells machines of an IPv6 range.
+    pub(super) fn lan6_needs_router(&mut self, known: &[Known]) {
+        let path = route!["spec", "network", "lan6"];
+        let unsure = self.lost(&route!["spec", "machines"])
+            || known.iter().any(|k| self.lost(&k.path("roles")));
+        if !self.written(&path) || unsure || known.iter().any(|k| k.roles.contains(&Role::Router)) {
+            return;
+        }
+        let place = self.key_place(&path);
+        self.push(
+            Problem::new(
+                "lan6-without-router",
+                place,
+                "`lan6` is what a router announces, and no machine has that role",
+            )
+            .hint("give a machine `roles: [router]`, or remove it: machines with IPv6 addresses alone have them in `lan`"),
+        );
+    }
+
     /// Reads `network/prefix`.
     pub(super) fn net(&mut self, text: &str, path: &[Seg]) -> Option<IpNet> {
         let Ok(net) = text.parse::<IpNet>() else {
@@ -166,14 +211,15 @@ impl Resolver<'_> {
         Some(net)
     }
 
-    pub(super) fn ipv4_net(&mut self, text: &str, path: &[Seg]) -> Option<Ipv4Net> {
+    /// Reads an IPv4 range; `noun` says whose addresses are in it.
+    pub(super) fn ipv4_net(&mut self, text: &str, path: &[Seg], noun: &str) -> Option<Ipv4Net> {
         match self.net(text, path)? {
             IpNet::V4(net) => Some(net),
             IpNet::V6(net) => {
                 self.report(
                     "range-not-ipv4",
                     path,
-                    format!("{net} is an IPv6 range, but pods and services have IPv4 addresses"),
+                    format!("{net} is an IPv6 range, but {noun} have IPv4 addresses"),
                     "write an IPv4 range, such as 10.244.0.0/16",
                 );
                 None
@@ -244,7 +290,10 @@ impl Resolver<'_> {
                         place,
                         format!("no address of {lan} is left for {}", Self::called(&known[i])),
                     )
-                    .hint("enlarge `network.lan`, or give machines an `address` in its lower part, where none is taken by itself")
+                    .hint(match sides {
+                        Some(_) => "enlarge `network.lan`, make `router.dhcp.pool` smaller, or give machines an `address` in the LAN's lower part",
+                        None => "enlarge `network.lan`, or give machines an `address` in its lower part, where none is taken by itself",
+                    })
                     .related(self.place(&lan_path), "the LAN");
                     self.push(problem);
                 }

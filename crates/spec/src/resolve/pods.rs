@@ -40,7 +40,7 @@ impl Resolver<'_> {
             };
             let at = |n: usize| match known[n].pod_range {
                 Some(_) => known[n].path("podRange"),
-                None => known[n].path("address"),
+                None => known[n].address_path.clone(),
             };
             let problem = Problem::new(
                 "pod-range-overlap",

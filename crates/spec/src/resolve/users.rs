@@ -3,6 +3,7 @@
 use super::{Resolver, route};
 use crate::cluster::User;
 use crate::file;
+use crate::shape::Seg;
 use crate::syntax;
 use crate::tree::shorten;
 
@@ -45,21 +46,7 @@ impl Resolver<'_> {
         }
         for (i, key) in user.authorized_keys.iter().enumerate() {
             let path = route!["spec", "users", index, "authorizedKeys", i];
-            if key.contains("PRIVATE KEY") {
-                self.report(
-                    "private-key",
-                    &path,
-                    "this is a private key; it doesn't belong in any file that others can read",
-                    "give the public one, the line in the file that ends in `.pub`; treat this key as known to others",
-                );
-            } else if !syntax::public_key(key.trim()) {
-                self.report(
-                    "bad-public-key",
-                    &path,
-                    format!("`{}` is not a public key", shorten(key)),
-                    "copy the whole line of the `.pub` file: type, key, comment (`ssh-ed25519 AAAA... anna@desk`)",
-                );
-            }
+            self.public_key(key, &path);
         }
         for (i, group) in user.groups.iter().enumerate() {
             if !syntax::user_name(group) {
@@ -92,5 +79,28 @@ impl Resolver<'_> {
             groups: user.groups.clone(),
             shell: user.shell.clone().unwrap_or_else(|| "/bin/bash".to_owned()),
         }
+    }
+
+    /// Whether text is a public key; says what is wrong with it if not.
+    pub(super) fn public_key(&mut self, key: &str, path: &[Seg]) -> bool {
+        if key.contains("PRIVATE KEY") {
+            self.report(
+                "private-key",
+                path,
+                "this is a private key; it doesn't belong in any file that others can read",
+                "give the public one, the line in the file that ends in `.pub`; treat this key as known to others",
+            );
+            return false;
+        }
+        if !syntax::public_key(key.trim()) {
+            self.report(
+                "bad-public-key",
+                path,
+                format!("`{}` is not a public key", shorten(key)),
+                "copy the whole line of the `.pub` file: type, key, comment (`ssh-ed25519 AAAA... anna@desk`)",
+            );
+            return false;
+        }
+        true
     }
 }

@@ -418,6 +418,7 @@ mod tests {
                 joined: Vec::new(),
                 member: Vec::new(),
                 own_group: false,
+                service: false,
             };
             let change = Change::new(Verb::Remove, "", Script::new(), Undo::User(user));
             let id = "user:ops".into();

@@ -1,0 +1,70 @@
+//! Addresses and names that the router gives, as they are written.
+
+use crate::file::MAC;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Addresses for machines and guests. Machines of this file with a `mac` always get their own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dhcp {
+    /// First and last address for unknown devices, `10.77.0.200-10.77.0.250`, or `none`. Default: the last
+    /// quarter of the LAN, without its last five addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Seconds that an address is lent, 120 to 31536000. Default: 43200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 120, max = 31_536_000))]
+    pub lease: Option<u32>,
+    /// MTU that devices are told, 576 to 9216. Default: none is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 576, max = 9216))]
+    pub mtu: Option<u16>,
+    /// Addresses of devices that are no machines of this file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reservations: Vec<Reservation>,
+}
+
+/// The address of a device that is no machine of this file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reservation {
+    /// Hardware address of its network interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required, extend("pattern" = MAC))]
+    pub mac: Option<String>,
+    /// The address that it gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub address: Option<String>,
+    /// Its name in `network.domain`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Names.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dns {
+    /// Name servers that are asked for names outside. Default: those that the router itself uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("uniqueItems" = true))]
+    pub forwarders: Vec<String>,
+    /// Further names in `network.domain`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<DnsRecord>,
+}
+
+/// A name in `network.domain`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DnsRecord {
+    /// The name, without the domain; `*` in front stands for all names below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// Its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub address: Option<String>,
+}
