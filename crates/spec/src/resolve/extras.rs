@@ -236,7 +236,7 @@ impl Resolver<'_> {
             }
         }
         Mirrors {
-            trust: self.trusted(&written.trust),
+            trust: self.trusted_registries(&written.trust),
             insecure: self.insecure(&written),
             apt: written.apt,
             apt_arm: written.apt_arm,
@@ -251,7 +251,7 @@ impl Resolver<'_> {
         self.push(problem);
     }
 
-    fn trusted(&mut self, written: &[TrustedRegistry]) -> BTreeMap<String, String> {
+    fn trusted_registries(&mut self, written: &[TrustedRegistry]) -> BTreeMap<String, String> {
         let mut out = BTreeMap::new();
         for (i, entry) in written.iter().enumerate() {
             let path = |key: &str| route!["spec", "mirrors", "trust", i, key];
