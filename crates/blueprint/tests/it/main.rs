@@ -17,3 +17,4 @@ mod runtime;
 mod services;
 mod setup;
 mod vpn;
+mod ways;

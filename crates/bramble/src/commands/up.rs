@@ -37,7 +37,7 @@ async fn once(
         }
         progress = Progress::new(printer);
         session = session::prepare(context, global, &args.scope, false, &progress).await?;
-        session.wait_no_longer();
+        session.wait_no_longer(part.later);
         announce(&session, &opened, printer)?;
     }
     let mut outcome = opened;
