@@ -6,6 +6,7 @@ mod cycle;
 mod files;
 mod machine;
 mod minted;
+mod nft_table;
 mod packages;
 mod probe;
 mod programs;
