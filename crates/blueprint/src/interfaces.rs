@@ -13,6 +13,9 @@ impl On<'_> {
         if let Some(name) = router.and_then(|r| r.uplink.interface.clone()) {
             return Ok(name);
         }
+        if router.is_some_and(|r| r.uplink.wifi.is_some()) {
+            return self.wireless_interface();
+        }
         let lan = router.and_then(|r| r.interface.as_deref());
         match (self.facts.default_interface.as_deref(), lan) {
             (Some(way), Some(lan)) if way == lan => Err(Obstacle {
@@ -26,15 +29,29 @@ impl On<'_> {
                 ),
             }),
             (Some(way), _) => Ok(way.to_owned()),
-            // A wireless network that is not joined yet can't have a route.
-            (None, _) => match self.facts.wireless.as_slice() {
-                [only] if router.is_some_and(|r| r.uplink.wifi.is_some()) => Ok(only.clone()),
-                _ => Err(Obstacle {
-                    name: "uplink".into(),
-                    what: "which card leads outside can't be seen: it has no default route".into(),
-                    hint: format!("name it in `router.uplink`; {}", self.cards("")),
-                }),
-            },
+            (None, _) => Err(Obstacle {
+                name: "uplink".into(),
+                what: "which card leads outside can't be seen: it has no default route".into(),
+                hint: format!("name it in `router.uplink`; {}", self.cards("")),
+            }),
+        }
+    }
+
+    /// The card that joins a wireless network. While it has not, the way outside may be a cable that
+    /// leads to the LAN later.
+    fn wireless_interface(&self) -> Result<String, Obstacle> {
+        let way = self.facts.default_interface.as_ref();
+        let cards = &self.facts.wireless;
+        match (way.filter(|way| cards.contains(way)), cards.as_slice()) {
+            (Some(way), _) => Ok(way.clone()),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(Obstacle {
+                name: "uplink".into(),
+                what:
+                    "which card joins the wireless network can't be seen: it has none, or several"
+                        .into(),
+                hint: format!("name it in `router.uplink.interface`; {}", self.cards("")),
+            }),
         }
     }
 
@@ -144,6 +161,19 @@ mod tests {
             f.default_interface = None;
         };
         assert_eq!(sides(wifi, fresh), ok("wlan0", "eth0"));
+        // Set up by the cable that will lead to the machines.
+        let cable = |f: &mut Facts| {
+            fresh(f);
+            f.default_interface = Some("eth0".into());
+        };
+        assert_eq!(sides(wifi, cable), ok("wlan0", "eth0"));
+        let none = |f: &mut Facts| f.wireless.clear();
+        let [uplink, _] = sides(wifi, none);
+        let said = uplink.expect_err("an obstacle");
+        assert!(
+            said.contains("which card joins the wireless network"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -158,7 +188,7 @@ mod tests {
         let [_, lan] = sides("", |f| f.ethernet.push("eth2".into()));
         let said = lan.expect_err("an obstacle");
         assert!(
-            said.contains("several") && said.ends_with("its cards: eth1, eth2"),
+            said.contains("several") && said.ends_with("its cards: eth1, eth2, wlan0"),
             "{said}"
         );
         let [_, lan] = sides("", |f| f.ethernet.truncate(1));

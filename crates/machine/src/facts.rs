@@ -126,7 +126,7 @@ impl Default for Facts {
             home: false,
             kernel_config: true,
             ethernet: vec!["eth0".into(), "eth1".into()],
-            wireless: Vec::new(),
+            wireless: vec!["wlan0".into()],
             default_interface: Some("eth0".into()),
             networking: Networking::Networkd,
             public: BTreeMap::new(),

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod file;
 pub mod hostname;
 pub mod image;
+pub mod interface;
 pub mod keys;
 pub mod link;
 pub mod minted;
@@ -39,6 +40,7 @@ pub use directory::Directory;
 pub use file::{Content, File};
 pub use hostname::HostName;
 pub use image::ContainerImage;
+pub use interface::Interface;
 pub use keys::AuthorizedKeys;
 pub use link::Link;
 pub use minted::{Holder, Minted, MintedFile};
@@ -100,6 +102,8 @@ pub enum Undo {
     Directory(directory::Undo),
     /// Of [`HostName`].
     HostName(hostname::Undo),
+    /// Of [`Interface`].
+    Interface(interface::Undo),
     /// Of [`AuthorizedKeys`].
     Keys(keys::Undo),
     /// Of [`Link`].
@@ -139,6 +143,7 @@ impl Undo {
             Undo::Cmdline(u) => u.script(),
             Undo::Directory(u) => u.script(),
             Undo::HostName(u) => u.script(),
+            Undo::Interface(u) => u.script(),
             Undo::Keys(u) => u.script(),
             Undo::Link(u) => u.script(),
             Undo::Minted(u) => u.script(),
@@ -188,6 +193,7 @@ impl Undo {
             Undo::Cmdline(u) => u.summary(),
             Undo::Directory(u) => u.summary(),
             Undo::HostName(u) => u.summary(),
+            Undo::Interface(u) => u.summary(),
             Undo::Keys(u) => u.summary(),
             Undo::Link(u) => u.summary(),
             Undo::Minted(u) => u.summary(),
@@ -220,6 +226,9 @@ impl Undo {
             (Undo::Cmdline(first), Undo::Cmdline(later)) => Undo::Cmdline(first.merge(&later)),
             (Undo::Directory(first), Undo::Directory(later)) => {
                 Undo::Directory(first.merge(&later))
+            }
+            (Undo::Interface(first), Undo::Interface(later)) => {
+                Undo::Interface(first.merge(&later))
             }
             (Undo::Keys(first), Undo::Keys(later)) => Undo::Keys(first.merge(&later)),
             (Undo::Modules(first), Undo::Modules(later)) => Undo::Modules(first.merge(&later)),

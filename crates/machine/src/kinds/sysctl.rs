@@ -69,11 +69,11 @@ impl Resource for Sysctl {
             // Those that are right already as well: should somebody change them later, that is
             // not what was there at first.
             live.extend(old.map(|old| (name.clone(), old.to_owned())));
-            if old == Some(new.as_str()) {
-                continue;
-            }
-            said.push(format!("{name} {} → {new}", old.unwrap_or("(none)")));
+            // All of them: what is undone in the same run may take one with it.
             apply.line(format!("sysctl_set {} {}", word(name), word(&new)));
+            if old != Some(new.as_str()) {
+                said.push(format!("{name} {} → {new}", old.unwrap_or("(none)")));
+            }
         }
         let file_differs = file.differences(seen);
         if !file_differs.is_empty() {

@@ -150,6 +150,10 @@ pub struct Case<'a> {
     /// What was on the machine before Bramble came.
     pub prepare: &'a str,
     pub resource: &'a dyn Resource,
+    /// What the machine does when it is switched on.
+    pub boot: &'a str,
+    /// Looks at the machine once all is undone; files are compared anyway.
+    pub gone: Option<&'a dyn Fn(&Machine)>,
     /// What somebody does by hand later, and what the plan must then say.
     pub drift: &'a [(&'a str, &'a str)],
     /// Differences that may remain in the end.
@@ -161,6 +165,8 @@ impl<'a> Case<'a> {
         Self {
             prepare,
             resource,
+            boot: "",
+            gone: None,
             drift: &[],
             remains: &[],
         }
@@ -168,6 +174,16 @@ impl<'a> Case<'a> {
 
     pub fn drift(mut self, drift: &'a [(&'a str, &'a str)]) -> Self {
         self.drift = drift;
+        self
+    }
+
+    pub fn boot(mut self, script: &'a str) -> Self {
+        self.boot = script;
+        self
+    }
+
+    pub fn gone(mut self, look: &'a dyn Fn(&Machine)) -> Self {
+        self.gone = Some(look);
         self
     }
 
@@ -181,6 +197,7 @@ impl<'a> Case<'a> {
         let Some(machine) = Machine::new(self.prepare) else {
             return;
         };
+        machine.hand(self.boot);
         let resource = self.resource;
         apply(&machine, resource);
         self.quiet(&machine, "after it was applied");
@@ -219,6 +236,9 @@ impl<'a> Case<'a> {
         let mut left = machine.differences();
         left.retain(|line| !self.remains.iter().any(|r| line.ends_with(r)));
         assert_eq!(left, [] as [String; 0], "{} {when}", self.resource.id());
+        if let Some(look) = self.gone {
+            look(machine);
+        }
     }
 
     /// Fails at each kind of command in turn: the next run finishes, and undo finds its way back

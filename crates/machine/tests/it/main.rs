@@ -4,6 +4,7 @@ mod actions;
 mod archives;
 mod cycle;
 mod files;
+mod interfaces;
 mod machine;
 mod minted;
 mod nft_table;

@@ -67,12 +67,13 @@ pub enum Uplink {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UplinkSettings {
-    /// Name of the interface, such as eth0 or wlan0. Default: that of the default route.
+    /// Name of the interface, such as eth0 or wlan0. Default: that of the default route; with `wifi`, the
+    /// only wireless card.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = INTERFACE))]
     pub interface: Option<String>,
     /// `dhcp`, or an address with the length of its network's prefix, such as 192.168.1.100/24.
-    /// Default: as the machine has it.
+    /// Default: as the machine has it; with `wifi`, by DHCP.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = r"^(dhcp|[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2})$"))]
     pub address: Option<String>,

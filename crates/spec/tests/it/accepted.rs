@@ -1,6 +1,6 @@
 //! Unusual files that are right.
 
-use bramble_spec::cluster::{Endpoint, Jump, Taint};
+use bramble_spec::cluster::{Endpoint, Jump, Taint, UplinkAddress};
 use bramble_spec::{Cluster, load};
 
 const HEAD: &str =
@@ -158,4 +158,21 @@ fn a_lone_control_plane_runs_pods() {
     assert!(alone.kubernetes.schedule_on_control_plane);
     let told = cluster("  kubernetes: {scheduleOnControlPlane: false}", "");
     assert!(!told.kubernetes.schedule_on_control_plane);
+}
+
+/// An interface that joins a wireless network has no address that could be kept.
+#[test]
+fn a_wireless_uplink_asks_for_an_address() {
+    let uplink = |settings: &str| {
+        let text = format!(
+            "{HEAD}  network: {{lan: 10.77.0.0/24}}\n  router: {{uplink: {{{settings}}}}}\n  machines:\n  - {{name: gate, roles: [router], address: 192.168.1.2}}\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n"
+        );
+        let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}\n{text}"));
+        cluster.router.expect("a router").uplink.address
+    };
+    let wifi = "wifi: {ssid: home, passwordFile: p, country: DE}";
+    assert_eq!(uplink(wifi), UplinkAddress::Dhcp);
+    assert_eq!(uplink("interface: eth0"), UplinkAddress::Kept);
+    let fixed = uplink(&format!("{wifi}, address: 192.168.1.2/24"));
+    assert!(matches!(fixed, UplinkAddress::Static { .. }));
 }

@@ -12,6 +12,10 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     let mut names = vec!["nftables", "dnsmasq", "chrony"];
     let mut leftovers = vec!["/etc/dnsmasq.d", "/var/lib/misc/dnsmasq.leases"];
     leftovers.extend(crate::steps::time::LEFTOVERS);
+    if router.uplink.wifi.is_some() {
+        names.extend(["wpasupplicant", "iw", "wireless-regdb"]);
+        leftovers.push("/etc/wpa_supplicant");
+    }
     if let Some(vpn) = &router.vpn {
         if vpn.wireguard.is_some() {
             names.push("wireguard-tools");
