@@ -7,6 +7,7 @@ mod files;
 mod interfaces;
 mod machine;
 mod minted;
+mod nft_table;
 mod packages;
 mod probe;
 mod programs;

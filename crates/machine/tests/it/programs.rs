@@ -4,8 +4,8 @@ use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{
     Action, AptMirror, AptSource, Archive, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
-    ContainerImage, Content, Directory, File, HostName, Link, Modules, Mount, Packages, Service,
-    SudoRule, SwapOff, Sysctl, TimeZone, User,
+    ContainerImage, Content, Directory, File, HostName, Link, Modules, Mount, NftTable, Packages,
+    Service, SudoRule, SwapOff, Sysctl, TimeZone, User,
 };
 use bramble_machine::program::{Part, program};
 use bramble_machine::query::{Answer, Query, Stat};
@@ -72,6 +72,12 @@ fn samples() -> Vec<Box<dyn Resource>> {
         Box::new(Mount::new("/dev/x", "/mnt/a b", "ext4")),
         Box::new(AptSource::new("x", "http://x.example/debian", "./").key("-----BEGIN x")),
         Box::new(AptMirror::new("http://x.example/debian")),
+        Box::new(NftTable {
+            name: "bramble-x".into(),
+            title: "a trial".into(),
+            rules: "\tchain x { }\n".into(),
+            advice: String::new(),
+        }),
     ]
 }
 
