@@ -144,6 +144,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2\n  bramble bundle build --from debian\n  bramble bundle verify DIR\n  bramble bundle list"
     )]
     Bundle(BundleArgs),
+    /// The router's registries: state, certificate, images of your own.
+    #[command(
+        after_help = "Examples:\n  bramble registry status\n  bramble registry push web.tar anna/web:1\n  bramble registry ca > ca.crt"
+    )]
+    Registry(RegistryArgs),
     /// Real Debian machines on this computer.
     #[command(
         after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down"
@@ -442,6 +447,15 @@ pub enum BundleAction {
         /// Folder; by default the one that the cluster file uses.
         dir: Option<PathBuf>,
     },
+    /// Put the images of a bundle into the router's registry, where machines pull them. `up` does it
+    /// for the bundle that it uses.
+    #[command(
+        after_help = "Examples:\n  bramble bundle push\n  bramble bundle push /var/cache/bramble/bundles/upstream-v1.35.0"
+    )]
+    Push {
+        /// Folder; by default the one that the cluster file uses.
+        dir: Option<PathBuf>,
+    },
     /// Bundles on this computer, or what one of them holds.
     #[command(
         after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2"
@@ -449,6 +463,38 @@ pub enum BundleAction {
     List {
         /// Folder.
         dir: Option<PathBuf>,
+    },
+}
+
+/// Options of `registry`.
+#[derive(Debug, Args)]
+pub struct RegistryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: RegistryAction,
+}
+
+/// Actions on the router's registries.
+#[derive(Debug, Subcommand)]
+pub enum RegistryAction {
+    /// Which there are, whether they work, what they hold.
+    #[command(after_help = "Example:\n  bramble registry status --output json")]
+    Status,
+    /// Print the certificate of the registries, for docker, podman and skopeo on your computer.
+    #[command(
+        after_help = "Examples:\n  bramble registry ca\n  bramble registry ca --quiet > /etc/docker/certs.d/registry.home.internal:5000/ca.crt"
+    )]
+    Ca,
+    /// Put an image into the private registry, by way of SSH.
+    #[command(
+        after_help = "Examples:\n  docker save web:1 -o web.tar && bramble registry push web.tar\n  bramble registry push web.tar anna/web:2\n\nPods name it as registry.DOMAIN:5000/anna/web:2."
+    )]
+    Push {
+        /// File that `docker save`, `podman save` or `skopeo copy` wrote.
+        #[arg(value_name = "FILE")]
+        image: PathBuf,
+        /// Name and tag; by default the image's own, without its host.
+        name: Option<String>,
     },
 }
 

@@ -15,6 +15,7 @@ mod lab;
 mod logs;
 mod man;
 mod plan;
+pub mod registry;
 mod schema;
 mod session;
 mod ssh;
@@ -52,6 +53,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
+        Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
         Command::Status => status::run(global, printer).await,
