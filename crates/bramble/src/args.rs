@@ -197,9 +197,13 @@ pub struct InitArgs {
     /// Name of the cluster.
     #[arg(long)]
     pub name: Option<String>,
-    /// A machine: NAME=ADDRESS, the first one is the control plane, or NAME=ADDRESS,ROLE[,ROLE].
+    /// A machine, by its address or, behind a router, its hardware address; roles may follow. Without any,
+    /// the first one is the control plane, the others are workers.
     #[arg(long = "machine", value_name = "NAME=ADDRESS[,ROLE]")]
     pub machines: Vec<String>,
+    /// The machine that is the router of the others, at its address outside; further roles may follow.
+    #[arg(long, value_name = "NAME=ADDRESS[,ROLE]")]
+    pub router: Option<String>,
     /// Release of Kubernetes.
     #[arg(long, value_name = "VERSION")]
     pub kubernetes: Option<String>,
@@ -212,7 +216,8 @@ pub struct InitArgs {
     /// Address that several control planes share; needed with more than one.
     #[arg(long, value_name = "ADDRESS")]
     pub vip: Option<std::net::IpAddr>,
-    /// The network of the machines, such as 192.168.1.0/24; by default the one that all addresses share.
+    /// The network of the machines, such as 192.168.1.0/24; by default the one that all addresses share,
+    /// behind a router 10.77.0.0/24.
     #[arg(long, value_name = "NETWORK")]
     pub lan: Option<ipnet::IpNet>,
     /// Time zone, such as Europe/Berlin.
