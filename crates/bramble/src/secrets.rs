@@ -4,7 +4,8 @@ use crate::error::{CliError, Explain};
 use bramble_blueprint::registry::Registries;
 use bramble_blueprint::{Fresh, Secrets, UserKeys, VpnKeys};
 use bramble_keys::{
-    LONGEST_PASSWORD, Usage, certificate, htpasswd_line, preshared_key, tls_crypt_key, wireguard,
+    LONGEST_PASSWORD, Strength, Usage, certificate, htpasswd_line, preshared_key, tls_crypt_key,
+    wireguard,
 };
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
@@ -41,6 +42,15 @@ pub fn read(cluster: &Cluster, folder: &Path) -> Result<Secrets, CliError> {
             "put each into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file",
         ),
     )
+}
+
+/// Reads one of these files.
+///
+/// # Errors
+/// When it can't be read, as wrong use.
+pub fn read_file(folder: &Path, path: &str) -> Result<Secret, CliError> {
+    let found = read_one(&folder.join(crate::context::expand(path)));
+    found.map_err(|why| CliError::usage(format!("{path}: {why}")))
 }
 
 /// Files of secrets, and what each is for.
@@ -124,7 +134,7 @@ fn logins(
     for (name, file) in users {
         let password = secrets.get(file).cloned();
         let password = password.unwrap_or_else(|| Secret::new(""));
-        let line = htpasswd_line(cluster, name, &password).map_err(|error| {
+        let line = htpasswd_line(cluster, name, &password, Strength::Chosen).map_err(|error| {
             CliError::usage(format!("{file}: {error}")).hint(format!(
                 "the registry takes passwords of at most {LONGEST_PASSWORD} bytes"
             ))

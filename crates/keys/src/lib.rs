@@ -9,7 +9,7 @@ mod login;
 mod vpn;
 
 pub use certificate::{Pair, Usage, certificate};
-pub use login::{LONGEST_PASSWORD, LoginError, htpasswd_line};
+pub use login::{LONGEST_PASSWORD, LoginError, Strength, htpasswd_line};
 pub use vpn::{WireGuard, preshared_key, tls_crypt_key, wireguard, wireguard_public};
 
 use base64::Engine;

@@ -68,7 +68,7 @@ pub struct Spec {
     /// The network that the machines share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
-    /// What the machine with the role `router` does for the others.
+    /// What the machine with the role `router` does for the others. Default: what the role alone means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub router: Option<router::Router>,
     /// The machines. Their order counts for machines without an address only.
@@ -192,14 +192,16 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub roles: Option<Vec<Role>>,
-    /// IP address that the cluster uses. May be left out when `mac` and `network.lan` are given.
+    /// IP address that the cluster uses. May be left out when `mac` and `network.lan` are given. A router's may
+    /// lie outside the LAN: then it is where SSH reaches it, and `router.lan` says which one it has inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = "^[0-9A-Fa-f.:]+$"))]
     pub address: Option<String>,
     /// Address or DNS name where SSH reaches it, if that isn't `address`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management: Option<String>,
-    /// Hardware address of its network interface, such as b8:27:eb:00:00:01.
+    /// Hardware address of its network interface, such as b8:27:eb:00:00:01. A router gives the machine's
+    /// address to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = MAC))]
     pub mac: Option<String>,
@@ -249,7 +251,8 @@ pub struct Ssh {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("uniqueItems" = true))]
     pub keys: Option<Vec<String>>,
-    /// Machine through which this one is reached, or `user@host:port` of a host outside the file.
+    /// Machine through which this one is reached, or `user@host:port` of a host outside the file. Default: the
+    /// router, for machines behind it, where it is reached from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
     /// Fingerprint of the host key as `ssh-keygen -l` shows it: `SHA256:...`.

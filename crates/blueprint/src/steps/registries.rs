@@ -132,22 +132,17 @@ fn server(host: &str) -> String {
 }
 
 fn text(host: &str, what: &Host) -> String {
-    let own = server(host);
+    let mut own = Source::at(&server(host));
+    own.ca = what.trust.is_some().then(|| certificate(host));
+    if !what.insecure {
+        return hosts_toml(&own, &what.sources);
+    }
+    // With TLS, whoever it is; else without.
+    let bare = Source::at(&own.url.replacen("https://", "http://", 1));
+    own.unchecked = true;
     let mut sources = what.sources.clone();
-    if what.trust.is_some() {
-        sources.push(Source {
-            ca: Some(certificate(host)),
-            ..Source::at(&own)
-        });
-    }
-    if what.insecure {
-        sources.push(Source {
-            unchecked: true,
-            ..Source::at(&own)
-        });
-        return hosts_toml(&own.replacen("https://", "http://", 1), &sources);
-    }
-    hosts_toml(&own, &sources)
+    sources.push(own);
+    hosts_toml(&bare, &sources)
 }
 
 /// The private registry, by each of the names that the router has. Machines pull as its first user.
@@ -174,7 +169,7 @@ fn private(
             continue;
         };
         let folder = format!("{CERTS}/{first}");
-        let text = Secret::new(hosts_toml(&url, &[source]));
+        let text = Secret::new(hosts_toml(&source, &[]));
         out.push(r(Directory::new(&folder)));
         out.push(r(File::new(
             format!("{folder}/hosts.toml"),

@@ -112,32 +112,41 @@ impl Source {
 
 /// Where the images of a registry are pulled from, in the order in which it is tried; at last the
 /// registry itself.
-pub(super) fn hosts_toml(server: &str, sources: &[Source]) -> String {
-    let mut out = format!("# Made by Bramble.\nserver = \"{server}\"\n");
+pub(super) fn hosts_toml(server: &Source, sources: &[Source]) -> String {
+    let mut out = format!("# Made by Bramble.\nserver = \"{}\"\n", server.url);
+    settings(server, "", "header", &mut out);
+    // containerd 1.6 takes no file without any.
+    let itself = [server.clone()];
+    let sources = if sources.is_empty() { &itself } else { sources };
     for source in sources {
-        let url = &source.url;
+        let table = format!("host.\"{}\"", source.url);
         let _ = write!(
             out,
-            "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+            "\n[{table}]\n  capabilities = [\"pull\", \"resolve\"]\n"
         );
-        if source.below {
-            out.push_str("  override_path = true\n");
-        }
-        if let Some(ca) = &source.ca {
-            let _ = writeln!(out, "  ca = \"{ca}\"");
-        }
-        if source.unchecked {
-            out.push_str("  skip_verify = true\n");
-        }
-        if let Some((user, password)) = &source.login {
-            let login = STANDARD.encode(format!("{user}:{}", password.expose()));
-            let _ = writeln!(
-                out,
-                "  [host.\"{url}\".header]\n    authorization = \"Basic {login}\""
-            );
-        }
+        settings(source, "  ", &format!("{table}.header"), &mut out);
     }
     out
+}
+
+/// What else is to be known of a registry; the login in a table of this name.
+fn settings(source: &Source, indent: &str, table: &str, out: &mut String) {
+    if source.below {
+        let _ = writeln!(out, "{indent}override_path = true");
+    }
+    if let Some(ca) = &source.ca {
+        let _ = writeln!(out, "{indent}ca = \"{ca}\"");
+    }
+    if source.unchecked {
+        let _ = writeln!(out, "{indent}skip_verify = true");
+    }
+    if let Some((user, password)) = &source.login {
+        let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+        let _ = writeln!(
+            out,
+            "{indent}[{table}]\n{indent}  authorization = \"Basic {login}\""
+        );
+    }
 }
 
 /// What the machine and the proxy ask of the unit; `None` if nothing.

@@ -35,6 +35,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         if let Some(router) = router {
             out.push(file(SERVING, serving(on, router, own)));
             if !own {
+                out.push(file(OPTIONS, "DAEMON_OPTS='-F 1 -x'\n".into()));
                 out.push(r(Directory::new(DROP_IN)));
                 out.push(file(&format!("{DROP_IN}/bramble.conf"), HANDS_OFF.into()));
             }
@@ -92,9 +93,9 @@ const HANDS_OFF: &str = "\
 ConditionCapability=
 
 [Service]
-ExecStart=
-ExecStart=!/usr/sbin/chronyd -x $DAEMON_OPTS
+EnvironmentFile=/etc/chrony/bramble.options
 ";
+const OPTIONS: &str = "/etc/chrony/bramble.options";
 
 /// Waits until the clock is sane. With a time service of its own, and no battery clock, until it is
 /// synchronized: a Pi comes up with the time of its last shutdown, which looks sane and is not.

@@ -1,7 +1,10 @@
 //! What the router's services are given: packet rules, addresses, names.
 
-use crate::setup::{Setup, debian, example, load, run, skip};
+use crate::setup::{Setup, container, debian, example, load, run, skip};
+use bramble_machine::Facts;
 use std::process::Command;
+
+const LAN: &str = "network: { lan: 10.7.0.0/24 }";
 
 /// A cluster with a router of the name `gate` with these lines in its section.
 fn behind(roles: &str, section: &str, spec: &str) -> Setup {
@@ -12,14 +15,13 @@ fn behind(roles: &str, section: &str, spec: &str) -> Setup {
 
 /// Routers that differ.
 fn setups() -> Vec<Setup> {
-    let lan = "network: { lan: 10.7.0.0/24 }";
     vec![
         Setup::new(example("full.yaml")),
-        behind("router", "", lan),
+        behind("router", "", LAN),
         behind(
             "router, worker",
             "dhcp: { pool: none }, firewall: { open: [], trusted: [192.0.2.0/24] }",
-            lan,
+            LAN,
         ),
         behind(
             "router",
@@ -46,7 +48,7 @@ fn rules_of_all_keys() {
 
 #[test]
 fn rules_of_a_router_that_is_a_node_as_well() {
-    let setup = behind("router, worker", "", "network: { lan: 10.7.0.0/24 }");
+    let setup = behind("router, worker", "", LAN);
     insta::assert_snapshot!(rules(&setup));
 }
 
@@ -102,5 +104,102 @@ fn dnsmasq_reads_its_configuration() {
             "{}\n{text}",
             String::from_utf8_lossy(&out.stderr)
         );
+    }
+}
+
+/// A machine whose clock is its own, with a battery or without.
+fn board(battery: bool) -> Facts {
+    Facts {
+        rtc: battery,
+        ..Facts::default()
+    }
+}
+
+fn serving(setup: &Setup) -> String {
+    let text = setup.text("gate", "time", "/etc/chrony/conf.d/bramble.conf");
+    text.expect("chrony serves")
+}
+
+#[test]
+fn the_router_tells_the_time_as_far_as_it_knows_it() {
+    let section =
+        "firewall: { trusted: [192.168.1.0/24] }, vpn: { host: h.example, users: [anna] }";
+    let setup = behind("router", section, LAN).on_all(&board(true));
+    let text = serving(&setup);
+    for net in ["10.7.0.0/24", "192.168.1.0/24", "10.8.0.0/24"] {
+        assert!(text.contains(&format!("allow {net}\n")), "{net}: {text}");
+    }
+    let alone = "local stratum 10\n";
+    assert!(text.contains(alone), "{text}");
+    // What it says after a power cut is wrong until it has asked others.
+    assert!(!serving(&behind("router", "", LAN).on_all(&board(false))).contains(alone));
+    // A container's clock is its host's: served, not set.
+    let setup = behind("router", "", LAN).on_all(&container());
+    assert!(serving(&setup).contains(alone));
+    let options = setup.text("gate", "time", "/etc/chrony/bramble.options");
+    assert_eq!(options.as_deref(), Some("DAEMON_OPTS='-F 1 -x'\n"));
+    assert!(setup.ids("one", "time") == ["action:clock"]);
+}
+
+#[test]
+fn machines_behind_the_router_ask_it_for_the_time() {
+    let sources = |setup: &Setup, machine: &str| {
+        setup.text(machine, "time", "/etc/chrony/sources.d/bramble.sources")
+    };
+    let needs = |setup: &Setup, machine: &str| {
+        let machines = setup.blueprint().machines;
+        let steps = machines[machine].steps.iter();
+        let mut needs = steps.filter(|s| s.name == "time").map(|s| s.needs.clone());
+        needs.next().expect("the step")
+    };
+    let first = ("gate".to_owned(), "time".to_owned());
+    let setup = behind("router", "", LAN).on_all(&board(false));
+    assert_eq!(
+        sources(&setup, "one").as_deref(),
+        Some("server 10.7.0.1 iburst\n")
+    );
+    assert_eq!(sources(&setup, "gate"), None);
+    assert!(needs(&setup, "one").contains(&first));
+    // The file has the first word; the router is no source of its own.
+    let spec = format!("{LAN}\n  time: {{ servers: [10.7.0.1, ntp.example] }}");
+    let setup = behind("router", "", &spec).on_all(&board(false));
+    let both = "server 10.7.0.1 iburst\nserver ntp.example iburst\n";
+    assert_eq!(sources(&setup, "one").as_deref(), Some(both));
+    assert_eq!(
+        sources(&setup, "gate").as_deref(),
+        Some("server ntp.example iburst\n")
+    );
+    assert!(!needs(&setup, "one").contains(&first));
+}
+
+#[test]
+fn what_is_open_is_what_the_file_says() {
+    let lines = |setup: &Setup| -> Vec<String> {
+        let text = rules(setup);
+        let open = text.lines().map(str::trim).filter(|l| {
+            (l.starts_with("tcp dport") || l.starts_with("udp dport")) && l.ends_with("accept")
+        });
+        open.map(str::to_owned).collect()
+    };
+    let [_, plain, nothing, much] = setups().try_into().ok().expect("four");
+    assert_eq!(lines(&plain), ["tcp dport { 22 } accept"]);
+    assert_eq!(lines(&nothing), [] as [&str; 0]);
+    assert_eq!(
+        lines(&much),
+        [
+            "tcp dport { 22, 25-41 } accept",
+            "udp dport { 1194 } accept"
+        ]
+    );
+}
+
+#[test]
+fn dnsmasq_serves_the_outside_only_to_those_who_are_trusted() {
+    let asked = |setup: &Setup| dnsmasq(setup).contains("\ninterface=eth0\n");
+    let [_, plain, nothing, much] = setups().try_into().ok().expect("four");
+    assert!(!asked(&plain) && asked(&nothing) && asked(&much));
+    for setup in [plain, nothing, much] {
+        let text = dnsmasq(&setup);
+        assert!(text.contains("\nno-dhcp-interface=eth0\n"), "{text}");
     }
 }

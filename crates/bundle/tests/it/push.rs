@@ -10,7 +10,7 @@ use bramble_bundle::index::{Artefact, Image, ImageRole, Index, Origin};
 use bramble_bundle::{
     Access, Bundle, Error, Event, ImageArchive, Patience, Url, push, push_bundle,
 };
-use bramble_keys::{Usage, certificate, htpasswd_line};
+use bramble_keys::{Strength, Usage, certificate, htpasswd_line};
 use bramble_spec::cluster::{Arch, Version};
 use serde_json::{Value, json};
 
@@ -44,7 +44,9 @@ impl Registry {
         write("key.pem", pair.key.expose());
         write(
             "logins",
-            htpasswd_line("test", &login.0, &login.1).unwrap().expose(),
+            htpasswd_line("test", &login.0, &login.1, Strength::Random)
+                .unwrap()
+                .expose(),
         );
         let place = dir.path().display();
         write(

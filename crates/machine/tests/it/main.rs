@@ -3,10 +3,12 @@
 mod actions;
 mod archives;
 mod cycle;
+mod disks;
 mod files;
 mod interfaces;
 mod machine;
 mod minted;
+mod nft_table;
 mod packages;
 mod probe;
 mod programs;

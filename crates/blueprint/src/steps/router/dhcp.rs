@@ -48,7 +48,7 @@ impl View<'_> {
         let parts = [
             ("", self.sides()),
             ("# Names.\n", self.names()),
-            ("# Machines of the file.\n", self.machines()),
+            ("# Machines and devices of the file.\n", self.machines()),
             ("# Further names.\n", self.records()),
             ("# Addresses.\n", self.addresses()),
             ("# Reserved addresses.\n", self.reservations()),
@@ -95,24 +95,19 @@ impl View<'_> {
         out
     }
 
+    /// Names with an address of their own. They belong to nobody else: no device gets one by asking for it.
     fn machines(&self) -> String {
-        let domain = &self.on.cluster().network.domain;
         let mut out = String::new();
         for machine in &self.on.cluster().machines {
-            let name = &machine.name;
-            let _ = write!(
-                out,
-                "host-record={name}.{domain},{name},{}",
-                machine.address
-            );
-            if let Some(six) = self
-                .router
-                .address6
-                .filter(|_| *name == self.router.machine)
-            {
-                let _ = write!(out, ",{}", six.addr());
+            let router = machine.name == self.router.machine;
+            let six = self.router.address6.filter(|_| router).map(|a| a.addr());
+            let addresses = [Some(machine.address), six.map(IpAddr::V6)];
+            self.record(&mut out, &machine.name, addresses.into_iter().flatten());
+        }
+        for device in &self.router.dhcp.reservations {
+            if let Some(name) = &device.name {
+                self.record(&mut out, name, [IpAddr::V4(device.address)]);
             }
-            out.push('\n');
         }
         out
     }
@@ -126,13 +121,32 @@ impl View<'_> {
             address,
         } in &self.router.records
         {
+            self.record(&mut out, name, [*address]);
             if *wildcard {
-                let _ = writeln!(out, "address=/{name}.{domain}/{address}");
-            } else {
-                let _ = writeln!(out, "host-record={name}.{domain},{address}");
+                // Without the second, what is asked for in the other family would not exist.
+                let _ = writeln!(
+                    out,
+                    "address=/{name}.{domain}/{address}\nlocal=/{name}.{domain}/"
+                );
             }
         }
         out
+    }
+
+    /// Both ways, in the domain and, where it is one label, without.
+    fn record(&self, out: &mut String, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        let _ = write!(
+            out,
+            "host-record={name}.{}",
+            self.on.cluster().network.domain
+        );
+        if !name.contains('.') {
+            let _ = write!(out, ",{name}");
+        }
+        for address in addresses {
+            let _ = write!(out, ",{address}");
+        }
+        out.push('\n');
     }
 
     fn addresses(&self) -> String {

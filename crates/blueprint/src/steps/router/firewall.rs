@@ -9,7 +9,6 @@ use bramble_spec::cluster::{Forward, PodNetwork, Ports, Router, Transport};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
-use std::net::Ipv4Addr;
 
 /// The table.
 const TABLE: &str = "bramble-router";
@@ -100,10 +99,10 @@ impl View<'_> {
     fn hiding(&self) -> String {
         let lan = self.router.lan();
         let mut out = String::new();
-        if self.forwards().next().is_some() {
+        if !self.router.firewall.forwards.is_empty() {
             out.push_str("# Answers to machines of the LAN must come back this way.\n");
         }
-        for forward in self.forwards() {
+        for forward in &self.router.firewall.forwards {
             let _ = writeln!(out, "ip saddr {lan} {} masquerade", led(forward));
         }
         let inner = set(self.quoted_inner());
@@ -133,7 +132,7 @@ impl View<'_> {
         inner.insert(0, "\"lo\"".into());
         let mut out = format!("iifname {} accept\n", set(inner));
         out.push_str("ct state established,related accept\nct state invalid drop\n");
-        self.from_pods(&mut out);
+        self.own_pods(&mut out);
         if !self.router.firewall.trusted.is_empty() {
             let _ = writeln!(
                 out,
@@ -143,15 +142,6 @@ impl View<'_> {
         }
         out.push_str(ESSENTIAL);
         out.push_str("# A node port that leads to the machine itself is none of the open ones.\n");
-        for forward in self
-            .router
-            .firewall
-            .forwards
-            .iter()
-            .filter(|f| f.to == self.own())
-        {
-            let _ = writeln!(out, "{} accept", led(forward));
-        }
         out.push_str("ct status dnat drop\n");
         for (transport, ports) in self.open() {
             let ports = ports.iter().map(|(first, last)| {
@@ -170,7 +160,7 @@ impl View<'_> {
         let mut out = String::from("ct state established,related accept\n");
         let _ = writeln!(out, "iifname {} accept", set(self.quoted_inner()));
         out.push_str("ct state invalid drop\n");
-        self.from_pods(&mut out);
+        self.own_pods(&mut out);
         if !self.router.firewall.trusted.is_empty() {
             let _ = writeln!(
                 out,
@@ -179,28 +169,18 @@ impl View<'_> {
                 set(self.near())
             );
         }
-        for forward in self.forwards() {
+        for forward in &self.router.firewall.forwards {
             let _ = writeln!(out, "{} accept", led(forward));
         }
         out
     }
 
     /// Pods of this machine: whichever plug-in made their interfaces.
-    fn from_pods(&self, out: &mut String) {
+    fn own_pods(&self, out: &mut String) {
         if self.on.machine.is_node() {
             let pods = self.on.cluster().kubernetes.pod_range;
             let _ = writeln!(out, "iifname != \"{}\" ip saddr {pods} accept", self.uplink);
         }
-    }
-
-    /// Forwards to machines behind the router.
-    fn forwards(&self) -> impl Iterator<Item = &Forward> {
-        let all = self.router.firewall.forwards.iter();
-        all.filter(|f| f.to != self.own())
-    }
-
-    fn own(&self) -> Ipv4Addr {
-        self.router.address.addr()
     }
 
     fn quoted_inner(&self) -> Vec<String> {

@@ -154,7 +154,9 @@ pub(super) fn serve() -> String {
     format!(
         "#!/bin/sh\n# Made by Bramble.\nc={FOLDER}/$1\n\
          [ -e \"$c.offline.yml\" ] || exec docker-registry serve \"$c.yml\"\n\
-         docker-registry serve \"$c.yml\" || exec timeout 600 docker-registry serve \"$c.offline.yml\"\n"
+         docker-registry serve \"$c.yml\" && exit\n\
+         echo 'serving what was copied before; it is tried again in 10 minutes' >&2\n\
+         exec timeout 600 docker-registry serve \"$c.offline.yml\"\n"
     )
 }
 
@@ -209,7 +211,7 @@ pub(super) fn unit(registries: &Registries) -> String {
         "# Made by Bramble.\n[Unit]\nDescription=Bramble's registry %i\nWants=network-online.target\n\
          After=network-online.target\nRequiresMountsFor={dir}\nStartLimitIntervalSec=0\n\n\
          [Service]\nEnvironmentFile={FOLDER}/%i.env\nExecStart=/bin/sh {SERVE} %i\n\
-         ExecStartPost=/bin/sh {AWAIT}\nRestart=always\nRestartSec=2\nRuntimeDirectory=bramble-registry/%i\n\
+         ExecStartPost=/bin/sh {AWAIT}\nSuccessExitStatus=124\nRestart=always\nRestartSec=2\nRuntimeDirectory=bramble-registry/%i\n\
          {}\n[Install]\nWantedBy=multi-user.target\n",
         confined(registries, dir)
     )

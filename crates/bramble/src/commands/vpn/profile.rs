@@ -148,7 +148,8 @@ fn wanted(context: &Context, args: &VpnProfileArgs, vpn: &Vpn) -> Result<Vec<Pro
 /// The program that reads on the router what a user's profiles need.
 fn program(user: &str) -> String {
     let mut out = String::from(
-        "show() { [ ! -f \"$2\" ] || { printf '= %s\\n' \"$1\"; sed 's/^/|/' \"$2\"; }; }\n",
+        // What ends without a line break gets one.
+        "show() { [ ! -f \"$2\" ] || { printf '= %s\\n' \"$1\"; sed 's/^/|/' \"$2\"; echo; }; }\n",
     );
     let server = [(OPENVPN, CERTIFICATE), (OPENVPN, TLS_CRYPT)];
     let (first, second) = (holder(user, WIREGUARD), holder(user, OPENVPN));

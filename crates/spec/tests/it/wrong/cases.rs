@@ -240,7 +240,7 @@ fn extra_cases() -> Vec<Case> {
         ("registry-without-mirror", section("mirrors: {registries: {docker.io: «[]»}}").replace("docker.io: «[]»", "«docker.io»: []"), "`docker.io` has no mirror", "remove the line"),
         ("bad-registry", section("mirrors: {trust: [{host: «\"https://r.example\"», caFile: ca.pem}]}"), "`https://r.example` is not the host of a registry", "registry.example:5000"),
         ("missing-key", section("mirrors: {trust: [«{host: r.example}»]}"), "`mirrors.trust[0]` has no `caFile`", "caFile"),
-        ("bad-path", section("mirrors: {trust: [{host: r.example, caFile: «\"\"»}]}"), "`` can't be a path", "relative"),
+        ("bad-path", section("mirrors: {trust: [{host: r.example, caFile: «-ca»}]}"), "`-ca` can't be a path", "relative"),
         ("trusted-twice", section("mirrors: {trust: [{host: r.example, caFile: a}, {host: «r.example», caFile: b}]}"), "`r.example` has two certificates", "one file"),
         ("bad-registry", section("mirrors: {insecure: [«\"http://s.example\"»]}"), "`http://s.example` is not the host of a registry", "registry.example:5000"),
         ("trusted-and-insecure", section("mirrors: {trust: [{host: r.example, caFile: a}], insecure: [«r.example»]}"), "both checked and not checked", "needs no exception"),

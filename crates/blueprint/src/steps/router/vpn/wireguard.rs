@@ -43,7 +43,7 @@ fn unit(kernel: bool) -> String {
         )
     } else {
         format!(
-            "Environment=LOG_LEVEL=error\nExecStart=/usr/bin/wireguard-go --foreground {WIREGUARD_INTERFACE}\nExecStartPost={PROGRAM} follow\nExecReload={PROGRAM} follow\nRestart=on-failure\nRestartSec=2\n"
+            "Environment=LOG_LEVEL=error WG_PROCESS_FOREGROUND=1\nExecStart=/usr/bin/wireguard-go --foreground {WIREGUARD_INTERFACE}\nExecStartPost={PROGRAM} follow\nExecReload={PROGRAM} follow\nRestart=on-failure\nRestartSec=2\n"
         )
     };
     format!(

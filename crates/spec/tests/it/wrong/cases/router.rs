@@ -89,7 +89,6 @@ fn uplink() -> Vec<Case> {
         ("unusable-address", fixed("gateway: 192.168.1.1, dns: [«127.0.0.53»]"), "a name server can't have the address 127.0.0.53", "as digits"),
         ("uplink-option", router("{uplink: {address: dhcp, «gateway»: 192.168.1.1}}"), "`gateway` of the uplink means nothing", "give `address`"),
         ("uplink-option", router("{uplink: {interface: eth0, «dns»: [192.168.1.1]}}"), "`dns` of the uplink means nothing", "remove it"),
-        ("wifi-without-interface", router("{uplink: {«wifi»: {ssid: home, passwordFile: p, country: DE}}}"), "which card joins", "such as wlan0"),
         ("bad-ssid", router("{uplink: {interface: wlan0, wifi: {ssid: «\"\"», passwordFile: p, country: DE}}}"), "name of a wireless network", "1 to 32 bytes"),
         ("bad-ssid", router("{uplink: {interface: wlan0, wifi: {ssid: «a-name-of-thirty-three-characters!», passwordFile: p, country: DE}}}"), "`a-name-of", "32 bytes"),
         ("bad-country", router("{uplink: {interface: wlan0, wifi: {ssid: home, passwordFile: p, country: «de»}}}"), "`de` is not the code of a country", "write DE"),

@@ -78,7 +78,7 @@ fn forwards() -> Vec<Case> {
         ("bad-port", forward("{port: «\"8443\"», to: one}"), "`8443` is no port", "write `tcp/8443` or `udp/8443`"),
         ("bad-port", forward("{port: «ssh», to: one}"), "`ssh` is the router's own port", "`tcp/8022`, with `toPort: 22`"),
         ("out-of-range", forward("{port: tcp/8443, to: one, toPort: «0»}"), "`router.firewall.forwards[0].toPort` can't be 0", "from 1 to 65535"),
-        ("missing-key", forward("«{port: tcp/8443}»"), "`router.firewall.forwards[0]` has no `to`", "A machine of this file"),
+        ("missing-key", forward("«{port: tcp/8443}»"), "`router.firewall.forwards[0]` has no `to`", "Name of a machine"),
     ]
 }
 
@@ -207,7 +207,7 @@ fn folders() -> Vec<Case> {
         ("mounted-twice", disk(&format!("{{{id}, at: /srv/a}}, {{id: other, at: «/srv/a/»}}")), "two disks can't both be mounted at `/srv/a`", "folder of its own"),
         ("unknown-filesystem", disk(&format!("{{{id}, at: /srv/a, filesystem: «ext3»}}")), "unknown file system `ext3`", "did you mean `ext4`?"),
         ("unknown-key", disk(&format!("{{{id}, «mountPoint»: /srv/a}}")), "`mountPoint`", "did you mean `at`?"),
-        ("missing-key", disk(&format!("«{{{id}}}»")), "`machines[1].disks[0]` has no `at`", "Where it is mounted"),
+        ("missing-key", disk(&format!("«{{{id}}}»")), "`machines[1].disks[0]` has no `at`", "Folder of its own"),
         ("wrong-type", disk("«/dev/sda»"), "takes a section with keys, but this is the text `/dev/sda`", "lines of their own"),
         ("wrong-type", with("{}", "").replace(ONE, &ONE.replace("10.77.0.11", "10.77.0.11, disks: «{id: a, at: /srv/a}»")), "takes a list, but this is a section", "begin each item"),
     ]
