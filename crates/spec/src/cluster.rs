@@ -128,6 +128,11 @@ impl Cluster {
         self.with_role(Role::Router).next()
     }
 
+    /// Address or name of the router outside, where the file gives one.
+    pub fn outside(&self) -> Option<&str> {
+        self.router_machine()?.management.as_deref()
+    }
+
     /// The machine of that name.
     pub fn machine(&self, name: &str) -> Option<&Machine> {
         self.machines.iter().find(|m| m.name == name)

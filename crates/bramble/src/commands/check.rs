@@ -3,11 +3,11 @@
 use crate::args::Global;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::outside;
 use crate::printer::{Printer, Style};
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Addon, Endpoint, Machine, PodNetwork};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
 /// Reads the file and everything that it names, and sums up what it says.
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
@@ -93,20 +93,6 @@ fn endpoint(endpoint: &Endpoint) -> Option<String> {
     }
 }
 
-/// Where the demo page answers once the cluster is up: on every node.
-fn demo_pages(cluster: &Cluster) -> Vec<String> {
-    let port = cluster.addons.iter().find_map(|addon| match addon {
-        Addon::Demo { node_port } => Some(*node_port),
-        Addon::Manifests { .. } => None,
-    });
-    let nodes = cluster.machines.iter().filter(|m| m.is_node());
-    port.map_or_else(Vec::new, |port| {
-        nodes
-            .map(|m| format!("http://{}/", SocketAddr::new(m.address, port)))
-            .collect()
-    })
-}
-
 fn summary(context: &Context) -> Value {
     let cluster = &context.cluster;
     let machines: Vec<Value> = cluster
@@ -136,7 +122,7 @@ fn summary(context: &Context) -> Value {
         },
         "machines": machines,
         "addons": cluster.addons.iter().map(Addon::name).collect::<Vec<_>>(),
-        "demoPages": demo_pages(cluster),
+        "demoPages": outside::demo_pages(cluster),
         "bundle": context.bundle.as_ref().map(|b| b.dir()),
     })
 }

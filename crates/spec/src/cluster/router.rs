@@ -287,6 +287,14 @@ impl Router {
         self.address.trunc()
     }
 
+    /// The router's TCP port outside that leads to a port of an address behind it.
+    pub fn leading_to(&self, to: Ipv4Addr, port: u16) -> Option<u16> {
+        let mut forwards = self.firewall.forwards.iter();
+        let found =
+            forwards.find(|f| f.transport == Transport::Tcp && f.to == to && f.to_port == port);
+        found.map(|f| f.port)
+    }
+
     /// Everything that is behind the router: LAN and VPN clients.
     pub fn inside(&self) -> Vec<IpNet> {
         let mut out = vec![IpNet::V4(self.lan())];
