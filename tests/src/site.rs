@@ -416,6 +416,33 @@ impl Site {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// A program of this computer, started in the network of a machine: it sends and hears as the machine
+    /// does.
+    ///
+    /// # Panics
+    /// When the machine is off.
+    #[track_caller]
+    pub fn beside(&self, machine: &str, program: &[&str]) -> Done {
+        let all = self.lab().status().machines;
+        let found = all.iter().find(|m| m.name == machine);
+        let pid = found.and_then(|m| m.pid).expect("a machine that is on");
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{pid}/ns/net"));
+        Running::start(command.arg("--").args(program)).finish()
+    }
+
+    /// Restarts a machine and waits until it is up.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart(&self, machine: &str) {
+        let lab = self.lab();
+        lab.stop(machine, READY, |_| {}).expect("the machine stops");
+        lab.start(machine, READY, |_| {})
+            .expect("the machine starts");
+        self.try_on(machine, "systemctl is-system-running --wait");
+    }
+
     /// A page, as this computer gets it, within a short time; certificates are not checked.
     ///
     /// # Errors

@@ -1,30 +1,92 @@
-//! A cluster behind a router: one lab for everything that a router does. Each topic has a file with a
-//! function that gets the site.
+//! What a router does for the machines behind it. Each topic has a file with a function that gets the
+//! site; topics that don't disturb each other share a lab.
 
+mod addresses;
+mod firewall;
+mod services;
 mod shape;
+mod time;
 mod vpn;
 
 use bramble_tests::Site;
+use bramble_tests::listing::{LEFT, Listing};
+use std::time::Duration;
 
-#[test]
-fn router() {
-    let site = Site::behind_router("t-gate", 35, &["one", "two"]);
-    site.write("");
-    site.lab_up();
-    shape::only_the_router_reaches_the_outside(&site);
+/// How long a device may take until the router has served it.
+const LAN_LIMIT: Duration = Duration::from_secs(60);
+
+/// An address of the machines' network.
+fn lan(site: &Site, last: u8) -> String {
+    let gate = site.address("gate");
+    let front = gate.rsplit_once('.').map_or("", |(front, _)| front);
+    format!("{front}.{last}")
 }
 
+/// What the file says of the router.
+fn spec(site: &Site) -> String {
+    format!(
+        "network: {{ lan: {}/24, lan6: 'fd00:35::/64' }}
+router:
+  dhcp:
+    lease: 600
+    mtu: 1450
+    reservations: [{{ mac: '02:00:00:00:99:01', address: {}, name: printer }}]
+  dns:
+    records: [{{ name: '*.apps', address: {} }}, {{ name: web, address: {} }}]
+  firewall:
+    open: [ssh, tcp/8080, udp/5000-5002]
+    forwards: [{{ port: tcp/8022, to: one, toPort: 22 }}]
+",
+        lan(site, 0),
+        lan(site, 30),
+        lan(site, 40),
+        lan(site, 11),
+    )
+}
+
+/// The router alone: addresses, names, the way outside, what may come in, the time.
 #[test]
-fn vpn_alone() {
-    let site = Site::behind_router("t-vpn", 45, &["one", "two"]);
-    let write = |line: &str| {
-        site.write(&format!(
-            "router:\n  lan: {{ interface: lan0 }}\n  {line}\naddons: [demo]\n"
-        ));
-    };
-    write("");
+fn a_router_serves_its_machines() {
+    let site = Site::behind_router("t-served", 40, &["one", "two"]);
+    site.write(&spec(&site));
     site.lab_up();
-    site.on("gate", "ip address add 10.78.45.1/24 dev lan0; ip link set lan0 up; sysctl -qw net.ipv4.ip_forward=1");
-    site.up();
-    vpn::people_come_in_from_elsewhere(&site, &write);
+    shape::only_the_router_reaches_the_outside(&site);
+    site.bramble(&["up", "--machine", "gate", "--step", "base"])
+        .expect(0);
+    let before = Listing::full(&site, "gate");
+    site.bramble(&["up", "--machine", "gate"]).expect(0);
+    served(&site);
+    let down = [
+        "down",
+        "--yes",
+        "--machine",
+        "gate",
+        "--step",
+        "router",
+        "--step",
+        "time",
+    ];
+    site.bramble(&down).expect(0);
+    before.assert_same(&Listing::full(&site, "gate"), LEFT);
+}
+
+/// Addresses, names, the way outside, what may come in, the time; also after the router was off.
+fn served(site: &Site) {
+    let guest = addresses::devices_get_addresses(site);
+    addresses::devices_are_told_the_way(site);
+    addresses::names_are_found_both_ways(site, &guest);
+    addresses::names_of_the_file_can_not_be_taken(site, &guest);
+    addresses::nodes_reach_package_sources(site);
+    addresses::leases_outlive_the_server(site, &guest);
+    time::the_router_tells_the_time(site);
+    firewall::exactly_the_declared_set_is_open(site);
+    firewall::forwards_lead_in_and_node_ports_do_not(site);
+    firewall::machines_behind_are_hidden(site, &site.gateway().replace(".1", ".50"));
+    firewall::rules_that_were_flushed_come_back(site);
+    firewall::a_lock_out_goes_back_by_itself(site);
+    addresses::five_hundred_devices_get_an_address_each(site);
+    site.restart("gate");
+    addresses::leases_outlive_the_router(site, &guest);
+    firewall::exactly_the_declared_set_is_open(site);
+    time::the_router_tells_the_time(site);
 }

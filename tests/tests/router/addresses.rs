@@ -1,0 +1,242 @@
+//! Addresses and names: who gets which, and that nobody gets another's.
+
+use super::{LAN_LIMIT, lan};
+use bramble_tests::{Site, until};
+use std::collections::BTreeSet;
+
+/// First and last number of the pool that the plan makes of a /24.
+const POOL: std::ops::RangeInclusive<u8> = 192..=250;
+
+/// The IPv4 address of a machine behind the router; empty while it has none.
+fn address(site: &Site, machine: &str) -> String {
+    site.on(
+        machine,
+        "ip -4 -o address show dev host0 | sed -n 's/.* inet \\([0-9.]*\\).*/\\1/p'",
+    )
+}
+
+/// Machines of the file get their own addresses, and somebody unknown one of the pool, which is returned.
+pub fn devices_get_addresses(site: &Site) -> String {
+    for machine in ["one", "two"] {
+        let own = site.address(machine);
+        until(&format!("{machine} has {own}"), LAN_LIMIT, || {
+            address(site, machine) == own
+        });
+    }
+    until("the guest has an address", LAN_LIMIT, || {
+        !address(site, "guest").is_empty()
+    });
+    let guest = address(site, "guest");
+    let last = guest.rsplit('.').next().and_then(|n| n.parse().ok());
+    assert!(last.is_some_and(|n| POOL.contains(&n)), "{guest}");
+    guest
+}
+
+/// Lets everybody behind the router ask anew.
+fn ask_anew(site: &Site) {
+    for machine in ["one", "two", "guest"] {
+        site.on(machine, "systemctl restart systemd-networkd");
+    }
+}
+
+/// Everybody has the same address again, when dnsmasq was started anew and the devices ask anew.
+pub fn leases_outlive_the_server(site: &Site, guest: &str) {
+    site.on("gate", "systemctl restart dnsmasq");
+    ask_anew(site);
+    assert_eq!(devices_get_addresses(site), guest);
+}
+
+/// The same after the router itself was off, whose interfaces may come up after its services.
+pub fn leases_outlive_the_router(site: &Site, guest: &str) {
+    ask_anew(site);
+    assert_eq!(devices_get_addresses(site), guest);
+    let program = "systemctl stop dnsmasq && ip link set lan0 down && ip link set lan0 name late0 && systemctl start dnsmasq && ip link set late0 name lan0 && networkctl reconfigure lan0";
+    site.on("gate", program);
+    ask_anew(site);
+    assert_eq!(devices_get_addresses(site), guest);
+}
+
+/// What devices are told besides their address.
+pub fn devices_are_told_the_way(site: &Site) {
+    // Of itself, networkd asks for less.
+    let more = "for f in /etc/systemd/network/*.network; do mkdir -p $f.d; printf '[DHCPv4]\\nUseMTU=yes\\nUseDomains=yes\\n' >$f.d/more.conf; done; systemctl restart systemd-networkd";
+    site.on("guest", more);
+    until("the guest has asked again", LAN_LIMIT, || {
+        site.on("guest", "cat /run/systemd/netif/leases/* 2>/dev/null || :")
+            .contains("MTU=")
+    });
+    let lease = site.on("guest", "cat /run/systemd/netif/leases/*");
+    let own = site.address("gate");
+    for line in [
+        format!("ROUTER={own}"),
+        format!("DNS={own}"),
+        format!("NTP={own}"),
+        format!("DOMAINNAME={}.internal", site.name()),
+        format!("DOMAIN_SEARCH_LIST={}.internal", site.name()),
+        "MTU=1450".to_owned(),
+        "LIFETIME=600".to_owned(),
+    ] {
+        assert!(lease.lines().any(|l| l == line), "{line}: {lease}");
+    }
+    until(
+        "the guest has an address of its own making",
+        LAN_LIMIT,
+        || {
+            site.on("guest", "ip -6 -o address show dev host0 scope global")
+                .contains("inet6 fd00:")
+        },
+    );
+    site.on("guest", "ping -6 -c1 -W2 gate");
+}
+
+/// Status and answers of a question to the router's DNS.
+fn dig(site: &Site, question: &[&str]) -> (String, Vec<String>) {
+    let server = format!("@{}", site.address("gate"));
+    let mut args = vec!["dig", "+tries=3", "+time=2", &server];
+    args.extend(question);
+    let text = site.beside("guest", &args).expect(0).stdout;
+    let status = text.split_once("status: ").map(|(_, rest)| rest);
+    let status = status.and_then(|rest| rest.split(',').next());
+    let answers = text
+        .lines()
+        .filter(|l| !l.starts_with(';') && !l.is_empty());
+    let answers = answers.filter_map(|l| l.split_whitespace().last());
+    (
+        status.unwrap_or_default().to_owned(),
+        answers.map(str::to_owned).collect(),
+    )
+}
+
+/// Names forward and back, in the domain and alone, of machines, devices, guests and records.
+pub fn names_are_found_both_ways(site: &Site, guest: &str) {
+    let domain = format!("{}.internal", site.name());
+    let [one, two, gate] = ["one", "two", "gate"].map(|m| site.address(m));
+    let (printer, apps) = (lan(site, 30), lan(site, 40));
+    for (name, address) in [
+        ("gate", gate.as_str()),
+        ("one", &one),
+        ("two", &two),
+        ("guest", guest),
+        ("printer", &printer),
+        ("apps", &apps),
+    ] {
+        let full = format!("{name}.{domain}");
+        for asked in [name, &full] {
+            let found = dig(site, &[asked]);
+            assert_eq!(found, ("NOERROR".into(), vec![address.into()]), "{asked}");
+        }
+        let found = dig(site, &["-x", address]);
+        assert_eq!(found, ("NOERROR".into(), vec![format!("{full}.")]));
+        // The way that programs on a node take.
+        let program = format!("getent -s dns ahostsv4 {full}; getent -s dns hosts {address}");
+        let found = site.on("one", &program);
+        assert!(found.contains(address) && found.contains(&full), "{found}");
+    }
+    let wild = format!("any.shop.apps.{domain}");
+    assert_eq!(dig(site, &[&wild]).1, [apps]);
+    // It exists, without an address of the other family.
+    assert_eq!(dig(site, &["AAAA", &wild]), ("NOERROR".into(), vec![]));
+    // A record beside a machine's own name doesn't take its place on the way back.
+    assert_eq!(dig(site, &[&format!("web.{domain}")]).1, [one]);
+    for nobody in [format!("nobody.{domain}"), "nobody".into()] {
+        assert_eq!(dig(site, &[&nobody]), ("NXDOMAIN".into(), vec![]));
+    }
+    assert_eq!(dig(site, &["-x", "192.168.99.9"]).0, "NXDOMAIN");
+}
+
+/// A device that calls itself by a name of the file doesn't get it.
+pub fn names_of_the_file_can_not_be_taken(site: &Site, guest: &str) {
+    let domain = format!("{}.internal", site.name());
+    for (name, owner) in [
+        ("one", vec![site.address("one")]),
+        ("printer", vec![lan(site, 30)]),
+        ("apps", vec![lan(site, 40)]),
+        ("web", vec![site.address("one")]),
+        ("wpad", vec![]),
+        ("visitor", vec![guest.to_owned()]),
+    ] {
+        site.on(
+            "guest",
+            &format!("hostname {name}; systemctl restart systemd-networkd"),
+        );
+        assert_eq!(devices_get_addresses(site), guest);
+        for asked in [name, &format!("{name}.{domain}")] {
+            let found = || dig(site, &[asked]).1;
+            until(&format!("{asked} is {owner:?}"), LAN_LIMIT, || {
+                found() == owner
+            });
+        }
+    }
+    site.on(
+        "guest",
+        "hostname guest; systemctl restart systemd-networkd",
+    );
+    assert_eq!(devices_get_addresses(site), guest);
+}
+
+/// Nodes reach package sources by way of the router, and names outside by its DNS.
+pub fn nodes_reach_package_sources(site: &Site) {
+    site.on(
+        "one",
+        "apt-get -q update -o Acquire::Retries=3 -o APT::Update::Error-Mode=any",
+    );
+}
+
+/// 500 devices at once in a larger LAN, served by the configuration that the product makes for it.
+pub fn five_hundred_devices_get_an_address_each(site: &Site) {
+    let file = site.write_beside(
+        "many/bramble.yaml",
+        &format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: {} }}\nspec:\n  \
+             network: {{ lan: 10.99.0.0/22 }}\n  \
+             router: {{ dhcp: {{ pool: 10.99.1.0-10.99.3.200 }} }}\n  \
+             machines:\n    - {{ name: gate, roles: [router], address: {} }}\n    \
+             - {{ name: one, roles: [control-plane], address: 10.99.0.11 }}\n",
+            site.name(),
+            site.outside()
+        ),
+    );
+    let file = file.display().to_string();
+    site.on("gate", "ip address add 10.99.0.1/22 dev lan0");
+    site.on("guest", "ip address add 10.99.0.9/22 dev host0");
+    let step = ["--machine", "gate", "--step", "router/dhcp"];
+    serve(site, &[&["up", "-f", &file], &step[..]].concat());
+    // Each asks more than once: to the first ones dnsmasq answers after it has looked whether the address
+    // is in use.
+    let clients = [
+        "perfdhcp",
+        "-4",
+        "-R",
+        "500",
+        "-r",
+        "50",
+        "-p",
+        "35",
+        "-W",
+        "2000000",
+        "-l",
+        "10.99.0.9",
+        "10.99.0.1",
+    ];
+    // It ends with 3 where some were not answered.
+    site.beside("guest", &clients);
+    let leases = site.on("gate", "grep ' 00:0c:01:' /var/lib/misc/dnsmasq.leases");
+    let field = |at| -> BTreeSet<&str> {
+        let fields = leases.lines().filter_map(|l| l.split(' ').nth(at));
+        fields.collect()
+    };
+    assert_eq!(leases.lines().count(), 500, "{leases}");
+    assert_eq!(field(1).len(), 500, "hardware addresses");
+    assert_eq!(field(2).len(), 500, "addresses");
+
+    serve(site, &[&["up"], &step[..]].concat());
+    site.on("gate", "ip address delete 10.99.0.1/22 dev lan0");
+    site.on("guest", "ip address delete 10.99.0.9/22 dev host0");
+}
+
+/// Runs a command that looks at other machines in vain.
+fn serve(site: &Site, command: &[&str]) {
+    let done = site.bramble(command);
+    done.says("router/dhcp");
+    assert!(!done.said().contains('✗'), "{}", done.said());
+}
