@@ -21,6 +21,8 @@ need="$need golang-1.19-go dpkg-dev busybox-static"
 if [ "${1:-}" = --test ]; then
 	# Real daemons and checkers that the tests run.
 	need="$need openssh-server sudo shellcheck etcd-server openssl bird2 iputils-ping python3-venv python3-pip jq time"
+	# Images: another client than Bramble's own, and the server of the router.
+	need="$need skopeo docker-registry nginx"
 fi
 . scripts/rust.sh
 bramble_rust_fits || need="$need cargo-web rustc-web"
