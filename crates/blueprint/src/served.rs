@@ -48,12 +48,12 @@ impl Served {
         let store = word(&self.store);
         let repository = word(self.name.stored());
         let (tag, config) = (word(&self.name.tag), registry::config(registry::BUNDLE));
-        // Where the whole registry goes, its configuration is gone by now, and the rest follows.
+        // Not while a push writes there. Where the whole registry goes, its configuration is gone by now, and the rest follows.
         let program = format!(
             "r={store}/docker/registry/v2/repositories/{repository}\n\
              rm -rf -- \"$r/_manifests/tags/\"{tag}\n\
              [ -n \"$(ls -A \"$r/_manifests/tags\" 2>/dev/null)\" ] || rm -rf -- \"$r\"\n\
-             [ ! -e {config} ] || docker-registry garbage-collect {config} >/dev/null"
+             [ ! -e {config} ] || flock -w 600 /run/bramble/push.lock docker-registry garbage-collect {config} >/dev/null || :"
         );
         Undo::Action(action::Undo {
             name: self.id(),

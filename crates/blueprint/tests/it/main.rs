@@ -10,6 +10,7 @@ mod pods;
 mod programs;
 mod proxy;
 mod reach;
+mod registry;
 mod remains;
 mod reset;
 mod router;

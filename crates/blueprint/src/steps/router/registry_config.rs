@@ -134,7 +134,7 @@ pub(super) fn nginx(registries: &Registries) -> String {
              \t\t\tproxy_cache_key \"$server_port$uri $http_accept\";\n\
              \t\t\tproxy_cache_valid 200 10m;\n\
              \t\t\tproxy_cache_lock on;\n\
-             \t\t\tproxy_cache_use_stale error timeout http_404 http_500 http_502 http_503 http_504;\n\
+             \t\t\tproxy_cache_use_stale error timeout http_500 http_502 http_503 http_504;\n\
              \t\t\tproxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Expires;\n\
              \t\t\tproxy_read_timeout 25s;\n\
              \t\t\tproxy_pass {upstream};\n\t\t}}\n\
