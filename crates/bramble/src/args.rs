@@ -1,5 +1,9 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod router;
+
+pub use router::*;
+
 use crate::printer::Output;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -134,6 +138,16 @@ pub enum Command {
         after_help = "Examples:\n  bramble vpn profile anna\n  bramble vpn profile anna --qr\n  bramble vpn list\n\nUsers are names in router.vpn.users of the cluster file; bramble up makes their keys. A name that is\ntaken out is locked out with the next up, and gets new keys when it comes back."
     )]
     Vpn(VpnArgs),
+    /// What is around the router.
+    #[command(
+        after_help = "Example:\n  bramble router guide                        what to set on the home router"
+    )]
+    Router(RouterArgs),
+    /// This computer's way to the machines behind the router.
+    #[command(
+        after_help = "Examples:\n  bramble workstation check\n  sudo bramble workstation connect\n  bramble workstation status\n  sudo bramble workstation disconnect"
+    )]
+    Workstation(WorkstationArgs),
     /// Do something on all machines.
     #[command(
         after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes"
