@@ -61,8 +61,8 @@ pub struct Registry {
     /// A registry for images of your own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private: Option<PrivateRegistry>,
-    /// Folder on the router that holds the images; put it on a disk with `machines[].disks`. What is in it is
-    /// never removed. Default: /var/lib/bramble-registry.
+    /// Folder on the router that holds the images; put it on a disk with `machines[].disks`. `up` removes
+    /// nothing that is in it; `down` does, and asks. Default: /var/lib/bramble-registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
 }
@@ -135,8 +135,8 @@ pub struct Ingress {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("required" = ["clients"]))]
 pub struct Backup {
-    /// Folder that holds the backups, apart from the registry's; put it on a disk with `machines[].disks`. What
-    /// is in it is never removed. Default: /var/lib/bramble-backup.
+    /// Folder that holds the backups, apart from the registry's; put it on a disk with `machines[].disks`. `down`
+    /// too leaves what is in it. Default: /var/lib/bramble-backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
     /// Who may store backups; each sees its own alone and can add, but not remove.
