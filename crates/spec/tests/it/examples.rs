@@ -44,11 +44,17 @@ fn lab_is_the_lab() {
     let machines: Vec<_> = cluster
         .machines
         .iter()
-        .map(|m| format!("{} {} {}", m.name, m.address, m.pod_range.unwrap()))
+        .map(|m| {
+            let pods = m
+                .pod_range
+                .map_or("-".to_owned(), |range| range.to_string());
+            format!("{} {} {pods}", m.name, m.address)
+        })
         .collect();
     assert_eq!(
         machines,
         [
+            "gate 10.77.0.1 -",
             "one 10.77.0.11 10.244.11.0/24",
             "two 10.77.0.12 10.244.12.0/24",
             "three 10.77.0.13 10.244.13.0/24"
