@@ -32,35 +32,42 @@ pub fn devices_get_addresses(site: &Site) -> String {
     guest
 }
 
+/// Lets a machine forget its address and ask anew.
+fn ask_anew(site: &Site, machine: &str) {
+    let program = "systemctl stop systemd-networkd.socket systemd-networkd; ip address flush dev host0; rm -f /run/systemd/netif/leases/*; systemctl reset-failed systemd-networkd; systemctl start systemd-networkd";
+    site.on(machine, program);
+}
+
 /// Lets everybody behind the router ask anew.
-fn ask_anew(site: &Site) {
+fn all_ask_anew(site: &Site) {
     for machine in ["one", "two", "guest"] {
-        site.on(machine, "systemctl restart systemd-networkd");
+        ask_anew(site, machine);
     }
 }
 
 /// Everybody has the same address again, when dnsmasq was started anew and the devices ask anew.
 pub fn leases_outlive_the_server(site: &Site, guest: &str) {
     site.on("gate", "systemctl restart dnsmasq");
-    ask_anew(site);
+    all_ask_anew(site);
     assert_eq!(devices_get_addresses(site), guest);
 }
 
 /// The same after the router itself was off, whose interfaces may come up after its services.
 pub fn leases_outlive_the_router(site: &Site, guest: &str) {
-    ask_anew(site);
+    all_ask_anew(site);
     assert_eq!(devices_get_addresses(site), guest);
     let program = "systemctl stop dnsmasq && ip link set lan0 down && ip link set lan0 name late0 && systemctl start dnsmasq && ip link set late0 name lan0 && networkctl reconfigure lan0";
     site.on("gate", program);
-    ask_anew(site);
+    all_ask_anew(site);
     assert_eq!(devices_get_addresses(site), guest);
 }
 
 /// What devices are told besides their address.
 pub fn devices_are_told_the_way(site: &Site) {
     // Of itself, networkd asks for less.
-    let more = "for f in /etc/systemd/network/*.network; do mkdir -p $f.d; printf '[DHCPv4]\\nUseMTU=yes\\nUseDomains=yes\\n' >$f.d/more.conf; done; systemctl restart systemd-networkd";
+    let more = "for f in /etc/systemd/network/*.network; do mkdir -p $f.d; printf '[DHCPv4]\\nUseMTU=yes\\nUseDomains=yes\\n' >$f.d/more.conf; done";
     site.on("guest", more);
+    ask_anew(site, "guest");
     until("the guest has asked again", LAN_LIMIT, || {
         site.on("guest", "cat /run/systemd/netif/leases/* 2>/dev/null || :")
             .contains("MTU=")
@@ -155,10 +162,8 @@ pub fn names_of_the_file_can_not_be_taken(site: &Site, guest: &str) {
         ("wpad", vec![]),
         ("visitor", vec![guest.to_owned()]),
     ] {
-        site.on(
-            "guest",
-            &format!("hostname {name}; systemctl restart systemd-networkd"),
-        );
+        site.on("guest", &format!("hostname {name}"));
+        ask_anew(site, "guest");
         assert_eq!(devices_get_addresses(site), guest);
         for asked in [name, &format!("{name}.{domain}")] {
             let found = || dig(site, &[asked]).1;
@@ -167,10 +172,8 @@ pub fn names_of_the_file_can_not_be_taken(site: &Site, guest: &str) {
             });
         }
     }
-    site.on(
-        "guest",
-        "hostname guest; systemctl restart systemd-networkd",
-    );
+    site.on("guest", "hostname guest");
+    ask_anew(site, "guest");
     assert_eq!(devices_get_addresses(site), guest);
 }
 

@@ -141,7 +141,7 @@ pub fn rules_that_were_flushed_come_back(site: &Site) {
     let (rules, theirs) = (site.on("gate", LIST), site.on("gate", others));
     let scope = ["--machine", "gate", "--step", "router"];
     for hand in [
-        "nft flush chain inet bramble-router input",
+        "nft flush chain inet bramble-router postrouting",
         "nft delete table inet bramble-router",
         "nft add rule inet bramble-router input tcp dport 9999 accept",
     ] {

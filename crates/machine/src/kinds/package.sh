@@ -33,19 +33,23 @@ made_by() (
 	done
 	return 1
 )
-# Writes down what an installation is about to bring, as apt sees it, and what is there before it.
+# Writes down what is there before an installation. What it is about to bring is added by apt.
 note() {
-	get -s install "$@" >"$P.will" || { rm -f "$P.will"; return 1; }
 	{
-		awk '$1 == "Inst" { print "touch " $2; if ($3 !~ /^\[/) print "new " $2 }' "$P.will"
 		accounts 4294967296
 		# What apt is asked for by name counts as wanted from then on.
-		apt-mark showauto | grep -xF -e "$(printf '%s\n' "$@" | sed 's/=.*//')" | sed 's/^/auto /'
+		awk '/^Package: / { p = $2 } /^Auto-Installed: 1/ { print p }' /var/lib/apt/extended_states 2>/dev/null |
+			grep -xF -e "$(printf '%s\n' "$@" | sed 's/=.*//')" | sed 's/^/auto /'
 		printf '%s\n' "$L" | while IFS= read -r path; do
 			if [ -n "$path" ] && ! there "$path"; then printf 'absent %s\n' "$path"; fi
 		done
-	} >"$P.before.new" && sync "$P.before.new" && mv -f "$P.before.new" "$P.before" && rm -f "$P.will"
+	} >"$P.before.new" && sync "$P.before.new" && mv -f "$P.before.new" "$P.before"
 }
+# What apt runs when it has fetched everything and touched nothing, with a list of what comes (apt.conf(5)).
+export P
+tell='awk '\''!NF { on = 1 } on && $NF ~ "^/" { print "touch " $1; if ($2 == "-") print "new " $1 }'\'' >"$P.will" &&
+	cat "$P.before" "$P.will" >"$P.before.new" && sync "$P.before.new" && mv -f "$P.before.new" "$P.before" && rm -f "$P.will"'
+bring() { get -o "DPkg::Pre-Install-Pkgs::=$tell" -o DPkg::Tools::Options::awk::Version=2 install "$@"; }
 # Adds to the list what came. Between a power cut and now the operator may have been at work, so only
 # those packages count that apt was about to bring, and only those accounts that one of them knows.
 # Numbers from 1000 on belong to people.

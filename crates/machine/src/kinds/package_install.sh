@@ -7,7 +7,7 @@ settle
 try() {
 	note "$@" || return
 	c=0
-	get install "$@" || c=$?
+	bring "$@" || c=$?
 	settle && return $c
 }
 if [ "$Q" = 1 ] && [ ! -e $policy ]; then

@@ -30,14 +30,16 @@ fn kept_by_tools(line: &str) -> bool {
             && (path.starts_with("/etc/") || path.starts_with("/var/cache/")))
 }
 
-/// Begins an installation that ends without a further word after `work`, as in a power cut.
+/// Begins an installation that ends without a further word after `work`, as in a power cut: apt has told
+/// what it is about to bring.
 fn cut_off(m: &Machine, packages: &Packages, work: &str) {
     let change = due(m, packages);
-    let call = "get install \"$@\"";
+    let call = "bring \"$@\" ||";
     let script = change.apply.as_str();
     assert!(script.contains(call), "no call of apt in {script}");
+    let told = r#"get -s install "$@" | awk 'BEGIN { print "VERSION 2\nx=y\n" } $1 == "Inst" { print $2, ($3 ~ /^\[/ ? "0" : "-"), "< 1 /x.deb" }' | sh -c "$tell""#;
     let half = Change {
-        apply: Script::of(script.replace(call, &format!("{{ {work}; exit 9; }}"))),
+        apply: Script::of(script.replace(call, &format!("{{ {told}; {work}; exit 9; }} ||"))),
         ..change
     };
     carry_out(m, &packages.id(), &half, "", "");
