@@ -103,6 +103,7 @@ impl<'a> Registries<'a> {
 
     pub(crate) fn minted(&self, files: Vec<bramble_machine::kinds::MintedFile>) -> Minted {
         Minted {
+            shared: Vec::new(),
             group: KEYS.to_owned(),
             holders: vec![bramble_machine::kinds::Holder {
                 name: self.holder(),

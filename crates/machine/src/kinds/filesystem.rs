@@ -89,7 +89,9 @@ impl<'a> Found<'a> {
                 self.parts.len().saturating_sub(1)
             ),
             (None, None) if self.ambivalent => "signs of several file systems".into(),
-            (None, None) if self.zero => return None,
+            (None, None) if self.zero && self.inside.is_empty() && self.parts.len() <= 1 => {
+                return None;
+            }
             (None, None) => "data that is no known file system".into(),
         };
         if !self.inside.is_empty() {
@@ -169,7 +171,7 @@ impl FileSystem {
             return Err(self.unfit(
                 format!("{what}, and Bramble formats a disk only once"),
                 format!(
-                    "put the old `filesystem` back, or, if nothing on it is needed, empty it by hand: wipefs -a {}",
+                    "put the old `filesystem` back, or, if nothing on it is needed, empty it by hand: wipefs -a {0} && dd if=/dev/zero of={0} bs=1M count=1",
                     self.device
                 ),
             ));

@@ -22,6 +22,8 @@ pub struct Minted {
     pub group: String,
     /// Who has keys.
     pub holders: Vec<Holder>,
+    /// Holders on whose keys those of others hang: withdrawing one of them asks first.
+    pub shared: Vec<&'static str>,
     /// What is lost when all of it goes, for the plan of a teardown; `None` if nothing of worth.
     pub worth: Option<String>,
 }
@@ -189,7 +191,11 @@ impl Resource for Minted {
             group: self.group.clone(),
             worth: self.worth.clone(),
         });
-        Ok(Some(Change::new(verb, said.join(", "), apply, undo)))
+        let mut change = Change::new(verb, said.join(", "), apply, undo);
+        // Whoever is taken out is taken out on purpose; what others' keys hang on is not.
+        let shared = shown.iter().find(|name| self.shared.contains(*name));
+        change.destroys = shared.and(self.worth.clone());
+        Ok(Some(change))
     }
 }
 

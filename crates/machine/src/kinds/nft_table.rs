@@ -44,6 +44,8 @@ impl NftTable {
              Before=network-pre.target\n\
              # Debian's unit begins by removing everybody's rules.\n\
              After=local-fs.target systemd-modules-load.service nftables.service\n\
+             PartOf=nftables.service\n\
+             ReloadPropagatedFrom=nftables.service\n\
              \n\
              [Service]\n\
              Type=oneshot\n\

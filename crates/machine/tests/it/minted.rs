@@ -20,6 +20,7 @@ fn keys(names: &[&str], run: u32) -> Minted {
     Minted {
         group: "vpn".into(),
         holders: names.iter().map(holder).collect(),
+        shared: Vec::new(),
         worth: Some("VPN profiles".into()),
     }
 }

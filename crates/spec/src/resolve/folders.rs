@@ -47,9 +47,9 @@ pub(super) fn unfit(folder: &str) -> Option<&'static str> {
     if system {
         return Some("it is the system's own");
     }
-    // With the keys by which people log in.
+    // With the keys by which people log in; that of a user of our own goes with the user.
     let home = folder.strip_prefix("/home/");
-    if home.is_some_and(|rest| !rest.contains('/')) {
+    if home.is_some_and(|rest| !rest.contains('/') || rest.starts_with("bramble-backup/")) {
         return Some("it is somebody's home");
     }
     None

@@ -104,6 +104,10 @@ impl View<'_> {
             let addresses = [Some(machine.address), six.map(IpAddr::V6)];
             self.record(&mut out, &machine.name, addresses.into_iter().flatten());
         }
+        if self.router.registry.is_some() {
+            let own = IpAddr::V4(self.router.address.addr());
+            self.record(&mut out, "registry", [own].into_iter());
+        }
         for device in &self.router.dhcp.reservations {
             if let Some(name) = &device.name {
                 self.record(&mut out, name, [IpAddr::V4(device.address)]);

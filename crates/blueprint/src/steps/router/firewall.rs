@@ -4,7 +4,7 @@
 
 use crate::context::{On, r};
 use bramble_machine::Step;
-use bramble_machine::kinds::NftTable;
+use bramble_machine::kinds::{NftTable, Sysctl};
 use bramble_spec::cluster::{Forward, PodNetwork, Ports, Router, Transport};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -28,7 +28,13 @@ pub(crate) fn step(on: &On) -> Option<Step> {
         rules: view.rules(),
         advice: ADVICE.into(),
     };
-    Some(on.step("router/firewall", vec![r(table)]))
+    let mut out = vec![r(table)];
+    // Once nothing can come in by it, and undone before the rules go.
+    let forwarding = super::network::forwarding(on, router);
+    if !forwarding.is_empty() {
+        out.push(r(Sysctl::new("router", forwarding)));
+    }
+    Some(on.step("router/firewall", out))
 }
 
 /// Everything that the rules are made from.
@@ -178,8 +184,13 @@ impl View<'_> {
     /// Pods of this machine: whichever plug-in made their interfaces.
     fn own_pods(&self, out: &mut String) {
         if self.on.machine.is_node() {
-            let pods = self.on.cluster().kubernetes.pod_range;
-            let _ = writeln!(out, "iifname != \"{}\" ip saddr {pods} accept", self.uplink);
+            let cluster = self.on.cluster();
+            let from = match cluster.pod_network {
+                PodNetwork::Routed { .. } => "\"cni0\"".to_owned(),
+                _ => format!("!= \"{}\"", self.uplink),
+            };
+            let pods = cluster.kubernetes.pod_range;
+            let _ = writeln!(out, "iifname {from} ip saddr {pods} accept");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::context::{On, r};
 use crate::obstacle::Obstacle;
 use bramble_machine::kinds::interface::{Method, Wifi, passphrase_fault};
-use bramble_machine::kinds::{Directory, File, Interface, Service, Sysctl};
+use bramble_machine::kinds::{Directory, File, Interface, Service};
 use bramble_machine::{Networking, Resource, Step};
 use bramble_spec::cluster::{Router, UplinkAddress, Wifi as Wireless};
 use ipnet::IpNet;
@@ -13,7 +13,10 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     let router = on.router()?;
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
     if matches!(on.facts.networking, Networking::Networkd | Networking::None) {
-        out.push(r(Service::on("systemd-networkd.service")));
+        let mut service = Service::on("systemd-networkd.service");
+        // What it finds configured it takes up, also for the card that the operator comes by.
+        service.disruptive = on.facts.networking == Networking::None;
+        out.push(r(service));
     }
     // The way outside first: while it is made ready, nothing else has changed.
     match on.uplink_interface() {
@@ -23,12 +26,6 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     match on.lan_interface() {
         Ok(name) => out.push(r(lan(router, &name))),
         Err(obstacle) => out.push(r(obstacle)),
-    }
-    // Last: a kernel that forwards forgets the default routes that it was told of by advertisements,
-    // unless it was told before to go on listening.
-    let forwarding = forwarding(on, router);
-    if !forwarding.is_empty() {
-        out.push(r(Sysctl::new("router", forwarding)));
     }
     Some(on.step("router/network", out))
 }
@@ -139,7 +136,10 @@ fn folder(path: &str) -> &str {
 }
 
 /// Kernel parameters of a machine that hands packets on; a node has one of them already.
-fn forwarding(on: &On, router: &Router) -> Vec<(&'static str, &'static str)> {
+/// What makes the kernel hand packets on. Not part of this step: nothing may come in before the firewall
+/// is up. A kernel that forwards forgets the default routes that it was told of by advertisements, unless
+/// it was told before to go on listening.
+pub(super) fn forwarding(on: &On, router: &Router) -> Vec<(&'static str, &'static str)> {
     let mut out = Vec::new();
     if !on.machine.is_node() {
         out.push(("net.ipv4.ip_forward", "1"));

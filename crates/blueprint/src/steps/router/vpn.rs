@@ -63,6 +63,7 @@ fn keys(on: &On, vpn: &Vpn) -> Arc<dyn Resource> {
     r(Minted {
         group: GROUP.into(),
         holders,
+        shared: vec![WIREGUARD, OPENVPN],
         worth: Some("the keys of all VPN users: their profiles stop working for good".into()),
     })
 }

@@ -129,9 +129,10 @@ fn wanted(context: &Context, args: &VpnProfileArgs, vpn: &Vpn) -> Result<Vec<Pro
         }
         let path = context.path.display();
         let error = CliError::usage(format!("the VPN in {path} has no {}", protocol.name()));
+        // A section that is named alone would take the other one's place, with everybody's keys.
+        let both = all.map(|p| format!("`{}: {{}}`", p.word())).join(" and ");
         return Err(error.hint(format!(
-            "add `{}: {{}}` to router.vpn, then bramble up",
-            protocol.word()
+            "put {both} into router.vpn, so that both are served, then bramble up"
         )));
     }
     let found: Vec<Protocol> = all.into_iter().filter(|p| p.is_in(vpn)).collect();

@@ -18,6 +18,7 @@ impl Resolver<'_> {
         let api = ddns.api.unwrap_or_else(|| CLOUDFLARE.to_owned());
         let api_path = below!["ddns", "api"];
         self.url(&api, &api_path, "bad-service-url", "the API", CLOUDFLARE);
+        self.api_is_private(&api);
         if let Some(file) = &ddns.token_file {
             self.token_file(file);
         }
@@ -70,6 +71,28 @@ impl Resolver<'_> {
             return;
         }
         self.path_value(file, &path);
+    }
+
+    /// The token goes with every request: in clear only inside a network of the operator's own.
+    fn api_is_private(&mut self, url: &str) {
+        let Some(rest) = url.strip_prefix("http://") else {
+            return;
+        };
+        let place = rest.split('/').next().unwrap_or_default();
+        let host = syntax::host_port(place).map_or(place, |(host, _)| host);
+        let near = match host.parse() {
+            Ok(std::net::IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+            Ok(std::net::IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+            Err(_) => host == "localhost",
+        };
+        if !near {
+            self.report(
+                "token-in-clear",
+                &below!["ddns", "api"],
+                format!("`{}` would send the token unencrypted", shorten(url)),
+                "write https://; http:// is for an address of your own network",
+            );
+        }
     }
 
     fn ddns_source(&mut self, text: Option<&str>) -> DdnsSource {

@@ -135,6 +135,7 @@ fn served() -> Vec<Case> {
         ("bad-path", ddns("name: home.example.org, zone: example.org, tokenFile: «-t»"), "can't be a path", "relative"),
         ("bad-service-url", ddns(&format!("{good}, source: «Uplink»")), "`Uplink` is not the URL of a page that answers with the address", "or write `uplink`"),
         ("bad-service-url", ddns(&format!("{good}, api: «api.cloudflare.com»")), "`api.cloudflare.com` is not the URL of the API", "https://api.cloudflare.com/client/v4"),
+        ("token-in-clear", ddns(&format!("{good}, api: «http://api.example.org/v4»")), "would send the token unencrypted", "write https://"),
         ("out-of-range", ddns(&format!("{good}, every: «5»")), "`router.ddns.every` can't be 5", "from 60 to 86400"),
         ("empty-list", ddns(&format!("{good}, families: «[]»")), "`router.ddns.families` is empty", "at least one"),
         ("unknown-family", ddns(&format!("{good}, families: [«ipv5»]")), "unknown address family `ipv5`", "ipv4"),
