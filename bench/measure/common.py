@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import shlex
 import statistics
 import subprocess
@@ -18,6 +19,8 @@ PROGRAM = RELEASE / "bramble-bench"
 WORK = ROOT / "target/bench"
 LABS = Path("/var/lib/bramble-lab")
 UP_FILE = BENCH / "up/cluster.yaml"
+ROUTER_FILE = BENCH / "router/cluster.yaml"
+BUNDLES = Path("/var/cache/bramble/bundles")
 
 
 class Failed(Exception):
@@ -29,6 +32,8 @@ class Settings:
     machines: int
     runs: int
     up_runs: int
+    router_runs: int
+    rounds: int
 
 
 @dataclasses.dataclass
@@ -119,11 +124,21 @@ def build():
     )
 
 
+def bundle(file):
+    """The folder of the bundle that a cluster file needs, made if there is none."""
+    version = re.search(r"version: (v[\d.]+)", file.read_text())[1]
+    folder = BUNDLES / f"debian-{version}"
+    if not folder.exists():
+        run([BRAMBLE, "bundle", "build", "--from", "debian"])
+    return folder
+
+
 def clean():
     """Removes the labs of the bench, as far as there are any."""
     for program, command in [
         (PROGRAM, [PROGRAM, "lab-down"]),
         (BRAMBLE, [BRAMBLE, "lab", "down", "-f", UP_FILE]),
+        (BRAMBLE, [BRAMBLE, "lab", "down", "-f", ROUTER_FILE]),
     ]:
         if not program.exists():
             continue
@@ -158,6 +173,8 @@ def about(settings):
         "machines": settings.machines,
         "runs": settings.runs,
         "upRuns": settings.up_runs,
+        "routerRuns": settings.router_runs,
+        "rounds": settings.rounds,
     }
 
 

@@ -11,6 +11,9 @@ TITLES = {
     "pyinfra": "pyinfra",
     "ansible": "Ansible",
     "straight": "straight-line script",
+    "apt": "one run of apt",
+    "plain": "plain route",
+    "rules": "the router's rules",
 }
 
 
@@ -36,6 +39,13 @@ def figures(results):
         tools = results["up"]["tools"]
         ratio = tools["bramble"]["median"] / tools["straight"]["median"]
         at_most("three nodes: `bramble up` / straight-line script", ratio, 1.3)
+    if "router" in results:
+        tools = results["router"]["tools"]
+        ratio = tools["bramble"]["median"] / tools["apt"]["median"]
+        at_most("router: `bramble up` / one run of apt with its packages", ratio, 1.3)
+    for way, of in results.get("forward", {}).get("ways", {}).items():
+        ratio = of["rules"]["median"] / of["plain"]["median"]
+        at_least(f"forwarding {way}: the router's rules / plain route", 100 * ratio, 95, " %")
     if memory:
         at_most("memory of the controller", max(memory), 100, " MB")
     if "size" in results:
@@ -73,17 +83,33 @@ def show(results):
         say(f"\n```ini\n# ansible.cfg\n{prep['ansibleConfig']}```")
     if "up" in results:
         say("\nFrom booted machines to three ready nodes and the demo page\n")
-        say("| by | seconds | median |\n|---|---|---|")
-        for name, tool in results["up"]["tools"].items():
-            values = " / ".join(f"{s:.1f}" for s in tool["seconds"])
-            say(f"| {TITLES[name]} | {values} | {tool['median']:.1f} |")
-        commands(results["up"]["tools"])
+        seconds(results["up"]["tools"])
+    if "router" in results:
+        say(f"\nThe router on a booted machine, {len(results['router']['packages'])} packages\n")
+        seconds(results["router"]["tools"])
+    if "forward" in results:
+        forward = results["forward"]
+        say(f"\nGbit/s through the router, {about['rounds']} rounds (iperf3 {forward['iperf3']})\n")
+        say("| | through | lowest | median | highest |\n|---|---|---|---|---|")
+        for way, of in forward["ways"].items():
+            for name, tool in of.items():
+                low, high = min(tool["gbits"]), max(tool["gbits"])
+                say(f"| {way} | {TITLES[name]} | {low:.2f} | {tool['median']:.2f} | {high:.2f} |")
+        say(f"\n```sh\n{forward['command']}\n```")
     say("\n| figure | value | limit | |\n|---|---|---|---|")
     rows = figures(results)
     for what, value, limit, holds in rows:
         say(f"| {what} | {value} | {limit} | {'holds' if holds else 'MISSED'} |")
     say(f"\nwritten to {LATEST.relative_to(common.ROOT)}")
     return all(holds for *_, holds in rows)
+
+
+def seconds(tools):
+    say("| by | seconds | median |\n|---|---|---|")
+    for name, tool in tools.items():
+        values = " / ".join(f"{s:.1f}" for s in tool["seconds"])
+        say(f"| {TITLES[name]} | {values} | {tool['median']:.1f} |")
+    commands(tools)
 
 
 def commands(tools):

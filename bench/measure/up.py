@@ -1,23 +1,18 @@
 """From booted machines to three ready nodes and the demo page: `bramble up` against a straight-line
 script of the same commands. Each time on machines made anew."""
 
-import re
 import time
 import urllib.request
-from pathlib import Path
 
 from . import common
 from .common import BENCH, BRAMBLE, LABS, UP_FILE, Failed, run, say, shown, timed
 
 LAB = LABS / "bench-up"
 PAGE = "http://10.216.0.11:30080/"
-BUNDLES = Path("/var/cache/bramble/bundles")
 
 
 def measure(settings):
-    run([BRAMBLE, "bundle", "build", "--from", "debian"])
-    version = re.search(r"version: (v[\d.]+)", UP_FILE.read_text())[1]
-    bundle = BUNDLES / f"debian-{version}"
+    bundle = common.bundle(UP_FILE)
     tools = {
         "bramble": [BRAMBLE, "up", "-f", UP_FILE],
         "straight": [BENCH / "up/straight.sh", LAB, bundle],

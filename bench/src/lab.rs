@@ -1,4 +1,4 @@
-//! The lab of the preparation bench.
+//! The lab of the preparation bench, and a machine more for the lab of the router's.
 
 use anyhow::{Context, Result};
 use bramble_lab::{
@@ -6,6 +6,7 @@ use bramble_lab::{
 };
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
 /// Name of the lab.
 pub const NAME: &str = "bench";
@@ -26,6 +27,30 @@ pub fn up(count: u8) -> Result<()> {
         ..Options::default()
     };
     Lab::up(&topology(count)?, &options, |_| {})?;
+    Ok(())
+}
+
+/// How long a machine that is added may take until its SSH server answers.
+const READY: Duration = Duration::from_secs(120);
+
+/// Adds a machine to a lab with a router, in the network outside: `address` with the length of its
+/// network's prefix, and its way on.
+pub fn outsider(lab: &str, name: &str, address: &str, gateway: &str) -> Result<()> {
+    let machine = LabMachine {
+        name: name.to_owned(),
+        boot: Boot::On,
+        links: vec![Link {
+            net: "wan".to_owned(),
+            interface: None,
+            mac: None,
+            address: AddressMode::Static {
+                address: address.parse().context("the machine's address")?,
+                gateway: Some(gateway.parse().context("the gateway's address")?),
+                dns: Vec::new(),
+            },
+        }],
+    };
+    Lab::open(lab)?.add_machine(machine, READY, |_| {})?;
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 //!
 //!     bramble-bench lab-up 16     make the lab; its packages are in its image
 //!     bramble-bench lab-down      remove it
+//!     bramble-bench outsider LAB NAME ADDRESS GATEWAY
+//!                                 add a machine outside the router of a lab
 //!     bramble-bench apply         make the machines as the tasks say; prints what happened as JSON
 //!     bramble-bench probe         print the program of the first look, to see what it costs
 //!
@@ -44,6 +46,7 @@ fn act() -> Result<()> {
     match words[..] {
         ["lab-up", count] => lab::up(count.parse().context("the number of machines")?),
         ["lab-down"] => lab::down(),
+        ["outsider", lab, name, address, gateway] => lab::outsider(lab, name, address, gateway),
         ["apply"] => {
             // As the command line makes it.
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -55,7 +58,7 @@ fn act() -> Result<()> {
             println!("{}", probe());
             Ok(())
         }
-        _ => bail!("usage: bramble-bench lab-up COUNT | lab-down | apply | probe"),
+        _ => bail!("usage: bramble-bench lab-up COUNT | lab-down | outsider LAB NAME ADDRESS GATEWAY | apply | probe"),
     }
 }
 
