@@ -23,6 +23,8 @@ if [ "${1:-}" = --test ]; then
 	need="$need openssh-server sudo shellcheck etcd-server openssl bird2 iputils-ping python3-venv python3-pip jq time"
 	# Programs that look at a router from both sides.
 	need="$need nmap kea-admin bind9-dnsutils"
+	# Images: another client than Bramble's own, and the server of the router.
+	need="$need skopeo docker-registry nginx"
 fi
 . scripts/rust.sh
 bramble_rust_fits || need="$need cargo-web rustc-web"

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 action=$1 bramble=$2 file=$3
 state=.bramble
 
-# Asks the demo page of every node from outside; each must answer within 60 s.
+# Asks for the demo page from outside, at the router or at every node; each must answer within 60 s.
 ask_demo() {
 	pages=$("$bramble" check -f "$file" --output json |
 		sed -n '/"demoPages"/,/]/s|^ *"\(http://[^"]*\)".*|\1|p')

@@ -56,7 +56,7 @@ here -type f -print0 | sort -zu | xargs -0 sha256sum | awk '{ h = $1; sub(/^[0-9
 dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' | s package
 apt-mark showmanual | s manual
 systemctl list-unit-files --no-pager --no-legend --plain | awk '{ print $1, $2 }' | s unit-file
-systemctl list-units --all --no-pager --no-legend --plain | awk '{ print $1, $2, $3, $4 }' | grep -vE '^(run-|session-|user-|user@|sys-|dev-|apt-daily|dpkg-db|fstrim|e2scrub|systemd-tmpfiles-clean)' | s unit
+systemctl list-units --all --no-pager --no-legend --plain | awk '{ print $1, $2, $3, $4 }' | grep -vE '^(run-|session-|user-|user@|sys-|dev-|apt-daily|dpkg-db|fstrim|e2scrub|systemd-tmpfiles-clean|network-online)' | s unit
 for f in passwd group shadow; do s $f </etc/$f; done
 ip -o link | sed 's/^[0-9]*: //; s/ qlen.*//; s/@if[0-9]*//' | s link
 ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//' | grep -v 'inet6 fe80' | s address

@@ -261,7 +261,7 @@ fn both_families_have_their_record() {
     // What `ip -j addr` prints of an interface with addresses of all kinds.
     let shown = |four: &str, six: &str| {
         format!(
-            "case $* in\n*'-4 addr'*) echo '[{{\"ifname\":\"wan0\",\"addr_info\":[{{\"family\":\"inet\",\"local\":\"10.1.2.3\",\"scope\":\"global\"}},{{\"family\":\"inet\",\"local\":\"{four}\",\"scope\":\"global\"}}]}}]' ;;\n*'-6 addr'*) echo '[{{\"ifname\":\"wan0\",\"addr_info\":[{{\"local\":\"2606:2800:220:1:dead::1\",\"temporary\":true}},{{\"local\":\"2606:2800:220:1:dead::2\",\"deprecated\":true}},{{\"local\":\"fd00::5\"}},{{\"local\":\"{six}\",\"mngtmpaddr\":true}}]}}]' ;;\nesac"
+            "case $* in\n*'-4 addr'*) echo '[{{\"ifname\":\"wan0\",\"addr_info\":[{{\"family\":\"inet\",\"local\":\"10.1.2.3\",\"scope\":\"global\"}},{{\"family\":\"inet\",\"local\":\"{four}\",\"scope\":\"global\"}}]}}]' ;;\n*'-6 addr'*) echo '[{{}},{{\"ifname\":\"wan0\",\"addr_info\":[{{}},{{\"local\":\"2606:2800:220:1:dead::1\",\"temporary\":true}},{{\"local\":\"2606:2800:220:1:dead::2\",\"deprecated\":true}},{{\"local\":\"fd00::5\"}},{{\"local\":\"{six}\",\"mngtmpaddr\":true}}]}}]' ;;\nesac"
         )
     };
     script.program("ip", &shown("93.184.216.34", "2606:2800:220:1::1"));

@@ -22,6 +22,8 @@ pub type Secrets = BTreeMap<String, Secret>;
 pub struct Fresh {
     /// The registries' certificate.
     pub registry: Option<Pair>,
+    /// The private registry's users with their passwords, hashed; always the same for the same file.
+    pub logins: Option<Secret>,
     /// Of the VPN servers and their users.
     pub vpn: Option<VpnKeys>,
 }
@@ -115,6 +117,14 @@ impl<'a> On<'a> {
     pub fn secret(&self, path: &str) -> Secret {
         let found = self.inputs.secrets.get(path).cloned();
         found.unwrap_or_else(|| Secret::new(""))
+    }
+
+    /// The text of a single file that the cluster file names; empty while it was not read.
+    pub fn asset(&self, path: &str) -> String {
+        let found = self.inputs.assets.get(path).and_then(|files| files.get(""));
+        found.map_or(String::new(), |bytes| {
+            String::from_utf8_lossy(bytes).into_owned()
+        })
     }
 
     /// Architecture: the file's word, or what was observed. Before anybody has looked at the machine, one

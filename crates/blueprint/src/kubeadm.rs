@@ -180,10 +180,28 @@ fn names(on: &On) -> Vec<String> {
         out.push(machine.address.to_string());
         out.extend(machine.management.clone());
     }
+    out.extend(through_router(on));
     out.extend(cluster.kubernetes.cert_sans.clone());
     out.push("127.0.0.1".into());
     let mut seen = std::collections::BTreeSet::new();
     out.retain(|name| seen.insert(name.clone()));
+    out
+}
+
+/// What the API is called by who comes to it through a port of the router. Not one of the values that are
+/// fixed: a router may come later, or move, and then the kubeconfig names the control plane to TLS.
+fn through_router(on: &On) -> Vec<String> {
+    let cluster = on.cluster();
+    let Some((router, machine)) = cluster.router.as_ref().zip(cluster.router_machine()) else {
+        return Vec::new();
+    };
+    let mut out = vec![
+        machine.name.clone(),
+        format!("{}.{}", machine.name, cluster.network.domain),
+        machine.address.to_string(),
+    ];
+    out.extend(cluster.outside().map(str::to_owned));
+    out.extend(router.ddns.as_ref().map(|d| d.name.clone()));
     out
 }
 

@@ -7,17 +7,22 @@
 //! - No special case for any platform: what differs is a fact that was observed or a quirk that the
 //!   file names.
 
+mod borrowed;
 mod context;
 mod fixed;
 mod interfaces;
 mod kept;
 pub mod kubeadm;
 mod limits;
+mod masked;
 mod obstacle;
 mod proxy;
 mod reach;
+pub mod registry;
 mod remains;
+mod served;
 pub mod steps;
+pub mod vpn;
 mod ways;
 
 pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};

@@ -21,6 +21,7 @@ mod nodes;
 mod packages;
 mod pod_custom;
 mod pod_routed;
+mod registries;
 mod reset;
 mod router;
 mod runtime;

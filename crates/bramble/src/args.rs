@@ -1,5 +1,9 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod router;
+
+pub use router::*;
+
 use crate::printer::Output;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -129,6 +133,21 @@ pub enum Command {
         after_help = "Examples:\n  bramble logs two\n  bramble logs two kubelet --lines 100 --follow\n  bramble logs two containerd --output json     one JSON object for each line"
     )]
     Logs(LogsArgs),
+    /// The VPN's users: their profiles, who is connected.
+    #[command(
+        after_help = "Examples:\n  bramble vpn profile anna\n  bramble vpn profile anna --qr\n  bramble vpn list\n\nUsers are names in router.vpn.users of the cluster file; bramble up makes their keys. A name that is\ntaken out is locked out with the next up, and gets new keys when it comes back."
+    )]
+    Vpn(VpnArgs),
+    /// What is around the router.
+    #[command(
+        after_help = "Example:\n  bramble router guide                        what to set on the home router"
+    )]
+    Router(RouterArgs),
+    /// This computer's way to the machines behind the router.
+    #[command(
+        after_help = "Examples:\n  bramble workstation check\n  sudo bramble workstation connect\n  bramble workstation status\n  sudo bramble workstation disconnect"
+    )]
+    Workstation(WorkstationArgs),
     /// Do something on all machines.
     #[command(
         after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes"
@@ -139,6 +158,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2\n  bramble bundle build --from debian\n  bramble bundle verify DIR\n  bramble bundle list"
     )]
     Bundle(BundleArgs),
+    /// The router's registries: state, certificate, images of your own.
+    #[command(
+        after_help = "Examples:\n  bramble registry status\n  bramble registry push web.tar anna/web:1\n  bramble registry ca > ca.crt"
+    )]
+    Registry(RegistryArgs),
     /// Real Debian machines on this computer.
     #[command(
         after_help = "Examples:\n  bramble lab up -f examples/lab.yaml\n  bramble lab list\n  bramble lab ssh two\n  bramble lab down"
@@ -173,9 +197,13 @@ pub struct InitArgs {
     /// Name of the cluster.
     #[arg(long)]
     pub name: Option<String>,
-    /// A machine: NAME=ADDRESS, the first one is the control plane, or NAME=ADDRESS,ROLE[,ROLE].
+    /// A machine, by its address or, behind a router, its hardware address; roles may follow. Without any,
+    /// the first one is the control plane, the others are workers.
     #[arg(long = "machine", value_name = "NAME=ADDRESS[,ROLE]")]
     pub machines: Vec<String>,
+    /// The machine that is the router of the others, at its address outside; further roles may follow.
+    #[arg(long, value_name = "NAME=ADDRESS[,ROLE]")]
+    pub router: Option<String>,
     /// Release of Kubernetes.
     #[arg(long, value_name = "VERSION")]
     pub kubernetes: Option<String>,
@@ -188,7 +216,8 @@ pub struct InitArgs {
     /// Address that several control planes share; needed with more than one.
     #[arg(long, value_name = "ADDRESS")]
     pub vip: Option<std::net::IpAddr>,
-    /// The network of the machines, such as 192.168.1.0/24; by default the one that all addresses share.
+    /// The network of the machines, such as 192.168.1.0/24; by default the one that all addresses share,
+    /// behind a router 10.77.0.0/24.
     #[arg(long, value_name = "NETWORK")]
     pub lan: Option<ipnet::IpNet>,
     /// Time zone, such as Europe/Berlin.
@@ -294,6 +323,54 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
+/// Options of `vpn`.
+#[derive(Debug, Args)]
+pub struct VpnArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: VpnAction,
+}
+
+/// Actions on the VPN.
+#[derive(Debug, Subcommand)]
+pub enum VpnAction {
+    /// Write a user's profile, a file for each protocol; on a terminal also as a QR code.
+    #[command(
+        after_help = "Examples:\n  bramble vpn profile anna                  anna.conf for WireGuard, anna.ovpn for OpenVPN\n  bramble vpn profile anna --wireguard --out /media/stick/office.conf\n  bramble vpn profile anna --qr             shown for a phone, no file is written\n  bramble vpn profile anna --openvpn --print | ssh anna@desk 'umask 077; cat > office.ovpn'\n\nWhoever has a profile can connect as its user. Each user is one client at a time: give every device a\nname of its own, such as anna-phone."
+    )]
+    Profile(VpnProfileArgs),
+    /// Users, their addresses, since when they are connected, bytes.
+    #[command(
+        after_help = "Examples:\n  bramble vpn list\n  bramble vpn list --output json | jq '.clients[] | select(.connected)'"
+    )]
+    List,
+}
+
+/// Options of `vpn profile`.
+#[derive(Debug, Args)]
+pub struct VpnProfileArgs {
+    /// Name of the user, as in router.vpn.users.
+    pub user: String,
+    /// Only that of WireGuard.
+    #[arg(long, conflicts_with = "openvpn")]
+    pub wireguard: bool,
+    /// Only that of OpenVPN.
+    #[arg(long)]
+    pub openvpn: bool,
+    /// File to write; by default USER.conf or USER.ovpn in this folder.
+    #[arg(long, value_name = "FILE", conflicts_with = "print")]
+    pub out: Option<PathBuf>,
+    /// Print it instead of writing a file.
+    #[arg(long)]
+    pub print: bool,
+    /// Show that of WireGuard as a QR code, and write no file unless --out names one.
+    #[arg(long, conflicts_with_all = ["openvpn", "print"])]
+    pub qr: bool,
+    /// Replace a file that is there and differs.
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Options of `fleet`.
 #[derive(Debug, Args)]
 pub struct FleetArgs {
@@ -389,6 +466,15 @@ pub enum BundleAction {
         /// Folder; by default the one that the cluster file uses.
         dir: Option<PathBuf>,
     },
+    /// Put the images of a bundle into the router's registry, where machines pull them. `up` does it
+    /// for the bundle that it uses.
+    #[command(
+        after_help = "Examples:\n  bramble bundle push\n  bramble bundle push /var/cache/bramble/bundles/upstream-v1.35.0"
+    )]
+    Push {
+        /// Folder; by default the one that the cluster file uses.
+        dir: Option<PathBuf>,
+    },
     /// Bundles on this computer, or what one of them holds.
     #[command(
         after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2"
@@ -396,6 +482,38 @@ pub enum BundleAction {
     List {
         /// Folder.
         dir: Option<PathBuf>,
+    },
+}
+
+/// Options of `registry`.
+#[derive(Debug, Args)]
+pub struct RegistryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: RegistryAction,
+}
+
+/// Actions on the router's registries.
+#[derive(Debug, Subcommand)]
+pub enum RegistryAction {
+    /// Which there are, whether they work, what they hold.
+    #[command(after_help = "Example:\n  bramble registry status --output json")]
+    Status,
+    /// Print the certificate of the registries, for docker, podman and skopeo on your computer.
+    #[command(
+        after_help = "Examples:\n  bramble registry ca\n  bramble registry ca --quiet > /etc/docker/certs.d/registry.home.internal:5000/ca.crt"
+    )]
+    Ca,
+    /// Put an image into the private registry, by way of SSH.
+    #[command(
+        after_help = "Examples:\n  docker save web:1 -o web.tar && bramble registry push web.tar\n  bramble registry push web.tar anna/web:2\n\nPods name it as registry.DOMAIN:5000/anna/web:2."
+    )]
+    Push {
+        /// File that `docker save`, `podman save` or `skopeo copy` wrote.
+        #[arg(value_name = "FILE")]
+        image: PathBuf,
+        /// Name and tag; by default the image's own, without its host.
+        name: Option<String>,
     },
 }
 

@@ -51,6 +51,19 @@ pub fn read(cluster: &Cluster, folder: &Path) -> Result<Assets, CliError> {
             out.insert(path.clone(), reader.files);
         }
     }
+    for path in cluster.mirrors.trust.values() {
+        let mut reader = Reader::default();
+        let place = folder.join(crate::context::expand(path));
+        // Under no name: it is what was named itself.
+        reader.file(&place, "");
+        if let Some(fault) = reader.files.get("").and_then(|text| no_certificate(text)) {
+            reader.wrong(&place, fault);
+        }
+        problems.append(&mut reader.problems);
+        out.entry(path.clone())
+            .or_default()
+            .append(&mut reader.files);
+    }
     if problems.is_empty() {
         return Ok(out);
     }
@@ -59,6 +72,16 @@ pub fn read(cluster: &Cluster, folder: &Path) -> Result<Assets, CliError> {
         "only regular files are read, with names of letters, digits, '.', '_' and '-'; hidden files \
          and editors' backups are left out",
     ))
+}
+
+/// Why this is nothing that every machine may have and that others are judged by.
+fn no_certificate(text: &[u8]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(text);
+    if text.contains("PRIVATE KEY-----") {
+        return Some("it holds a private key: leave only the certificate in it");
+    }
+    let has = text.contains("-----BEGIN CERTIFICATE-----");
+    (!has).then_some("it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
 }
 
 #[derive(Default)]

@@ -15,6 +15,8 @@ mod lab;
 mod logs;
 mod man;
 mod plan;
+pub mod registry;
+mod router;
 mod schema;
 mod session;
 mod ssh;
@@ -22,6 +24,8 @@ mod status;
 mod steps;
 mod unlock;
 mod up;
+mod vpn;
+mod workstation;
 
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
@@ -49,7 +53,11 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Ssh(args) => ssh::run(global, &args, printer).await,
         Command::Logs(args) => logs::run(global, &args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
+        Command::Router(args) => router::run(global, &args, printer).await,
+        Command::Workstation(args) => workstation::run(global, args.action, printer).await,
+        Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
+        Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
         Command::Status => status::run(global, printer).await,

@@ -59,7 +59,7 @@ impl Context {
             }
         };
         let secrets = crate::secrets::read(&cluster, folder)?;
-        let fresh = crate::secrets::fresh(&cluster)?;
+        let fresh = crate::secrets::fresh(&cluster, &secrets)?;
         let found = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;

@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod hooks;
 mod kube_place;
+mod outside;
 mod plan_view;
 mod printer;
 mod progress;

@@ -1,11 +1,15 @@
 //! Secrets that the cluster file names, and fresh keys for machines that have none yet.
 
 use crate::error::{CliError, Explain};
+use bramble_blueprint::registry::Registries;
 use bramble_blueprint::{Fresh, Secrets, UserKeys, VpnKeys};
-use bramble_keys::{Usage, certificate, preshared_key, tls_crypt_key, wireguard};
+use bramble_keys::{
+    LONGEST_PASSWORD, Strength, Usage, certificate, htpasswd_line, preshared_key, tls_crypt_key,
+    wireguard,
+};
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Registry, Router, Vpn};
+use bramble_spec::cluster::{Router, Vpn};
 use std::path::Path;
 
 /// Longest secret, in bytes.
@@ -38,6 +42,15 @@ pub fn read(cluster: &Cluster, folder: &Path) -> Result<Secrets, CliError> {
             "put each into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file",
         ),
     )
+}
+
+/// Reads one of these files.
+///
+/// # Errors
+/// When it can't be read, as wrong use.
+pub fn read_file(folder: &Path, path: &str) -> Result<Secret, CliError> {
+    let found = read_one(&folder.join(crate::context::expand(path)));
+    found.map_err(|why| CliError::usage(format!("{path}: {why}")))
 }
 
 /// Files of secrets, and what each is for.
@@ -86,41 +99,49 @@ fn read_one(path: &Path) -> Result<Secret, String> {
     Ok(secret)
 }
 
-/// Keys for machines that have none yet.
+/// Keys for machines that have none yet, and what is made of the secrets.
 ///
 /// # Errors
-/// When this computer gives no random numbers.
-pub fn fresh(cluster: &Cluster) -> Result<Fresh, CliError> {
+/// When this computer gives no random numbers, or a password can't be hashed.
+pub fn fresh(cluster: &Cluster, secrets: &Secrets) -> Result<Fresh, CliError> {
     let Some(router) = &cluster.router else {
         return Ok(Fresh::default());
     };
-    let domain = &cluster.network.domain;
-    let registry = router.registry.as_ref();
-    let registry = registry.map(|registry| registry_keys(registry, router, domain));
+    let registries = Registries::of(cluster);
+    let registry = registries.map(|registries| registry_keys(&registries));
+    let private = router.registry.as_ref().and_then(|r| r.private.as_ref());
+    let logins = private.map(|private| logins(&cluster.name, &private.users, secrets));
     let vpn = router.vpn.as_ref().map(|vpn| vpn_keys(vpn, router));
     Ok(Fresh {
         registry: registry.transpose()?,
+        logins: logins.transpose()?,
         vpn: vpn.transpose()?,
     })
 }
 
-fn registry_keys(
-    _registry: &Registry,
-    router: &Router,
-    domain: &str,
-) -> Result<bramble_keys::Pair, CliError> {
-    let machine = &router.machine;
-    let names = [
-        machine.clone(),
-        format!("{machine}.{domain}"),
-        "registry".to_owned(),
-        format!("registry.{domain}"),
-        router.address.addr().to_string(),
-        "localhost".to_owned(),
-        "127.0.0.1".to_owned(),
-    ];
-    certificate(&format!("registry.{domain}"), &names, Usage::Server)
-        .explain("the registry's certificate")
+fn registry_keys(registries: &Registries) -> Result<bramble_keys::Pair, CliError> {
+    let names = registries.names();
+    certificate(&names[0], &names, Usage::Server).explain("the registry's certificate")
+}
+
+/// The private registry's users with their hashed passwords.
+fn logins(
+    cluster: &str,
+    users: &[(String, String)],
+    secrets: &Secrets,
+) -> Result<Secret, CliError> {
+    let mut out = String::new();
+    for (name, file) in users {
+        let password = secrets.get(file).cloned();
+        let password = password.unwrap_or_else(|| Secret::new(""));
+        let line = htpasswd_line(cluster, name, &password, Strength::Chosen).map_err(|error| {
+            CliError::usage(format!("{file}: {error}")).hint(format!(
+                "the registry takes passwords of at most {LONGEST_PASSWORD} bytes"
+            ))
+        })?;
+        out.push_str(line.expose());
+    }
+    Ok(Secret::new(out))
 }
 
 fn vpn_keys(vpn: &Vpn, router: &Router) -> Result<VpnKeys, CliError> {

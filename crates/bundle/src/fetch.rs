@@ -53,6 +53,38 @@ impl Default for Patience {
     }
 }
 
+impl Patience {
+    /// Pauses before the next attempt, or gives up.
+    pub(crate) async fn again(
+        self,
+        events: Sink<'_>,
+        name: &str,
+        url: &Url,
+        tried: u32,
+        problem: String,
+    ) -> Result<(), Error> {
+        if tried >= self.tries.max(1) {
+            return Err(Error::Transfer {
+                url: url.to_string(),
+                problem,
+                tries: tried,
+            });
+        }
+        let factor = 1u32 << (tried - 1).min(16);
+        let after = self
+            .pause
+            .saturating_mul(factor)
+            .min(Duration::from_secs(30));
+        events(Event::Retry {
+            name: name.into(),
+            problem,
+            after,
+        });
+        tokio::time::sleep(after).await;
+        Ok(())
+    }
+}
+
 /// An HTTP client with its limits and the receiver of events.
 #[derive(Clone)]
 pub(crate) struct Fetch<'a> {
@@ -93,28 +125,9 @@ impl<'a> Fetch<'a> {
         })
     }
 
-    /// Pauses before the next attempt, or gives up.
     async fn again(&self, name: &str, url: &Url, tried: u32, problem: String) -> Result<(), Error> {
-        if tried >= self.patience.tries.max(1) {
-            return Err(Error::Transfer {
-                url: url.to_string(),
-                problem,
-                tries: tried,
-            });
-        }
-        let factor = 1u32 << (tried - 1).min(16);
-        let after = self
-            .patience
-            .pause
-            .saturating_mul(factor)
-            .min(Duration::from_secs(30));
-        (self.events)(Event::Retry {
-            name: name.into(),
-            problem,
-            after,
-        });
-        tokio::time::sleep(after).await;
-        Ok(())
+        let patience = self.patience;
+        patience.again(self.events, name, url, tried, problem).await
     }
 
     /// Sends one request, with the session's token; fetches a token where the server asks for one.
@@ -442,7 +455,7 @@ fn size_of(path: &Path) -> u64 {
 }
 
 /// reqwest's own text leaves the cause out.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

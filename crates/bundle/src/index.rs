@@ -95,6 +95,50 @@ pub enum ImageRole {
     All,
 }
 
+/// The parts of an image's full name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageName {
+    /// Host of the registry, with its port if one is named; `docker.io` if none is.
+    pub host: String,
+    /// Path in the registry: `coredns/coredns`.
+    pub path: String,
+    /// Tag; `latest` if there is none.
+    pub tag: String,
+}
+
+impl ImageName {
+    /// Reads a name as `docker pull` does: without a host it is Docker Hub's.
+    pub fn of(reference: &str) -> Self {
+        let reference = reference.split('@').next().unwrap_or(reference);
+        let (name, tag) = match reference.rsplit_once(':') {
+            // A colon before the last slash is the registry's port.
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (reference, "latest"),
+        };
+        let has_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+        let (host, path) = match name.split_once('/') {
+            Some((first, rest)) if has_host(first) => (first, rest.to_owned()),
+            Some(_) => ("docker.io", name.to_owned()),
+            None => ("docker.io", format!("library/{name}")),
+        };
+        Self {
+            host: host.to_owned(),
+            path,
+            tag: tag.to_owned(),
+        }
+    }
+
+    /// What the host is called in paths of a registry that holds images of many hosts.
+    pub fn prefix(&self) -> String {
+        self.host.to_ascii_lowercase().replace(':', "_")
+    }
+
+    /// Path in such a registry.
+    pub fn stored(&self) -> String {
+        format!("{}/{}", self.prefix(), self.path)
+    }
+}
+
 /// A container image: an OCI layout in a tar, as `ctr images import` takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -114,13 +158,14 @@ pub struct Image {
 
 impl Image {
     /// The part between the registry's path and the tag: `kube-apiserver`.
-    pub fn short_name(&self) -> &str {
-        let path = match self.reference.rsplit_once(':') {
-            // A colon before the last slash is the registry's port.
-            Some((path, tag)) if !tag.contains('/') => path,
-            _ => &self.reference,
-        };
-        path.rsplit('/').next().unwrap_or(path)
+    pub fn short_name(&self) -> String {
+        let name = self.name();
+        name.path.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// The parts of its name.
+    pub fn name(&self) -> ImageName {
+        ImageName::of(&self.reference)
     }
 
     /// Whether a machine with this role needs the image.
@@ -330,5 +375,38 @@ mod version_text {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Version, D::Error> {
         let text = String::deserialize(from)?;
         parse_version(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ImageName;
+
+    #[test]
+    fn names_have_parts() {
+        for (text, host, path, tag) in [
+            ("k8s.gcr.io/pause:3.2", "k8s.gcr.io", "pause", "3.2"),
+            (
+                "registry.k8s.io/coredns/coredns:v1",
+                "registry.k8s.io",
+                "coredns/coredns",
+                "v1",
+            ),
+            ("localhost:5000/a/b", "localhost:5000", "a/b", "latest"),
+            ("busybox", "docker.io", "library/busybox", "latest"),
+            ("anna/web:1", "docker.io", "anna/web", "1"),
+            ("r.example/x:1@sha256:00", "r.example", "x", "1"),
+        ] {
+            let name = ImageName::of(text);
+            assert_eq!(
+                (&*name.host, &*name.path, &*name.tag),
+                (host, path, tag),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            ImageName::of("localhost:5000/a").stored(),
+            "localhost_5000/a"
+        );
     }
 }

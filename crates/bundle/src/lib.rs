@@ -12,6 +12,7 @@
 
 pub mod index;
 
+mod archive;
 mod build;
 mod bundle;
 mod debian;
@@ -22,18 +23,21 @@ mod fetch;
 mod files;
 mod mirror;
 mod oci;
+mod push;
 mod registry;
 mod tags;
 mod tools;
 mod upstream;
 
+pub use archive::ImageArchive;
 pub use build::{DEBIAN_CACHE, Source, build};
 pub use bundle::{Bundle, Finding, Report};
 pub use debian::{DEMO_PAGE, VERSION as DEBIAN_VERSION};
 pub use error::Error;
 pub use event::Event;
 pub use fetch::Patience;
-pub use index::{Artefact, Index, parse_version};
+pub use index::{Artefact, ImageName, Index, parse_version};
+pub use push::{Access, Pushed, push, push_bundle};
 /// Addresses are reqwest's.
 pub use reqwest::Url;
 pub use tags::{ImageTags, image_tags};

@@ -11,11 +11,11 @@ use crate::fetch::{Fetch, join};
 use crate::files::sha256_hex;
 use crate::{Error, oci};
 
-const LISTS: [&str; 2] = [
+pub(crate) const LISTS: [&str; 2] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
-const MANIFESTS: [&str; 2] = [
+pub(crate) const MANIFESTS: [&str; 2] = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ];

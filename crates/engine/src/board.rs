@@ -207,6 +207,27 @@ mod tests {
     }
 
     #[test]
+    fn a_teardown_is_over_when_its_machine_is_let_go() {
+        let mut plan = Plan {
+            down: true,
+            ..Plan::default()
+        };
+        let release = |name: &str| (name.to_owned(), RELEASE.to_owned());
+        for name in ["one", "two"] {
+            plan.machines.insert(name.into(), Default::default());
+        }
+        let board = Board::new(&plan);
+        assert_eq!(board.wait(&release("one")).now_or_never(), None);
+        board.finish(&release("one"), Sum::default());
+        assert_eq!(board.get(&release("one")), Status::Done);
+        board.close("two");
+        assert_eq!(board.get(&release("two")), Status::Failed);
+        // Towards the file nobody waits for that.
+        plan.down = false;
+        assert!(!Board::new(&plan).known(&release("one")));
+    }
+
+    #[test]
     fn a_step_whose_second_part_does_not_come_failed() {
         let board = grown();
         board.finish(&join(), part(1));

@@ -5,9 +5,11 @@
 //! the machine has one already is decided by who compares (`bramble_machine::kinds::Minted`).
 
 mod certificate;
+mod login;
 mod vpn;
 
 pub use certificate::{Pair, Usage, certificate};
+pub use login::{LONGEST_PASSWORD, LoginError, Strength, htpasswd_line};
 pub use vpn::{WireGuard, preshared_key, tls_crypt_key, wireguard, wireguard_public};
 
 use base64::Engine;

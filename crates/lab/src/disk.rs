@@ -135,6 +135,9 @@ fn resolv(topology: &Topology, machine: &LabMachine) -> String {
 /// networkd's file for an interface; `None` where it is left alone.
 fn network_file(interface: &str, address: &AddressMode) -> Option<String> {
     let mut text = format!("[Match]\nName={interface}\n\n[Network]\n");
+    if let AddressMode::Reserved(address) = address {
+        text.insert_str(0, &format!("# Reserved: {address}\n"));
+    }
     match address {
         AddressMode::None => return None,
         AddressMode::Dhcp | AddressMode::Reserved(_) => {
@@ -177,6 +180,11 @@ mod tests {
         assert_eq!(
             text,
             "[Match]\nName=wan0\n\n[Network]\nAddress=10.1.0.2/24\nGateway=10.1.0.1\nDNS=10.1.0.53\n"
+        );
+        let reserved = AddressMode::Reserved("10.1.0.3".parse().unwrap());
+        assert_eq!(
+            network_file("host0", &reserved).unwrap(),
+            "# Reserved: 10.1.0.3\n[Match]\nName=host0\n\n[Network]\nDHCP=ipv4\n\n[DHCPv4]\nClientIdentifier=mac\n"
         );
     }
 }

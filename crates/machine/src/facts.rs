@@ -57,6 +57,8 @@ pub struct Facts {
     pub default_interface: Option<String>,
     /// Who configures its interfaces.
     pub networking: Networking,
+    /// Whether the kernel knows WireGuard, or can load it.
+    pub wireguard: bool,
     /// What the machine publishes for others: certificates, by name (see `kinds::minted::PUBLIC`).
     pub public: BTreeMap<String, String>,
 }
@@ -129,6 +131,7 @@ impl Default for Facts {
             wireless: vec!["wlan0".into()],
             default_interface: Some("eth0".into()),
             networking: Networking::Networkd,
+            wireguard: true,
             public: BTreeMap::new(),
         }
     }
@@ -150,6 +153,7 @@ impl Facts {
             rtc: false,
             bridge_filter: false,
             kernel_config: false,
+            wireguard: false,
             ..Self::default()
         }
     }
@@ -208,6 +212,7 @@ impl Facts {
             wireless: names("wireless"),
             default_interface: map.get("default_interface").map(|name| (*name).to_owned()),
             networking: Networking::parse(get("networking")),
+            wireguard: yes("wireguard"),
             public: map
                 .iter()
                 .filter_map(|(key, value)| Some((key.strip_prefix("public.")?, value)))

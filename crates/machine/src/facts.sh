@@ -25,6 +25,7 @@ cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done;
 [ -e /dev/rtc0 ] || [ -e /sys/class/rtc/rtc0 ] && echo rtc=1
 [ ! -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -w /proc/sys/net/netfilter/nf_conntrack_max ] && echo conntrack=1
 [ -d "/lib/modules/$release" ] || [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && echo bridge_filter=1
+[ -d /sys/module/wireguard ] || [ -d "/lib/modules/$release/kernel/drivers/net/wireguard" ] && echo wireguard=1
 [ -d /var/lib/bramble ] && echo home=1
 # A card is hardware, or, in a container, the inner end of a pair: not what pods, VPNs and bridges have.
 cards='' radios='' configured=''
@@ -60,8 +61,8 @@ elif active dhcpcd; then echo networking=dhcpcd
 elif active networking; then echo networking=ifupdown
 elif active systemd-networkd; then echo networking=networkd
 fi
-# Certificates that other machines need to know; no `|` is in any.
-for f in /etc/bramble/keys/*/*/public.*; do
+# Certificates that other machines need to know, and what was chosen once; no `|` is in any.
+for f in /etc/bramble/public.* /etc/bramble/keys/*/*/public.*; do
 	[ -f "$f" ] || continue
 	printf '%s=' "${f##*/}"
 	while IFS= read -r line; do printf '%s|' "$line"; done <"$f"

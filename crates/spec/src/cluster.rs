@@ -128,6 +128,11 @@ impl Cluster {
         self.with_role(Role::Router).next()
     }
 
+    /// Address or name of the router outside, where the file gives one.
+    pub fn outside(&self) -> Option<&str> {
+        self.router_machine()?.management.as_deref()
+    }
+
     /// The machine of that name.
     pub fn machine(&self, name: &str) -> Option<&Machine> {
         self.machines.iter().find(|m| m.name == name)
@@ -391,6 +396,10 @@ pub struct Mirrors {
     pub apt_arm: Option<String>,
     /// Registry host → URLs that are tried first.
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registry host → file with the certificate to trust, as written.
+    pub trust: BTreeMap<String, String>,
+    /// Registry hosts whose certificate is not checked.
+    pub insecure: Vec<String>,
 }
 
 /// A user on every machine.

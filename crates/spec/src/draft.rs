@@ -3,9 +3,9 @@
 use crate::cluster::{Role, Version};
 use crate::file::{API_VERSION, BuiltIn, KIND, Plugin};
 use crate::tree;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Folder of the developer's own plug-in in a file with the plug-in `custom`.
 pub const CUSTOM_DIR: &str = "cni";
@@ -19,7 +19,7 @@ pub struct Draft {
     pub version: Version,
     /// The machines, in the order of the file.
     pub machines: Vec<DraftMachine>,
-    /// The network of the machines.
+    /// The network of the machines; needed with a router.
     pub lan: Option<IpNet>,
     /// Address that several control planes share; needed with more than one.
     pub vip: Option<IpAddr>,
@@ -42,8 +42,32 @@ pub struct DraftMachine {
     pub name: String,
     /// What it does; empty = worker.
     pub roles: Vec<Role>,
-    /// Its address.
-    pub address: IpAddr,
+    /// Its address, a router's outside the network; `None` = one of the network that is free.
+    pub address: Option<IpAddr>,
+    /// Hardware address of its network card; needed without an address.
+    pub mac: Option<String>,
+}
+
+impl DraftMachine {
+    /// Whether it is the router of the others.
+    pub fn is_router(&self) -> bool {
+        self.roles.contains(&Role::Router)
+    }
+
+    /// Whether Kubernetes runs on it.
+    pub fn is_node(&self) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|role| *role != Role::Router)
+    }
+}
+
+/// A network to have behind a router that is at an address outside: not the one that it is in.
+pub fn lan_behind(outside: IpAddr) -> Ipv4Net {
+    let lan = |second| Ipv4Net::new_assert(Ipv4Addr::new(10, second, 0, 0), 24);
+    let usual = lan(77);
+    match IpNet::V4(usual).contains(&outside) {
+        true => lan(78),
+        false => usual,
+    }
 }
 
 impl Draft {
@@ -78,6 +102,12 @@ impl Draft {
         }
         if let Some(lan) = self.lan {
             writeln!(out, "  network:")?;
+            if self.machines.iter().any(DraftMachine::is_router) {
+                writeln!(
+                    out,
+                    "    # Behind the router, which gives the machines their addresses."
+                )?;
+            }
             writeln!(out, "    lan: {}", scalar(&lan.to_string()))?;
         }
         if self.ssh_user.is_some() || !self.keys.is_empty() {
@@ -103,20 +133,12 @@ impl Draft {
         }
         writeln!(out, "  machines:")?;
         for machine in &self.machines {
-            let roles: Vec<_> = machine.roles.iter().map(|role| role.as_str()).collect();
-            let roles = if roles.is_empty() {
-                "worker".to_owned()
-            } else {
-                roles.join(", ")
-            };
-            writeln!(out, "    - name: {}", scalar(&machine.name))?;
-            writeln!(out, "      roles: [{roles}]")?;
-            writeln!(
-                out,
-                "      address: {}",
-                scalar(&machine.address.to_string())
-            )?;
+            machine.write(self.lan, out)?;
         }
+        self.write_rest(out)
+    }
+
+    fn write_rest(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "  podNetwork:")?;
         match self.plugin {
             Plugin::Routed => writeln!(
@@ -148,6 +170,33 @@ impl Draft {
     }
 }
 
+impl DraftMachine {
+    fn write(&self, lan: Option<IpNet>, out: &mut String) -> std::fmt::Result {
+        let roles: Vec<_> = self.roles.iter().map(|role| role.as_str()).collect();
+        let roles = if roles.is_empty() {
+            "worker".to_owned()
+        } else {
+            roles.join(", ")
+        };
+        writeln!(out, "    - name: {}", scalar(&self.name))?;
+        writeln!(out, "      roles: [{roles}]")?;
+        if let Some(address) = self.address {
+            if self.is_router() && !lan.is_some_and(|lan| lan.contains(&address)) {
+                writeln!(
+                    out,
+                    "      # Where this computer reaches it; it gets another one in its network."
+                )?;
+            }
+            writeln!(out, "      address: {}", scalar(&address.to_string()))?;
+        }
+        if let Some(mac) = &self.mac {
+            // Older YAML readers, such as editors, take digits with colons for a number.
+            writeln!(out, "      mac: {}", quoted(mac))?;
+        }
+        Ok(())
+    }
+}
+
 /// Text as YAML: plain where that means the same text, else in double quotes.
 fn scalar(text: &str) -> String {
     let begins =
@@ -166,6 +215,11 @@ fn scalar(text: &str) -> String {
     if begins && simple && !word && tree::is_plain_text(text) {
         return text.to_owned();
     }
+    quoted(text)
+}
+
+/// Text as YAML in double quotes.
+fn quoted(text: &str) -> String {
     // JSON's strings are YAML's double-quoted ones, except that these may not stand for themselves.
     let json = serde_json::Value::from(text).to_string();
     json.chars()

@@ -68,7 +68,7 @@ pub struct Spec {
     /// The network that the machines share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
-    /// What the machine with the role `router` does for the others.
+    /// What the machine with the role `router` does for the others. Default: what the role alone means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub router: Option<router::Router>,
     /// The machines. Their order counts for machines without an address only.
@@ -192,14 +192,16 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub roles: Option<Vec<Role>>,
-    /// IP address that the cluster uses. May be left out when `mac` and `network.lan` are given.
+    /// IP address that the cluster uses. May be left out when `mac` and `network.lan` are given. A router's may
+    /// lie outside the LAN: then it is where SSH reaches it, and `router.lan` says which one it has inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = "^[0-9A-Fa-f.:]+$"))]
     pub address: Option<String>,
     /// Address or DNS name where SSH reaches it, if that isn't `address`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management: Option<String>,
-    /// Hardware address of its network interface, such as b8:27:eb:00:00:01.
+    /// Hardware address of its network interface, such as b8:27:eb:00:00:01. A router gives the machine's
+    /// address to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = MAC))]
     pub mac: Option<String>,
@@ -249,7 +251,8 @@ pub struct Ssh {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("uniqueItems" = true))]
     pub keys: Option<Vec<String>>,
-    /// Machine through which this one is reached, or `user@host:port` of a host outside the file.
+    /// Machine through which this one is reached, or `user@host:port` of a host outside the file. Default: the
+    /// router, for machines behind it, where it is reached from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
     /// Fingerprint of the host key as `ssh-keygen -l` shows it: `SHA256:...`.
@@ -419,6 +422,28 @@ pub struct Mirrors {
     /// Registry host, such as docker.io, and the URLs that are tried before it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Vec<String>>,
+    /// Registries with a certificate of your own that machines shall trust.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<TrustedRegistry>,
+    /// Registry hosts whose certificate is not checked, and that may have no TLS at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("uniqueItems" = true))]
+    pub insecure: Vec<String>,
+}
+
+/// A registry with a certificate of your own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustedRegistry {
+    /// Host as in the names of images, such as registry.example:5000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub host: Option<String>,
+    /// File with the certificate (PEM) that signed the registry's, or the registry's own; relative
+    /// to this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required)]
+    pub ca_file: Option<String>,
 }
 
 /// A user on every machine.

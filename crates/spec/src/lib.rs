@@ -19,7 +19,7 @@ mod syntax;
 mod tree;
 
 pub use cluster::Cluster;
-pub use draft::{Draft, DraftMachine};
+pub use draft::{Draft, DraftMachine, lan_behind};
 pub use problem::{Place, Problem, Problems, Related};
 pub use schema::schema;
 

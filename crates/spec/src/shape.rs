@@ -380,6 +380,8 @@ impl Checker {
             return;
         };
         let present: Vec<String> = entries.iter().map(|e| e.key.clone()).collect();
+        // Keys that unknown ones were taken for.
+        let mut meant: Vec<String> = Vec::new();
         for mut entry in std::mem::take(entries) {
             let inner = match (properties.get(&entry.key), additional) {
                 (Some(inner), _) => Some(inner),
@@ -395,7 +397,12 @@ impl Checker {
                 Some(inner) => self.value(&mut entry.value, inner),
                 None => {
                     self.path.pop();
-                    self.unknown_key(&entry.key, entry.key_place, properties, &present);
+                    meant.extend(self.unknown_key(
+                        &entry.key,
+                        entry.key_place,
+                        properties,
+                        &present,
+                    ));
                     self.path.push(Seg::Key(entry.key.clone()));
                     false
                 }
@@ -412,7 +419,12 @@ impl Checker {
             if present.iter().any(|p| p == key) {
                 continue;
             }
-            self.missing(key, place, properties);
+            if !meant.iter().any(|m| m == key) {
+                self.missing(key, place, properties);
+            }
+            let mut path = self.path.clone();
+            path.push(key.into());
+            self.shape.damaged.push(path);
         }
     }
 
@@ -436,18 +448,16 @@ impl Checker {
         let problem =
             Problem::new("missing-key", place, format!("{what} has no `{key}`")).hint(hint);
         self.report(problem);
-        let mut path = self.path.clone();
-        path.push(key.into());
-        self.shape.damaged.push(path);
     }
 
+    /// Reports an unknown key. Returns the one that it was most likely meant to be.
     fn unknown_key(
         &mut self,
         key: &str,
         place: Place,
         properties: &serde_json::Map<String, Value>,
         present: &[String],
-    ) {
+    ) -> Option<String> {
         let free = || {
             properties
                 .keys()
@@ -473,8 +483,10 @@ impl Checker {
                 .flatten();
             has(inner) || branches.any(|b| has(self.resolve(b).0))
         });
-        let hint = if let Some(near) = nearest(key, free()).or(synonym) {
-            format!("did you mean `{near}`?")
+        // A word that means something here comes before one that merely looks similar.
+        let meant = synonym.or_else(|| nearest(key, free()));
+        let hint = if let Some(meant) = meant {
+            format!("did you mean `{meant}`?")
         } else if let Some((section, _)) = below {
             format!("`{key}` belongs under `{section}:`", key = shorten(key))
         } else if let Some(near) = nearest(key, properties.keys().map(String::as_str)) {
@@ -493,6 +505,7 @@ impl Checker {
         )
         .hint(hint);
         self.report(problem);
+        meant.map(str::to_owned)
     }
 
     fn array(&mut self, node: &mut Node, schema: &Value) {

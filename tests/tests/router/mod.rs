@@ -1,10 +1,13 @@
-//! A cluster behind a router: one lab for everything that a router does. Each topic has a file with a
-//! function that gets the site.
+//! What a router does for the machines behind it. Each topic has a file with a function that gets the
+//! site; topics that don't disturb each other share a lab.
 
 mod addresses;
 mod firewall;
+mod registry;
+mod services;
 mod shape;
 mod time;
+mod vpn;
 
 use bramble_tests::Site;
 use bramble_tests::listing::{LEFT, Listing};
@@ -42,17 +45,19 @@ router:
     )
 }
 
+/// The router alone: addresses, names, the way outside, what may come in, the time.
 #[test]
-fn dhcp_try() {
-    let site = Site::behind_router("t-dhcp", 40, &["one", "two"]);
+fn a_router_serves_its_machines() {
+    let site = Site::behind_router("t-served", 40, &["one", "two"]);
     site.write(&spec(&site));
     site.lab_up();
     shape::only_the_router_reaches_the_outside(&site);
-    site.bramble(&["up", "--machine", "gate", "--step", "base"]);
+    site.bramble(&["up", "--machine", "gate", "--step", "base"])
+        .expect(0);
     let before = Listing::full(&site, "gate");
-    site.bramble(&["up", "--machine", "gate"]);
+    site.bramble(&["up", "--machine", "gate"]).expect(0);
     served(&site);
-    site.bramble(&[
+    let down = [
         "down",
         "--yes",
         "--machine",
@@ -61,7 +66,8 @@ fn dhcp_try() {
         "router",
         "--step",
         "time",
-    ]);
+    ];
+    site.bramble(&down).expect(0);
     before.assert_same(&Listing::full(&site, "gate"), LEFT);
 }
 
@@ -84,4 +90,47 @@ fn served(site: &Site) {
     addresses::leases_outlive_the_router(site, &guest);
     firewall::exactly_the_declared_set_is_open(site);
     time::the_router_tells_the_time(site);
+}
+
+/// Images from the router, for a cluster behind it.
+#[test]
+fn images_come_from_the_router() {
+    let site = Site::behind_router("t-images", 50, &["one", "two"]);
+    site.write("");
+    site.lab_up();
+    registry::images_come_from_the_router(&site);
+}
+
+/// A name that follows the address, web traffic, backups, for a cluster of one machine.
+#[test]
+fn a_router_serves_the_outside() {
+    let site = Site::behind_router("t-services", 55, &["one"]);
+    let services = services::Services::start(&site);
+    let section = services.section(&site);
+    site.write(&format!("router:\n{section}"));
+    site.lab_up();
+    let before = Listing::full(&site, "gate");
+    site.outsider("desk", 60);
+    site.up();
+    services.hold(&site, "desk");
+    site.bramble(&["down", "--yes"]).expect(0);
+    services::backups_stay(&site);
+    let mut left = LEFT.to_vec();
+    left.push(services::LEFT);
+    before.assert_same(&Listing::full(&site, "gate"), &left);
+}
+
+/// People come in from elsewhere, to a cluster that is up.
+#[test]
+fn people_come_in_by_vpn() {
+    let site = Site::behind_router("t-vpn", 45, &["one", "two"]);
+    let write = |line: &str| {
+        site.write(&format!(
+            "router:\n  lan: {{ interface: lan0 }}\n  {line}\naddons: [demo]\n"
+        ));
+    };
+    write("");
+    site.lab_up();
+    site.up();
+    vpn::people_come_in_from_elsewhere(&site, &write);
 }

@@ -1,10 +1,13 @@
 //! kubeadm, kubelet, kubectl and crictl from the bundle, the kubelet's unit and flags, images.
 
 use super::runtime::PLUGINS;
+use super::runtime_config::CERTS;
 use super::{control_plane, reset, worker};
 use crate::context::{On, r};
 use crate::obstacle::Obstacle;
+use crate::registry::Registries;
 use crate::remains::Foreign;
+use bramble_machine::kinds::image::Pull;
 use bramble_machine::kinds::{Action, Archive, Binary, Check, ContainerImage, Directory, File};
 use bramble_machine::{Resource, Script, Step};
 use bramble_spec::cluster::{Role, Runtime};
@@ -75,15 +78,25 @@ pub(super) fn step(on: &On) -> Option<Step> {
         .bundle
         .into_iter()
         .flat_map(|b| b.images(on.arch()));
+    let registries = Registries::seen_from(on);
+    let pull = registries.map(|registries| Pull {
+        from: registries.router.machine.clone(),
+        hosts: CERTS.to_owned(),
+    });
     for image in images.filter(|i| i.needed_by(role)) {
         out.push(r(ContainerImage {
             reference: image.reference.clone(),
             sha256: image.sha256.clone(),
             size: image.size,
             digest: image.image_digest.clone(),
+            pull: pull.clone(),
         }));
     }
-    Some(on.step("kubernetes", out))
+    let needs = registries.map(|registries| {
+        let router = registries.router.machine.clone();
+        (router, "router/registry".to_owned())
+    });
+    Some(on.step_after("kubernetes", out, needs.into_iter().collect()))
 }
 
 /// What the bundle must hold for this machine and doesn't.

@@ -1,7 +1,8 @@
 //! containerd: the package or the bundle's release, its configuration, registry mirrors.
 
 use super::memory;
-use super::runtime_config::{CERTS, CONFIG, Generation, config, drop_in, hosts_toml};
+use super::registries;
+use super::runtime_config::{CERTS, CONFIG, Generation, config, drop_in};
 use crate::context::{On, r};
 use crate::fixed::Fixed;
 use crate::obstacle::Obstacle;
@@ -68,13 +69,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         }
     };
     out.push(r(Directory::new(CERTS)));
-    for (host, urls) in &on.cluster().mirrors.registries {
-        let folder = format!("{CERTS}/{host}");
-        out.push(r(Directory::new(&folder)));
-        // Read by containerd at every pull: no restart.
-        let text = hosts_toml(host, urls);
-        out.push(r(File::text(format!("{folder}/hosts.toml"), text)));
-    }
+    out.extend(registries::resources(on));
     out.push(r(File::text(CONFIG, config(on, generation))));
     if let Some(text) = drop_in(on) {
         let path = format!("{DROP_IN}/bramble.conf");

@@ -6,6 +6,9 @@
 use super::runtime::{PLUGINS, pause_image};
 use crate::context::On;
 use crate::proxy;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bramble_secret::Secret;
 use std::fmt::Write as _;
 
 pub(super) const CONFIG: &str = "/etc/containerd/config.toml";
@@ -82,21 +85,68 @@ fn version_3(on: &On) -> String {
     out
 }
 
-/// Mirrors of a registry, in the order in which they are tried.
-pub(super) fn hosts_toml(host: &str, urls: &[String]) -> String {
-    let server = if host == "docker.io" {
-        "registry-1.docker.io"
-    } else {
-        host
-    };
-    let mut out = format!("# Made by Bramble.\nserver = \"https://{server}\"\n");
-    for url in urls {
+/// Somewhere that images of a host can be pulled from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Source {
+    /// Scheme, host and port, and with `below` a path.
+    pub url: String,
+    /// File of a certificate to trust.
+    pub ca: Option<String>,
+    /// Certificates are not checked.
+    pub unchecked: bool,
+    /// The URL's path stands before those of the images.
+    pub below: bool,
+    /// Name and password.
+    pub login: Option<(String, Secret)>,
+}
+
+impl Source {
+    /// A registry at a URL.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Where the images of a registry are pulled from, in the order in which it is tried; at last the
+/// registry itself.
+pub(super) fn hosts_toml(server: &Source, sources: &[Source]) -> String {
+    let mut out = format!("# Made by Bramble.\nserver = \"{}\"\n", server.url);
+    settings(server, "", "header", &mut out);
+    // containerd 1.6 takes no file without any.
+    let itself = [server.clone()];
+    let sources = if sources.is_empty() { &itself } else { sources };
+    for source in sources {
+        let table = format!("host.\"{}\"", source.url);
         let _ = write!(
             out,
-            "\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+            "\n[{table}]\n  capabilities = [\"pull\", \"resolve\"]\n"
         );
+        settings(source, "  ", &format!("{table}.header"), &mut out);
     }
     out
+}
+
+/// What else is to be known of a registry; the login in a table of this name.
+fn settings(source: &Source, indent: &str, table: &str, out: &mut String) {
+    if source.below {
+        let _ = writeln!(out, "{indent}override_path = true");
+    }
+    if let Some(ca) = &source.ca {
+        let _ = writeln!(out, "{indent}ca = \"{ca}\"");
+    }
+    if source.unchecked {
+        let _ = writeln!(out, "{indent}skip_verify = true");
+    }
+    if let Some((user, password)) = &source.login {
+        let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+        let _ = writeln!(
+            out,
+            "{indent}[{table}]\n{indent}  authorization = \"Basic {login}\""
+        );
+    }
 }
 
 /// What the machine and the proxy ask of the unit; `None` if nothing.

@@ -280,3 +280,40 @@ fn names_that_look_like_other_things_stay_names() {
         }
     }
 }
+
+#[test]
+fn the_api_may_be_called_by_the_router_that_leads_to_it() {
+    let sans = |address: &str, section: &str| {
+        let setup = Setup::new(crate::setup::load(&format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n  network: {{ lan: 10.77.0.0/24 }}\n  router: {{ {section} }}\n  machines:\n    - {{ name: gate, roles: [router], address: {address} }}\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n"
+        )));
+        let documents = documents(&kubeadm::init(&setup.on("one")));
+        let kind = |d: &&Value| d["kind"] == "ClusterConfiguration";
+        let cluster = documents.iter().find(kind).expect("a cluster");
+        cluster["apiServer"]["certSANs"].clone()
+    };
+    assert_eq!(
+        sans(
+            "10.76.0.2",
+            "ddns: { name: c.example.org, zone: example.org, tokenFile: token }"
+        ),
+        serde_json::json!([
+            "one",
+            "one.c.internal",
+            "10.77.0.11",
+            "gate",
+            "gate.c.internal",
+            "10.77.0.1",
+            "10.76.0.2",
+            "c.example.org",
+            "127.0.0.1"
+        ])
+    );
+    // One that is reached inside only has no name outside.
+    let inside = sans("10.77.0.1", "");
+    assert!(
+        inside
+            .as_array()
+            .is_some_and(|all| all.contains(&"gate".into()))
+    );
+}

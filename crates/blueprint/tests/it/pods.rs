@@ -33,8 +33,8 @@ fn setups() -> Vec<Setup> {
 fn texts(path: &str) -> Vec<String> {
     let mut out = Vec::new();
     for setup in setups() {
-        let nodes = setup.cluster.machines.iter().filter(|m| m.is_node());
-        out.extend(nodes.filter_map(|m| setup.text(&m.name, STEP, path)));
+        let all = setup.cluster.machines.iter();
+        out.extend(all.filter_map(|m| setup.text(&m.name, STEP, path)));
     }
     assert!(out.len() > 8, "{out:?}");
     out
@@ -95,6 +95,45 @@ fn nftables_reads_the_rules() {
             assert_eq!(said.matches("masquerade\n").count(), 1, "{said}");
         }
     }
+}
+
+/// The router knows the ways to pods, and tells nobody of any; as a node it also tells of its own.
+#[test]
+fn the_router_learns_where_pods_are() {
+    let file = |roles: &str| {
+        load(&format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n  network: {{ lan: 10.77.0.0/24 }}\n  machines:\n    - {{ name: gate, roles: [{roles}], address: 192.168.1.100 }}\n    - {{ name: one, roles: [{}], address: 10.77.0.11 }}\n",
+            if roles == "router" {
+                "control-plane"
+            } else {
+                "worker"
+            }
+        ))
+    };
+    let alone = Setup::new(file("router"));
+    assert_eq!(
+        alone.ids("gate", STEP),
+        ["file:/etc/bird/bird.conf", "service:bird.service"]
+    );
+    let text = alone.text("gate", STEP, BIRD).expect("a configuration");
+    assert!(
+        text.contains("export none") && !text.contains("protocol static"),
+        "{text}"
+    );
+    assert!(text.contains("interface 10.77.0.0/24 "), "{text}");
+    let packages = alone.program("gate", "router/packages", "packages:router");
+    assert!(packages.contains(" bird2"), "{packages}");
+
+    let both = Setup::new(file("router, control-plane"));
+    let text = both.text("gate", STEP, BIRD).expect("a configuration");
+    assert!(text.contains("route 10.244.1.0/24 unreachable"), "{text}");
+    let node = both.ids("one", STEP);
+    assert_eq!(both.ids("gate", STEP), node);
+
+    let none = Setup::new(load(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  network: { lan: 10.77.0.0/24 }\n  machines:\n    - { name: gate, roles: [router], address: 192.168.1.100 }\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n  podNetwork: { plugin: none }\n",
+    ));
+    assert_eq!(none.ids("gate", STEP), [] as [String; 0]);
 }
 
 /// Pods keep their address towards pods and machines, and lose it towards the rest.

@@ -137,7 +137,7 @@ pub fn bundle(version: Version, archs: &[Arch]) -> Index {
 /// The same without some artefacts.
 pub fn without(mut index: Index, names: &[&str]) -> Index {
     index.artefacts.retain(|a| match a {
-        Artefact::Image(i) => !names.contains(&i.short_name()),
+        Artefact::Image(i) => !names.contains(&i.short_name().as_str()),
         other => !names.contains(&other.name()),
     });
     index
@@ -194,13 +194,18 @@ impl Setup {
                 )
             })
             .collect();
+        let vpn = cluster.router.as_ref().and_then(|r| r.vpn.as_ref());
+        let fresh = Fresh {
+            vpn: vpn.map(crate::vpn::keys),
+            ..Fresh::default()
+        };
         Self {
             cluster,
             bundle,
             facts,
             assets: Assets::new(),
             secrets: Secrets::new(),
-            fresh: Fresh::default(),
+            fresh,
         }
     }
 

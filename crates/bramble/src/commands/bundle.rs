@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod push;
+
 /// Runs one of the actions.
 pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Result<(), CliError> {
     match action {
@@ -38,6 +40,7 @@ pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Re
                 dir.unwrap_or_else(|| usual_dir().join(format!("{}-{}", name(from), wish.version)));
             build(wish, dir, printer).await
         }
+        BundleAction::Push { dir } => push::run(global, dir, printer).await,
         BundleAction::Verify { dir } => verify(global, dir, printer).await,
         BundleAction::List { dir: Some(dir) } => {
             show_one(&Bundle::open(&dir).map_err(explain)?, printer);

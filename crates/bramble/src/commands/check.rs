@@ -3,11 +3,12 @@
 use crate::args::Global;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::outside;
 use crate::printer::{Printer, Style};
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Addon, Endpoint, Machine, PodNetwork};
+use bramble_spec::cluster::{Addon, Endpoint, Jump, Machine, PodNetwork, Router};
+use ipnet::Ipv4Net;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
 /// Reads the file and everything that it names, and sums up what it says.
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
@@ -41,8 +42,9 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
             .pod_range
             .map_or(String::new(), |r| format!("  pods {r}"));
         let line = format!(
-            "  {name}  {address:<15}  {:<22}{pods}",
-            roles(machine).join(", ")
+            "  {name}  {address:<15}  {:<22}{pods}{}",
+            roles(machine).join(", "),
+            way(machine)
         );
         printer.out(line.trim_end());
     }
@@ -55,6 +57,21 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     Ok(())
 }
 
+/// How SSH gets to a machine, if not directly at its address.
+fn way(machine: &Machine) -> String {
+    let at = machine.management.as_ref();
+    let at = at.map_or(String::new(), |at| format!("  at {at}"));
+    let through = jump(machine).map_or(String::new(), |j| format!("  through {j}"));
+    at + &through
+}
+
+fn jump(machine: &Machine) -> Option<&str> {
+    machine.ssh.jump.as_ref().map(|jump| match jump {
+        Jump::Machine(name) => name.as_str(),
+        Jump::Host { host, .. } => host.as_str(),
+    })
+}
+
 fn roles(machine: &Machine) -> Vec<&'static str> {
     machine.roles.iter().map(|r| r.as_str()).collect()
 }
@@ -64,6 +81,11 @@ fn ranges(cluster: &Cluster) -> Vec<(&'static str, String)> {
     let kubernetes = &cluster.kubernetes;
     let mut out = Vec::new();
     out.extend(cluster.network.lan.map(|lan| ("machines", lan.to_string())));
+    if let Some(router) = &cluster.router {
+        out.extend(lent(router).map(|pool| ("guests", pool)));
+        out.extend(router.address6.map(|own| ("IPv6", own.trunc().to_string())));
+        out.extend(tunnels(router).map(|(name, range)| (name, range.to_string())));
+    }
     out.push(("pods", kubernetes.pod_range.to_string()));
     out.push(("services", kubernetes.service_range.to_string()));
     out.push(("pod network", plugin(&cluster.pod_network)));
@@ -73,6 +95,19 @@ fn ranges(cluster: &Cluster) -> Vec<(&'static str, String)> {
         out.push(("add-ons", addons.join(", ")));
     }
     out
+}
+
+/// Addresses for unknown devices.
+fn lent(router: &Router) -> Option<String> {
+    let (first, last) = router.dhcp.pool?;
+    Some(format!("{first}-{last}"))
+}
+
+/// Ranges of VPN clients.
+fn tunnels(router: &Router) -> impl Iterator<Item = (&'static str, Ipv4Net)> {
+    let vpn = router.vpn.iter();
+    let all = vpn.flat_map(|v| [("WireGuard", &v.wireguard), ("OpenVPN", &v.openvpn)]);
+    all.filter_map(|(name, tunnel)| Some((name, tunnel.as_ref()?.range)))
 }
 
 fn plugin(network: &PodNetwork) -> String {
@@ -93,20 +128,6 @@ fn endpoint(endpoint: &Endpoint) -> Option<String> {
     }
 }
 
-/// Where the demo page answers once the cluster is up: on every node.
-fn demo_pages(cluster: &Cluster) -> Vec<String> {
-    let port = cluster.addons.iter().find_map(|addon| match addon {
-        Addon::Demo { node_port } => Some(*node_port),
-        Addon::Manifests { .. } => None,
-    });
-    let nodes = cluster.machines.iter().filter(|m| m.is_node());
-    port.map_or_else(Vec::new, |port| {
-        nodes
-            .map(|m| format!("http://{}/", SocketAddr::new(m.address, port)))
-            .collect()
-    })
-}
-
 fn summary(context: &Context) -> Value {
     let cluster = &context.cluster;
     let machines: Vec<Value> = cluster
@@ -118,7 +139,12 @@ fn summary(context: &Context) -> Value {
                 "roles": roles(m),
                 "address": m.address,
                 "podRange": m.pod_range,
-                "ssh": { "user": m.ssh.user, "port": m.ssh.port },
+                "ssh": {
+                    "user": m.ssh.user,
+                    "port": m.ssh.port,
+                    "host": m.management.clone().unwrap_or_else(|| m.address.to_string()),
+                    "jump": jump(m),
+                },
             })
         })
         .collect();
@@ -128,6 +154,7 @@ fn summary(context: &Context) -> Value {
         "kubernetes": cluster.kubernetes.version.to_string(),
         "network": {
             "machines": cluster.network.lan,
+            "guests": cluster.router.as_ref().and_then(lent),
             "domain": cluster.network.domain,
             "pods": cluster.kubernetes.pod_range,
             "services": cluster.kubernetes.service_range,
@@ -136,7 +163,7 @@ fn summary(context: &Context) -> Value {
         },
         "machines": machines,
         "addons": cluster.addons.iter().map(Addon::name).collect::<Vec<_>>(),
-        "demoPages": demo_pages(cluster),
+        "demoPages": outside::demo_pages(cluster),
         "bundle": context.bundle.as_ref().map(|b| b.dir()),
     })
 }

@@ -1,16 +1,17 @@
 //! `bramble init`: flags or answers become a draft, the draft becomes the file.
 
+mod questions;
+
 use crate::args::{Global, InitArgs};
 use crate::ask;
 use crate::context::load_text;
 use crate::error::CliError;
 use crate::files;
 use crate::printer::{Printer, Style};
-use bramble_spec::cluster::{Role, Version};
+use bramble_spec::cluster::Role;
 use bramble_spec::file::{BuiltIn, Plugin};
-use bramble_spec::{Draft, DraftMachine};
-use inquire::validator::Validation;
-use inquire::{Confirm, Text};
+use bramble_spec::{Draft, DraftMachine, lan_behind};
+use ipnet::IpNet;
 use serde_json::json;
 use std::net::IpAddr;
 use std::path::Path;
@@ -25,15 +26,18 @@ pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), Cl
         );
     }
     let draft = draft(args)?;
-    let draft = if draft.name.is_empty() || draft.machines.is_empty() {
+    let draft = if draft.name.is_empty() || !has_node(&draft) {
         let missing = missing(&draft);
         if !ask::possible() {
             return Err(CliError::usage(format!("not said and nobody to ask: {missing}"))
                 .hint("example: bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12"));
         }
-        questions(draft, args, printer)?
+        questions::ask(draft, args, printer)?
     } else {
-        draft
+        Draft {
+            lan: draft.lan.or_else(|| usual_lan(&draft)),
+            ..draft
+        }
     };
     let text = draft.to_yaml();
     // Only a file that is right is written.
@@ -72,14 +76,26 @@ fn done(path: &Path, draft: &Draft, printer: &Printer) {
 
 fn missing(draft: &Draft) -> String {
     let name = draft.name.is_empty().then_some("--name NAME");
-    let machines = draft
-        .machines
-        .is_empty()
-        .then_some("--machine NAME=ADDRESS");
+    let machines = (!has_node(draft)).then_some("--machine NAME=ADDRESS");
     name.into_iter()
         .chain(machines)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Whether there is a machine that Kubernetes runs on.
+fn has_node(draft: &Draft) -> bool {
+    draft.machines.iter().any(DraftMachine::is_node)
+}
+
+/// The router's address outside, if there is a router.
+fn outside(draft: &Draft) -> Option<IpAddr> {
+    draft.machines.iter().find(|m| m.is_router())?.address
+}
+
+/// The network that a draft with a router gets unless somebody says otherwise.
+fn usual_lan(draft: &Draft) -> Option<IpNet> {
+    outside(draft).map(|outside| IpNet::V4(lan_behind(outside)))
 }
 
 /// What the flags say; the rest is empty.
@@ -89,11 +105,14 @@ fn draft(args: &InitArgs) -> Result<Draft, CliError> {
             .map_err(|e| CliError::usage(format!("--kubernetes: {e}")))?,
         None => bramble_spec::DEFAULT_VERSION,
     };
-    let mut machines = Vec::new();
+    let mut machines: Vec<DraftMachine> = Vec::new();
+    if let Some(text) = &args.router {
+        machines.push(router(text).map_err(|e| CliError::usage(format!("--router {text}: {e}")))?);
+    }
     for text in &args.machines {
+        let first = !machines.iter().any(DraftMachine::is_node);
         machines.push(
-            machine(text, machines.is_empty())
-                .map_err(|e| CliError::usage(format!("--machine {text}: {e}")))?,
+            machine(text, first).map_err(|e| CliError::usage(format!("--machine {text}: {e}")))?,
         );
     }
     Ok(Draft {
@@ -115,29 +134,62 @@ fn draft(args: &InitArgs) -> Result<Draft, CliError> {
     })
 }
 
-/// `NAME=ADDRESS[,ROLE]...`; without roles the first machine is the control plane.
+/// `NAME=ADDRESS[,ROLE]...`, or with a hardware address; without roles the first machine is the control
+/// plane.
 fn machine(text: &str, first: bool) -> Result<DraftMachine, String> {
-    let (name, rest) = text
-        .split_once('=')
-        .ok_or("write it as NAME=ADDRESS[,ROLE]")?;
+    const FORM: &str = "write it as NAME=ADDRESS[,ROLE]";
+    let (name, rest) = text.split_once('=').ok_or(FORM)?;
+    if name.trim().is_empty() {
+        return Err(format!("it has no name: {FORM}"));
+    }
     let mut parts = rest.split(',').map(str::trim);
-    let address = address(parts.next().unwrap_or_default())?;
-    let mut roles = parts.map(role).collect::<Result<Vec<_>, _>>()?;
-    if roles.is_empty() {
-        roles.push(if first {
-            Role::ControlPlane
-        } else {
-            Role::Worker
+    let (address, mac) = place(parts.next().unwrap_or_default())?;
+    let mut made = DraftMachine {
+        name: name.trim().to_owned(),
+        roles: Vec::new(),
+        address,
+        mac,
+    };
+    for part in parts {
+        match place(part) {
+            Ok((None, mac @ Some(_))) if made.mac.is_none() => made.mac = mac,
+            Ok((address @ Some(_), None)) if made.address.is_none() => made.address = address,
+            Ok(_) => return Err(format!("{part:?} is one address too many")),
+            Err(_) => made.roles.push(role(part)?),
+        }
+    }
+    if made.roles.is_empty() {
+        made.roles.push(match first {
+            true => Role::ControlPlane,
+            false => Role::Worker,
         });
     }
-    if name.trim().is_empty() {
-        return Err("it has no name: write it as NAME=ADDRESS[,ROLE]".into());
+    Ok(made)
+}
+
+/// `NAME=ADDRESS[,ROLE]...`, with the role of a router besides those that are named.
+fn router(text: &str) -> Result<DraftMachine, String> {
+    let router = Role::Router.as_str();
+    let made = machine(&format!("{text},{router}"), false)?;
+    match made.address {
+        Some(_) => Ok(made),
+        None => Err("write it as NAME=ADDRESS: a router is reached at its address outside".into()),
     }
-    Ok(DraftMachine {
-        name: name.trim().to_owned(),
-        roles,
-        address,
-    })
+}
+
+/// An address, or a hardware address.
+fn place(text: &str) -> Result<(Option<IpAddr>, Option<String>), String> {
+    if let Ok(address) = text.parse() {
+        return Ok((Some(address), None));
+    }
+    let pairs: Vec<&str> = text.split([':', '-']).collect();
+    let pair = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+    match pairs.len() == 6 && pairs.iter().all(pair) {
+        true => Ok((None, Some(pairs.join(":").to_lowercase()))),
+        false => Err(format!(
+            "{text:?} is neither an IP address nor a hardware address"
+        )),
+    }
 }
 
 fn role(word: &str) -> Result<Role, String> {
@@ -155,125 +207,6 @@ fn address(text: &str) -> Result<IpAddr, String> {
         .map_err(|_| format!("{text:?} is no IP address"))
 }
 
-/// Asks for what the flags left open.
-fn questions(mut draft: Draft, args: &InitArgs, printer: &Printer) -> Result<Draft, CliError> {
-    printer.note(
-        "A few questions; Enter takes the value in brackets, Ctrl-C leaves and writes nothing.",
-    );
-    if draft.name.is_empty() {
-        draft.name = text("Name of the cluster:", Some("home"), label)?;
-    }
-    if draft.machines.is_empty() {
-        machines(&mut draft)?;
-    }
-    let planes = draft
-        .machines
-        .iter()
-        .filter(|m| m.roles.contains(&Role::ControlPlane))
-        .count();
-    if planes > 1 && draft.vip.is_none() {
-        let answer = text("Address that the control planes share:", None, |t| {
-            address(t).map(drop)
-        })?;
-        draft.vip = answer.parse().ok();
-    }
-    if args.kubernetes.is_none() {
-        let usual = draft.version.to_string();
-        let valid = |t: &str| bramble_bundle::parse_version(t).map(drop);
-        let answer = text("Release of Kubernetes:", Some(&usual), valid)?;
-        draft.version = version(&answer)?;
-    }
-    if draft.ssh_user.is_none() {
-        let answer = text("Login name on the machines:", Some("root"), |_| Ok(()))?;
-        // As with the flag.
-        draft.ssh_user = Some(answer).filter(|user| user != "root");
-    }
-    if draft.keys.is_empty() {
-        let answer = optional("Private key file (Enter: the agent's keys and the usual ones):")?;
-        draft.keys.extend(answer);
-    }
-    if draft.zone.is_none() {
-        draft.zone = optional("Time zone, such as Europe/Berlin (Enter: leave as it is):")?;
-    }
-    if !args.demo {
-        let wants = Confirm::new("Put a small demo page on the cluster?")
-            .with_default(true)
-            .prompt()
-            .map_err(ask::unanswered)?;
-        if wants {
-            draft.addons.push(BuiltIn::Demo);
-        }
-    }
-    Ok(draft)
-}
-
-/// The control plane, then workers until an empty name.
-fn machines(draft: &mut Draft) -> Result<(), CliError> {
-    let name = text("Control plane, its name:", Some("one"), label)?;
-    draft.machines.push(asked(name, Role::ControlPlane)?);
-    loop {
-        let taken: Vec<String> = draft.machines.iter().map(|m| m.name.clone()).collect();
-        let valid = move |t: &str| match t {
-            "" => Ok(()),
-            t if taken.iter().any(|n| n == t) => Err(format!("{t} is named already")),
-            t => label(t),
-        };
-        let name = text("Worker, its name (Enter: no more workers):", None, valid)?;
-        if name.is_empty() {
-            return Ok(());
-        }
-        draft.machines.push(asked(name, Role::Worker)?);
-    }
-}
-
-fn asked(name: String, role: Role) -> Result<DraftMachine, CliError> {
-    let question = format!("Address of {name}:");
-    let answer = text(&question, None, |t| address(t).map(drop))?;
-    let address = address(&answer).map_err(CliError::usage)?;
-    Ok(DraftMachine {
-        name,
-        roles: vec![role],
-        address,
-    })
-}
-
-fn version(text: &str) -> Result<Version, CliError> {
-    bramble_bundle::parse_version(text).map_err(CliError::usage)
-}
-
-/// A question that is asked again until the answer is valid.
-fn text(
-    question: &str,
-    usual: Option<&str>,
-    valid: impl Fn(&str) -> Result<(), String> + Clone + 'static,
-) -> Result<String, CliError> {
-    let mut prompt = Text::new(question).with_validator(move |answer: &str| {
-        Ok(match valid(answer.trim()) {
-            Ok(()) => Validation::Valid,
-            Err(why) => Validation::Invalid(why.into()),
-        })
-    });
-    if let Some(usual) = usual {
-        prompt = prompt.with_default(usual);
-    }
-    Ok(prompt.prompt().map_err(ask::unanswered)?.trim().to_owned())
-}
-
-fn optional(question: &str) -> Result<Option<String>, CliError> {
-    text(question, None, |_| Ok(())).map(|answer| Some(answer).filter(|a| !a.is_empty()))
-}
-
-/// A DNS label: what the file's own check would refuse is asked again at once.
-fn label(text: &str) -> Result<(), String> {
-    let letters = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let inner = text.bytes().all(|c| letters(c) || c == b'-');
-    let ends = text.bytes().next().is_some_and(letters) && text.bytes().last().is_some_and(letters);
-    if inner && ends && text.len() <= 63 {
-        return Ok(());
-    }
-    Err("lower-case letters, digits and hyphens, up to 63".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,8 +218,41 @@ mod tests {
         assert_eq!(roles("two=10.0.0.2", false), Ok(vec![Role::Worker]));
         let both = Ok(vec![Role::ControlPlane, Role::Worker]);
         assert_eq!(roles("a=fd00::1,control-plane,worker", true), both);
-        for wrong in ["one", "one=", "one=here", "=10.0.0.1", "one=10.0.0.1,boss"] {
-            assert!(roles(wrong, true).is_err(), "{wrong}");
+        for wrong in [
+            "one",
+            "one=",
+            "one=here",
+            "=10.0.0.1",
+            "one=10.0.0.1,boss",
+            "one=10.0.0.1,10.0.0.2",
+            "one=b8:27:eb:00:00",
+            "one=b8:27:eb:00:00:01,b8:27:eb:00:00:02",
+        ] {
+            assert!(machine(wrong, true).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_hardware_address_may_stand_beside_an_address_or_for_it() {
+        let mac = Some("b8:27:eb:00:00:0a".to_owned());
+        let read = |text| machine(text, true).map(|m| (m.address, m.mac, m.roles));
+        assert_eq!(
+            read("one=B8-27-EB-00-00-0A"),
+            Ok((None, mac.clone(), vec![Role::ControlPlane]))
+        );
+        assert_eq!(
+            read("one=10.0.0.1,b8:27:eb:00:00:0a,worker"),
+            Ok(("10.0.0.1".parse().ok(), mac, vec![Role::Worker]))
+        );
+    }
+
+    #[test]
+    fn a_router_has_an_address_and_maybe_more_roles() {
+        let roles = |text| router(text).map(|m| m.roles);
+        assert_eq!(roles("gate=192.168.1.100"), Ok(vec![Role::Router]));
+        let both = Ok(vec![Role::ControlPlane, Role::Router]);
+        assert_eq!(roles("gate=192.168.1.100,control-plane"), both);
+        assert!(router("gate=b8:27:eb:00:00:0a").is_err());
+        assert!(router("gate").is_err());
     }
 }

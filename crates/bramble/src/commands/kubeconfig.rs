@@ -5,15 +5,13 @@ use crate::context::{Context, load_file};
 use crate::error::{CliError, Kind};
 use crate::files;
 use crate::kube_place;
+use crate::outside;
 use crate::printer::Printer;
 use bramble_kube::kubeconfig::{merge, remove};
 use bramble_secret::Secret;
-use bramble_spec::cluster::{Endpoint, Machine, Role};
+use bramble_spec::cluster::{Machine, Role};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-/// Where kubeadm's API server listens.
-const PORT: u16 = 6443;
 
 /// Prints it, takes it out, or merges it.
 pub async fn run(
@@ -28,7 +26,8 @@ pub async fn run(
     let context = Context::reach(global, printer)?;
     let name = &context.cluster.name;
     let (machine, admin) = fetch(&context, global).await?;
-    let server = server(&context, machine);
+    let (host, port) = outside::api(&context.cluster, machine);
+    let server = url(&host, port);
     if args.print {
         let text = merge(None, &admin, name, Some(&server), true)?;
         if printer.json() {
@@ -72,6 +71,13 @@ pub async fn run(
         None => String::new(),
     };
     printer.out(format!("kubectl {option}--context {name} get nodes"));
+    if outside::is_inside(&context.cluster, &host) {
+        printer.note(format!(
+            "note: {host} is behind the router: use the VPN, or give the API a port of the router \
+             (router.firewall.forwards: [{{ port: tcp/{port}, to: {} }}])",
+            machine.name
+        ));
+    }
     Ok(())
 }
 
@@ -162,19 +168,7 @@ async fn fetch<'a>(
         .unwrap_or_else(|| CliError::new(Kind::Usage, "the cluster file has no control plane")))
 }
 
-/// How this computer reaches the API: the endpoint of the cluster, or the control plane itself.
-fn server(context: &Context, machine: &Machine) -> String {
-    let (host, port) = match &context.cluster.kubernetes.endpoint {
-        Endpoint::External { host, port } => (host.clone(), *port),
-        Endpoint::Vip { address, port } => (address.to_string(), *port),
-        Endpoint::None => (
-            machine
-                .management
-                .clone()
-                .unwrap_or_else(|| machine.address.to_string()),
-            PORT,
-        ),
-    };
+fn url(host: &str, port: u16) -> String {
     if host.contains(':') && !host.starts_with('[') {
         return format!("https://[{host}]:{port}");
     }

@@ -37,6 +37,8 @@ pub struct Session {
     /// The difference.
     pub plan: Plan,
     scope: Scope,
+    /// Machines that were waited for before this look, and the machine that lets them through.
+    awaited: BTreeMap<String, String>,
     place: KubePlace,
 }
 
@@ -60,7 +62,11 @@ pub async fn prepare(
     }
     let fleet = context.fleet(global);
     let targets = context.targets(&[])?;
-    let nothing = |_: &BTreeMap<_, _>| Blueprint::default();
+    // A teardown goes by the machines' own records; only how they are reached comes from the file.
+    let nothing = |facts: &BTreeMap<_, _>| Blueprint {
+        ways: context.blueprint(facts).ways,
+        ..Blueprint::default()
+    };
     let whole = |facts: &BTreeMap<_, _>| context.blueprint(facts);
     progress.looking(targets.len());
     let on = |name: &str, error: Option<&_>| progress.looked(name, error);
@@ -82,6 +88,7 @@ pub async fn prepare(
         blueprint,
         plan,
         scope,
+        awaited: BTreeMap::new(),
         place,
     })
 }

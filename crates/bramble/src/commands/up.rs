@@ -5,12 +5,12 @@ use crate::args::{Global, RunArgs};
 use crate::ask;
 use crate::context::Context;
 use crate::error::{CliError, Kind};
+use crate::outside;
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
 use bramble_engine::{Outcome, Plan};
 use bramble_machine::Blueprint;
-use bramble_spec::cluster::Addon;
 
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
@@ -37,7 +37,7 @@ async fn once(
         }
         progress = Progress::new(printer);
         session = session::prepare(context, global, &args.scope, false, &progress).await?;
-        session.wait_no_longer();
+        session.wait_no_longer(part.later);
         announce(&session, &opened, printer)?;
     }
     let mut outcome = opened;
@@ -132,15 +132,10 @@ fn done(
 /// Where things are and what to do with them.
 fn whats_next(context: &Context, blueprint: &Blueprint, printer: &Printer) {
     let file = context.path.display();
-    let first = context.cluster.machines.iter().find(|m| m.is_node());
     let demo = blueprint.api.iter().any(|step| step.name == "addon/demo");
-    for addon in context.cluster.addons.iter().filter(|_| demo) {
-        if let (Addon::Demo { node_port }, Some(machine)) = (addon, first) {
-            printer.out(format!(
-                "demo page   http://{}:{node_port}/",
-                machine.address
-            ));
-        }
+    let pages = outside::demo_pages(&context.cluster);
+    if let Some(page) = pages.first().filter(|_| demo) {
+        printer.out(format!("demo page   {page}"));
     }
     printer.out(format!(
         "kubectl     bramble kubeconfig -f {file} && kubectl get nodes"

@@ -21,6 +21,30 @@ fn a_right_file_is_summed_up() {
 }
 
 #[test]
+fn with_a_router_it_says_who_is_reached_how_and_what_guests_get() {
+    let file = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {name: home}\nspec:\n  network: {lan: 10.77.0.0/24}\n  router: {vpn: {users: []}}\n  machines:\n  - {name: gate, roles: [router], address: 192.168.1.100}\n  - {name: one, roles: [control-plane], mac: \"b8:27:eb:00:00:01\"}\n";
+    let place = Place::with(file);
+    let text = out(&place.bramble("check").assert().success());
+    let words: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    for line in [
+        "guests 10.77.0.192-10.77.0.250",
+        "WireGuard 10.8.0.0/24",
+        "gate 10.77.0.1 router at 192.168.1.100",
+        "one 10.77.0.101 control-plane pods 10.244.101.0/24 through gate",
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        assert!(words.contains(&line), "{text}");
+    }
+    let value = json(&place.bramble("check --output json").assert().success());
+    assert_eq!(value["network"]["guests"], "10.77.0.192-10.77.0.250");
+    assert_eq!(value["machines"][0]["ssh"]["host"], "192.168.1.100");
+    assert_eq!(value["machines"][1]["ssh"]["jump"], "gate");
+}
+
+#[test]
 fn the_summary_is_json_when_asked_for() {
     let place = Place::with(GOOD);
     let value = json(&place.bramble("check --output json").assert().success());

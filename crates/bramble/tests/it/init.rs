@@ -69,6 +69,10 @@ fn wrong_answers_leave_nothing_behind() {
         "init --name home --machine one",
         "init --name home --machine one=here",
         "init --name home --machine one=192.168.1.11,boss",
+        "init --name home --router gate --machine one=192.168.1.11",
+        "init --name home --router gate=b8:27:eb:00:00:01 --machine one=192.168.1.11",
+        // Without a router there is nobody to give an address.
+        "init --name home --machine one=b8:27:eb:00:00:01",
         "init --name home --machine one=192.168.1.11 --kubernetes newest",
         "init --name home --machine one=192.168.1.11 --machine two=192.168.1.11",
         // Two control planes need an address that they share.
@@ -158,6 +162,7 @@ fn answers_make_the_same_file_as_flags() {
     let (asked, told) = (Place::new(), Place::new());
     let answers = [
         ("Name of the cluster", "home\r"),
+        ("router of the others", "\r"),
         ("Control plane", "one\r"),
         ("Address of one", "192.168.1.11\r"),
         ("Worker", "two\r"),
@@ -178,6 +183,47 @@ fn answers_make_the_same_file_as_flags() {
 }
 
 #[test]
+fn a_router_is_asked_for_or_told() {
+    let (asked, told) = (Place::new(), Place::new());
+    let rest = "--kubernetes v1.34.2 --ssh-user pi --ssh-key k --zone UTC --demo";
+    let answers = [
+        ("Name of the cluster", "home\r"),
+        ("router of the others", "y\r"),
+        ("Router, its name", "\r"),
+        ("Address of gate", "192.168.1.100\r"),
+        ("Network behind the router", "\r"),
+        ("Control plane", "gate\r"),
+        ("named already", "\x7f\x7f\x7f\x7fone\r"),
+        ("Hardware address of one", "b8:27:eb:00:00:01\r"),
+        ("Worker", "two\r"),
+        ("Hardware address of two", "10.77.0.12\r"),
+        ("Worker", "\r"),
+    ];
+    let Some((code, screen)) = typed(&asked, &format!("init {rest}"), &answers) else {
+        return;
+    };
+    assert_eq!(code, 0, "{screen}");
+    let flags = "init --name home --router gate=192.168.1.100 --machine one=b8:27:eb:00:00:01 --machine two=10.77.0.12";
+    told.bramble(&format!("{flags} {rest}")).assert().success();
+    assert_eq!(asked.read("bramble.yaml"), told.read("bramble.yaml"));
+    let value = json(&told.bramble("check --output json").assert().success());
+    let machines: Vec<String> = value["machines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| format!("{} {} {}", m["name"], m["roles"][0], m["address"]))
+        .collect();
+    assert_eq!(
+        machines,
+        [
+            r#""gate" "router" "10.77.0.1""#,
+            r#""one" "control-plane" "10.77.0.101""#,
+            r#""two" "worker" "10.77.0.12""#
+        ]
+    );
+}
+
+#[test]
 fn what_the_flags_say_is_not_asked() {
     let place = Place::new();
     let flags = "init --machine one=192.168.1.11 --kubernetes v1.34.2 --ssh-user pi --ssh-key k --zone UTC --demo";
@@ -193,6 +239,7 @@ fn a_wrong_answer_is_asked_again() {
     let place = Place::new();
     let flags = "init --name home --kubernetes v1.34.2 --ssh-user pi --ssh-key k --zone UTC --demo";
     let answers = [
+        ("router of the others", "\r"),
         ("Control plane", "one\r"),
         ("Address of one", "here\r"),
         ("is no IP address", "\x7f\x7f\x7f\x7f192.168.1.11\r"),
@@ -211,7 +258,10 @@ fn control_c_leaves_nothing_behind() {
     let Some((code, screen)) = typed(
         &place,
         "init",
-        &[("Name of the cluster", "home\r"), ("Control plane", "\x03")],
+        &[
+            ("Name of the cluster", "home\r"),
+            ("router of the others", "\x03"),
+        ],
     ) else {
         return;
     };

@@ -10,4 +10,7 @@ mod generated;
 mod help;
 mod init;
 mod kubeconfig;
+mod router;
 mod unreachable;
+mod vpn;
+mod workstation;

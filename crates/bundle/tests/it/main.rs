@@ -6,5 +6,6 @@ mod bundle;
 mod containerd;
 mod mirror;
 mod programs;
+mod push;
 mod site;
 mod upstream;

@@ -10,6 +10,15 @@ use std::time::Duration;
 /// Lists names and digests; the same text for all images, so that it runs once.
 const LIST: &str = "[ ! -S /run/containerd/containerd.sock ] || ctr -n k8s.io images ls | awk 'NR > 1 { print $1, $3 }'";
 
+/// Where an image is pulled from, instead of being brought along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pull {
+    /// Who serves it, for the plan.
+    pub from: String,
+    /// containerd's folder of registries, which says how to get there.
+    pub hosts: String,
+}
+
 /// An image by its full name, such as `k8s.gcr.io/pause:3.2`.
 #[derive(Debug, Clone)]
 pub struct ContainerImage {
@@ -21,6 +30,36 @@ pub struct ContainerImage {
     pub size: u64,
     /// Digest that containerd shows for it (`sha256:...`).
     pub digest: String,
+    /// Pulled by its digest rather than imported from the archive.
+    pub pull: Option<Pull>,
+}
+
+impl ContainerImage {
+    fn import(&self, staged: &str) -> Script {
+        let mut script = Script::of(format!("ctr -n k8s.io images import {staged}"));
+        script.line(format!(
+            "ctr -n k8s.io images ls -q | grep -qxF -- {0} || {{ echo 'the archive holds no image of the name' {0}; exit 1; }}",
+            word(&self.reference)
+        ));
+        script.line(format!("rm -f {staged}"));
+        script
+    }
+
+    /// containerd compares every part with its digest, so it does not matter who sends it.
+    fn pull(&self, pull: &Pull) -> Script {
+        let name = match self.reference.rsplit_once(':') {
+            // A colon before the last slash is the registry's port.
+            Some((name, tag)) if !tag.contains('/') => name,
+            _ => &self.reference,
+        };
+        let exact = word(format!("{name}@{}", self.digest));
+        let (wanted, hosts) = (word(&self.reference), word(&pull.hosts));
+        Script::of(format!(
+            "ctr -n k8s.io images pull --hosts-dir {hosts} {exact} >/dev/null\n\
+             ctr -n k8s.io images tag --force {exact} {wanted} >/dev/null\n\
+             ctr -n k8s.io images rm {exact} >/dev/null"
+        ))
+    }
 }
 
 impl Resource for ContainerImage {
@@ -41,27 +80,30 @@ impl Resource for ContainerImage {
         if same && !seen.journal.pending(&self.id()) {
             return Ok(None);
         }
-        let staged = format!("{HOME}/blobs/{}", self.sha256);
-        let mut apply = Script::of(format!("ctr -n k8s.io images import {staged}"));
-        apply.line(format!(
-            "ctr -n k8s.io images ls -q | grep -qxF -- {0} || {{ echo 'the archive holds no image of the name' {0}; exit 1; }}",
-            word(&self.reference)
-        ));
-        apply.line(format!("rm -f {staged}"));
         let (verb, why) = match found {
             Some(_) if !same => (Verb::Update, ", another image has its name"),
             _ => (Verb::Create, ""),
         };
-        let summary = format!("import ({} MB{why})", self.size.div_ceil(1_000_000));
+        let staged = format!("{HOME}/blobs/{}", self.sha256);
+        let size = self.size.div_ceil(1_000_000);
+        let (apply, summary) = match &self.pull {
+            Some(pull) => (
+                self.pull(pull),
+                format!("pull from {} ({size} MB{why})", pull.from),
+            ),
+            None => (self.import(&staged), format!("import ({size} MB{why})")),
+        };
         let undo = super::Undo::Image(Undo {
             reference: self.reference.clone(),
         });
         let mut change = Change::new(verb, summary, apply, undo);
-        change.uploads.push(Upload {
-            sha256: self.sha256.clone(),
-            size: self.size,
-            to: staged,
-        });
+        if self.pull.is_none() {
+            change.uploads.push(Upload {
+                sha256: self.sha256.clone(),
+                size: self.size,
+                to: staged,
+            });
+        }
         change.limit = Duration::from_secs(900);
         Ok(Some(change))
     }

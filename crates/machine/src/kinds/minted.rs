@@ -174,7 +174,9 @@ impl Resource for Minted {
             said.push(super::UNFINISHED.into());
         }
         let folder = word(self.folder());
-        let mut apply = Script::of(format!("mkdir -p {FOLDER}\nmkdir -p -m 0711 -- {folder}"));
+        let mut apply = Script::of(format!(
+            "mkdir -p {FOLDER}\n[ -d {folder} ] || mkdir -m 0711 -- {folder}"
+        ));
         if !withdrawn.is_empty() {
             let paths = withdrawn.iter().map(|n| format!("{}/{n}", self.folder()));
             apply.line(format!("rm -rf -- {}", words(paths)));

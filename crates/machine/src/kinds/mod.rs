@@ -12,6 +12,7 @@ pub mod block;
 pub mod cmdline;
 pub mod directory;
 pub mod file;
+pub mod filesystem;
 pub mod hostname;
 pub mod image;
 pub mod interface;
@@ -38,6 +39,7 @@ pub use block::{Block, Position};
 pub use cmdline::CmdlineWords;
 pub use directory::Directory;
 pub use file::{Content, File};
+pub use filesystem::FileSystem;
 pub use hostname::HostName;
 pub use image::ContainerImage;
 pub use interface::Interface;
@@ -57,6 +59,25 @@ pub use user::User;
 
 /// What a plan says when nothing differs but a change was begun and not finished.
 const UNFINISHED: &str = "finish an interrupted change";
+
+/// A UUID that is the same in every run, made of names.
+fn uuid(names: &[&str]) -> String {
+    use sha2::Digest;
+    let hash = sha2::Sha256::digest(format!("bramble {}", names.join("\n")));
+    let mut bytes: [u8; 16] = std::array::from_fn(|i| hash[i]);
+    // Version 8, the free one.
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex::encode(bytes);
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
 
 /// How to undo a resource, as of its first change.
 fn recorded<'a>(seen: &'a Observation, id: &str) -> Option<&'a Undo> {

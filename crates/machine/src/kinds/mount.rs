@@ -58,6 +58,33 @@ impl Mount {
         Block::new(FSTAB, format!("mount:{}", self.at), line).creating()
     }
 
+    fn is_device(&self) -> bool {
+        self.what.starts_with("/dev/")
+    }
+
+    /// The kernel's name of the device: names that stay are links to those that change.
+    fn node(&self, seen: &Observation) -> String {
+        let link = seen.stat(&self.what).filter(|s| s.kind == 'l');
+        let Some(link) = link.filter(|_| self.is_device()) else {
+            return self.what.clone();
+        };
+        let mut parts: Vec<&str> = self.what.split('/').collect();
+        parts.pop();
+        if link.target.starts_with('/') {
+            parts.clear();
+        }
+        for part in link.target.split('/') {
+            match part {
+                ".." => {
+                    parts.pop();
+                }
+                "." => {}
+                part => parts.push(part),
+            }
+        }
+        parts.join("/")
+    }
+
     /// What is mounted there now: source and type.
     fn mounted<'a>(&self, seen: &'a Observation) -> Option<(&'a str, &'a str)> {
         let at = escape(&self.at);
@@ -70,7 +97,7 @@ impl Mount {
 }
 
 /// How fstab and the kernel write blanks.
-fn escape(path: &str) -> String {
+pub(super) fn escape(path: &str) -> String {
     path.replace('\\', r"\134")
         .replace(' ', r"\040")
         .replace('\t', r"\011")
@@ -82,11 +109,13 @@ impl Resource for Mount {
     }
 
     fn wants(&self, _seen: &Observation) -> Vec<Query> {
-        vec![
+        let mut wants = vec![
             Query::Content(FSTAB.into()),
             Query::Content(MOUNTS.into()),
             Query::Stat(self.at.clone()),
-        ]
+        ];
+        wants.extend(self.is_device().then(|| Query::Stat(self.what.clone())));
+        wants
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
@@ -95,7 +124,8 @@ impl Resource for Mount {
         let mounted = self.mounted(seen);
         // A name such as UUID= can't be compared with the kernel's.
         let comparable = self.what.starts_with('/') || self.what.contains(":/");
-        let wrong = mounted.filter(|(what, _)| comparable && *what != escape(&self.what));
+        let names = [escape(&self.what), escape(&self.node(seen))];
+        let wrong = mounted.filter(|(what, _)| comparable && !names.iter().any(|n| n == what));
         match (mounted, wrong) {
             (None, _) => said.push(format!("mount {}", self.what)),
             (_, Some((what, _))) => said.push(format!("mount {} instead of {what}", self.what)),

@@ -3,6 +3,7 @@
 mod actions;
 mod archives;
 mod cycle;
+mod disks;
 mod files;
 mod interfaces;
 mod machine;

@@ -4,12 +4,13 @@ use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{
     Action, AptMirror, AptSource, Archive, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
-    ContainerImage, Content, Directory, File, HostName, Link, Modules, Mount, NftTable, Packages,
-    Service, SudoRule, SwapOff, Sysctl, TimeZone, User,
+    ContainerImage, Content, Directory, File, FileSystem, HostName, Interface, Link, Modules,
+    Mount, NftTable, Packages, Service, SudoRule, SwapOff, Sysctl, TimeZone, User,
+    interface::{Method, Wifi},
 };
 use bramble_machine::program::{Part, program};
-use bramble_machine::query::{Answer, Query, Stat};
-use bramble_machine::{Observation, Resource, Script, probe};
+use bramble_machine::query::{Answer, Printed, Query, Stat};
+use bramble_machine::{Networking, Observation, Resource, Script, probe};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -26,6 +27,7 @@ fn samples() -> Vec<Box<dyn Resource>> {
         reference: "registry.example/pause:3.2".into(),
         sha256: "00".repeat(32),
         size: 1,
+        pull: None,
         digest: "sha256:0".into(),
     };
     let binary = Binary {
@@ -77,6 +79,30 @@ fn samples() -> Vec<Box<dyn Resource>> {
             rules: "\tchain x { }\n".into(),
             advice: String::new(),
         }),
+        Box::new(Interface::fixed(
+            "lan",
+            "lan0",
+            ["10.7.0.1/24".parse().expect("x")],
+        )),
+        Box::new(Interface {
+            role: "uplink".into(),
+            name: "wlan0".into(),
+            method: Method::Dhcp,
+            wifi: Some(Wifi {
+                ssid: "it's".into(),
+                password: bramble_secret::Secret::new("it's $HOME"),
+                country: "DE".into(),
+            }),
+            advertised: true,
+            watch: Vec::new(),
+        }),
+        Box::new(FileSystem {
+            device: "/dev/disk/by-id/it's".into(),
+            fstype: "ext4".into(),
+            at: "/srv/a b".into(),
+            wipe: true,
+            owner: "x".into(),
+        }),
     ]
 }
 
@@ -103,13 +129,28 @@ fn machines(resources: &[Box<dyn Resource>]) -> Vec<Observation> {
             Query::Content(path) if path == "/proc/swaps" => text("Filename\n/dev/x y\n"),
             Query::Content(path) if path == "/etc/fstab" => text("/dev/x none swap sw 0 0\n"),
             Query::Content(_) => text("a=0 b\n"),
+            Query::Command(look) if look.contains("blkid") => Answer::Printed(Printed {
+                text: "node /dev/sdb\nsectors 9\npart 8:16 sdb\nsign TYPE=vfat".into(),
+                exit: 0,
+            }),
             Query::Sysctl(_) => text("0"),
             Query::User(name) => text(&format!("{name}:x:1:1::/home/{name}:/bin/sh")),
             _ => continue,
         };
         used.answers.insert(query, answer);
     }
-    vec![bare, used]
+    let managers = [
+        Networking::NetworkManager,
+        Networking::Ifupdown,
+        Networking::Dhcpcd,
+    ];
+    let mut all = vec![bare, used.clone()];
+    all.extend(managers.map(|manager| {
+        let mut seen = used.clone();
+        seen.facts.networking = manager;
+        seen
+    }));
+    all
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Everything that decides what the root holds; a change makes a new one.
-const PACKAGES: &str = "sudo,procps,tzdata,kmod,ca-certificates,iproute2,ifupdown,nftables";
+const PACKAGES: &str =
+    "sudo,procps,tzdata,kmod,ca-certificates,iproute2,ifupdown,nftables,xfsprogs,wpasupplicant";
 const SUITE: &str = "bookworm";
 const KEPT: &str = "/var/cache/bramble/test-roots";
 

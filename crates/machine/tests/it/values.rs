@@ -297,6 +297,7 @@ fn an_image_is_imported_once() {
         reference: "k8s.gcr.io/pause:3.2".into(),
         sha256: "ab".into(),
         size: 3_000_001,
+        pull: None,
         digest: "sha256:cd".into(),
     };
     let mut seen = Observation::default();

@@ -224,6 +224,8 @@ impl Registry {
     pub const PRIVATE_PORT: u16 = 5000;
     /// Port of the registry that serves the bundle's images.
     pub const BUNDLE_PORT: u16 = 5001;
+    /// Port, on the router's loopback only, where the bundle's images are taken in while a push runs.
+    pub const PUSH_PORT: u16 = 5002;
     /// Port of the first mirror; the others follow in the order of the file.
     pub const FIRST_MIRROR_PORT: u16 = 5010;
 }
@@ -283,6 +285,14 @@ impl Router {
     /// The LAN.
     pub fn lan(&self) -> Ipv4Net {
         self.address.trunc()
+    }
+
+    /// The router's TCP port outside that leads to a port of an address behind it.
+    pub fn leading_to(&self, to: Ipv4Addr, port: u16) -> Option<u16> {
+        let mut forwards = self.firewall.forwards.iter();
+        let found =
+            forwards.find(|f| f.transport == Transport::Tcp && f.to == to && f.to_port == port);
+        found.map(|f| f.port)
     }
 
     /// Everything that is behind the router: LAN and VPN clients.

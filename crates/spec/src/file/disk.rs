@@ -12,7 +12,7 @@ pub struct Disk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub id: Option<String>,
-    /// Where it is mounted.
+    /// Folder of its own where it is mounted, such as /srv/data; may be inside that of another disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = "^/"))]
     pub at: Option<String>,

@@ -17,38 +17,40 @@ pub use services::{
 
 const INTERFACE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$";
 
-/// What the machine with the role `router` does for the others. Everything has a default.
+/// What the machine with the role `router` does for the others: the way outside, addresses, names, a firewall,
+/// and what else is asked for here. The role alone is enough; everything has a default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Router {
-    /// The way outside: the interface's name, or its settings. Default: the interface of the default route.
+    /// The way outside: the interface's name, or its settings. Default: the interface of the default route,
+    /// left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uplink: Option<Uplink>,
-    /// The side of the machines.
+    /// The side of the machines: interface and address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lan: Option<RouterLan>,
-    /// Addresses for machines and guests.
+    /// Addresses for machines and guests (DHCP).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dhcp: Option<Dhcp>,
-    /// Names.
+    /// Names: every machine's in `network.domain`, and further ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns: Option<Dns>,
-    /// What may come in from outside.
+    /// What may come in from outside. Default: SSH to the router itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub firewall: Option<Firewall>,
-    /// The way in for people who are elsewhere.
+    /// The way in for people who are elsewhere. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpn: Option<Vpn>,
-    /// A DNS name that follows the router's public address.
+    /// A DNS name that follows the router's public address. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ddns: Option<Ddns>,
-    /// Container images near the machines.
+    /// Container images near the machines: `{}` serves those of the bundle. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<Registry>,
-    /// Web traffic from outside to the cluster.
+    /// Web traffic from outside to the cluster. Default: none gets there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
-    /// A place for backups (Borg).
+    /// A place for backups (Borg). Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Backup>,
 }
@@ -73,14 +75,15 @@ pub struct UplinkSettings {
     #[schemars(extend("pattern" = INTERFACE))]
     pub interface: Option<String>,
     /// `dhcp`, or an address with the length of its network's prefix, such as 192.168.1.100/24.
-    /// Default: as the machine has it; with `wifi`, by DHCP.
+    /// Where the machine's `address` is in that network, it must be the same. Default: as the machine has it;
+    /// with `wifi`, by DHCP.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = r"^(dhcp|[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2})$"))]
     pub address: Option<String>,
-    /// The next router, for a static address.
+    /// The next router, such as 192.168.1.1, or `none`. Needed with a static address, useless without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
-    /// Name servers, for a static address.
+    /// Name servers that the router itself asks, for a static address. Default: as the machine has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub dns: Vec<String>,
@@ -115,8 +118,8 @@ pub struct RouterLan {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = INTERFACE))]
     pub interface: Option<String>,
-    /// The router's address in `network.lan`. Default: the machine's `address` if that is in the LAN,
-    /// else the first address of the LAN.
+    /// The router's address in `network.lan`, which must be a private network of eight addresses at least.
+    /// Default: the machine's `address` if that is in the LAN, else the first address of the LAN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }

@@ -3,12 +3,13 @@
 use super::ssh::plain_path;
 use super::{Resolver, route};
 use crate::cluster::{Mirrors, Network, PodNetwork, Proxy, Runtime, Time};
-use crate::file::Plugin;
-use crate::problem::Problem;
+use crate::file::{self as written, Plugin, TrustedRegistry};
+use crate::problem::{Place, Problem};
 use crate::resolve::machines::Known;
 use crate::shape::Seg;
 use crate::syntax::{self, UrlFault};
 use crate::tree::shorten;
+use std::collections::BTreeMap;
 
 impl Resolver<'_> {
     pub(super) fn runtime(&self) -> Runtime {
@@ -210,17 +211,9 @@ impl Resolver<'_> {
         }
         for (registry, urls) in &written.registries {
             let path = route!["spec", "mirrors", "registries", registry];
-            let good = syntax::host_port(registry).is_ok_and(|(host, _)| syntax::host(host));
-            if !good {
-                let problem = Problem::new(
-                    "bad-registry",
-                    self.key_place(&path),
-                    format!("`{}` is not the host of a registry", shorten(registry)),
-                )
-                .hint(
-                    "write the host as images name it, such as docker.io or registry.example:5000",
-                );
-                self.push(problem);
+            if !registry_host(registry) {
+                let place = self.key_place(&path);
+                self.bad_registry(registry, place);
             }
             if urls.is_empty() && !self.lost(&path) {
                 self.report(
@@ -243,9 +236,69 @@ impl Resolver<'_> {
             }
         }
         Mirrors {
+            trust: self.trusted_registries(&written.trust),
+            insecure: self.insecure(&written),
             apt: written.apt,
             apt_arm: written.apt_arm,
             registries: written.registries,
         }
     }
+
+    fn bad_registry(&mut self, host: &str, place: Place) {
+        let what = format!("`{}` is not the host of a registry", shorten(host));
+        let problem = Problem::new("bad-registry", place, what)
+            .hint("write the host as images name it, such as docker.io or registry.example:5000");
+        self.push(problem);
+    }
+
+    fn trusted_registries(&mut self, written: &[TrustedRegistry]) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        for (i, entry) in written.iter().enumerate() {
+            let path = |key: &str| route!["spec", "mirrors", "trust", i, key];
+            let (Some(host), Some(file)) = (&entry.host, &entry.ca_file) else {
+                continue;
+            };
+            if !registry_host(host) {
+                let place = self.place(&path("host"));
+                self.bad_registry(host, place);
+            }
+            self.path_value(file, &path("caFile"));
+            if out.insert(host.clone(), file.clone()).is_some() {
+                self.report(
+                    "trusted-twice",
+                    &path("host"),
+                    format!("the registry `{}` has two certificates", shorten(host)),
+                    "put both into one file, one after the other",
+                );
+            }
+        }
+        out
+    }
+
+    fn insecure(&mut self, written: &written::Mirrors) -> Vec<String> {
+        for (i, host) in written.insecure.iter().enumerate() {
+            let path = route!["spec", "mirrors", "insecure", i];
+            if !registry_host(host) {
+                let place = self.place(&path);
+                self.bad_registry(host, place);
+            }
+            if written.trust.iter().any(|t| t.host.as_ref() == Some(host)) {
+                self.report(
+                    "trusted-and-insecure",
+                    &path,
+                    format!(
+                        "the certificate of `{}` can't be both checked and not checked",
+                        shorten(host)
+                    ),
+                    "remove it here: with its certificate the registry needs no exception",
+                );
+            }
+        }
+        written.insecure.clone()
+    }
+}
+
+/// Whether this is a host as it stands in the names of images.
+fn registry_host(text: &str) -> bool {
+    syntax::host_port(text).is_ok_and(|(host, _)| syntax::host(host))
 }

@@ -28,7 +28,8 @@ use super::{Resolver, route};
 use crate::cluster::{Kubernetes, Network, Role, Router};
 use crate::file::router as written;
 use crate::shape::Seg;
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
+use std::net::IpAddr;
 
 impl Resolver<'_> {
     /// Everything about the router, once all machines have addresses.
@@ -77,7 +78,7 @@ impl Resolver<'_> {
     }
 
     /// An address that is given in the section, with what it is of in words.
-    fn router_ip(&mut self, text: &str, path: &[Seg], noun: &str) -> Option<std::net::IpAddr> {
+    fn router_ip(&mut self, text: &str, path: &[Seg], noun: &str) -> Option<IpAddr> {
         self.ip(text, path, noun, "write it as digits, such as 192.168.1.1")
     }
 
@@ -95,10 +96,10 @@ impl Resolver<'_> {
     }
 
     /// Whether the operator comes to the router from outside the LAN.
-    fn reached_from_outside(&self, router: &Known, router_inside: &[ipnet::IpNet]) -> bool {
+    pub(super) fn operator_is_outside(&self, router: &Known, inside: &[IpNet]) -> bool {
         let management = self.spec.machines[router.index].management.as_deref();
-        match management.map(str::parse::<std::net::IpAddr>) {
-            Some(Ok(address)) => !router_inside.iter().any(|net| net.contains(&address)),
+        match management.map(str::parse::<IpAddr>) {
+            Some(Ok(address)) => !inside.iter().any(|net| net.contains(&address)),
             Some(Err(_)) => true,
             None => router.outside.is_some(),
         }

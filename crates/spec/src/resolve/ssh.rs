@@ -88,7 +88,7 @@ impl Resolver<'_> {
         let router = router?;
         let outside = known.iter().any(|r| {
             r.name.as_ref() == Some(&router.machine)
-                && (r.outside.is_some() || self.spec.machines[r.index].management.is_some())
+                && self.operator_is_outside(r, &router.inside())
         });
         let behind = k
             .address

@@ -173,6 +173,8 @@ fn a_wireless_uplink_asks_for_an_address() {
     let wifi = "wifi: {ssid: home, passwordFile: p, country: DE}";
     assert_eq!(uplink(wifi), UplinkAddress::Dhcp);
     assert_eq!(uplink("interface: eth0"), UplinkAddress::Kept);
-    let fixed = uplink(&format!("{wifi}, address: 192.168.1.2/24"));
+    let fixed = uplink(&format!(
+        "{wifi}, address: 192.168.1.2/24, gateway: 192.168.1.1"
+    ));
     assert!(matches!(fixed, UplinkAddress::Static { .. }));
 }

@@ -9,7 +9,8 @@ fn draft() -> Draft {
     let machine = |name: &str, role, address: &str| DraftMachine {
         name: name.into(),
         roles: vec![role],
-        address: address.parse().unwrap(),
+        address: Some(address.parse().unwrap()),
+        mac: None,
     };
     Draft {
         name: "home".into(),
@@ -96,7 +97,8 @@ fn every_choice_of_a_draft_loads() {
         draft.machines.push(DraftMachine {
             name: "3".into(),
             roles: vec![Role::ControlPlane],
-            address: "10.77.0.13".parse().unwrap(),
+            address: Some("10.77.0.13".parse().unwrap()),
+            mac: None,
         });
         let cluster = load("f", &draft.to_yaml()).unwrap_or_else(|p| panic!("{p}"));
         assert_eq!(cluster.machines[2].name, "3");
@@ -118,6 +120,68 @@ fn every_choice_of_a_draft_loads() {
         };
         assert_eq!(cluster.pod_network, expected);
     }
+}
+
+#[test]
+fn a_draft_with_a_router_needs_hardware_addresses_alone() {
+    let mut draft = draft();
+    let gate = DraftMachine {
+        name: "gate".into(),
+        roles: vec![Role::Router],
+        address: Some("192.168.1.100".parse().unwrap()),
+        mac: None,
+    };
+    draft.machines.insert(0, gate);
+    draft.machines[1].mac = Some("52:54:00:12:34:56".into());
+    draft.machines[2].address = None;
+    draft.machines[2].mac = Some("b8:27:eb:00:00:02".into());
+    let text = draft.to_yaml();
+    assert!(
+        text.contains(
+            "\
+  network:
+    # Behind the router, which gives the machines their addresses.
+    lan: 10.77.0.0/24
+"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "\
+    - name: gate
+      roles: [router]
+      # Where this computer reaches it; it gets another one in its network.
+      address: 192.168.1.100
+    - name: one
+      roles: [control-plane]
+      address: 10.77.0.11
+      mac: \"52:54:00:12:34:56\"
+    - name: two
+      roles: [worker]
+      mac: \"b8:27:eb:00:00:02\"
+"
+        ),
+        "{text}"
+    );
+    let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}"));
+    let addresses: Vec<_> = cluster
+        .machines
+        .iter()
+        .map(|m| m.address.to_string())
+        .collect();
+    assert_eq!(addresses, ["10.77.0.1", "10.77.0.11", "10.77.0.101"]);
+    // Who is in the network reaches the router there.
+    draft.machines[0].address = Some("10.77.0.1".parse().unwrap());
+    assert!(!draft.to_yaml().contains("Where this computer"));
+}
+
+#[test]
+fn the_network_behind_a_router_is_not_the_one_that_it_is_in() {
+    let lan = |outside: &str| bramble_spec::lan_behind(outside.parse().unwrap()).to_string();
+    assert_eq!(lan("192.168.1.100"), "10.77.0.0/24");
+    assert_eq!(lan("fd00::1"), "10.77.0.0/24");
+    assert_eq!(lan("10.77.0.100"), "10.78.0.0/24");
 }
 
 proptest! {

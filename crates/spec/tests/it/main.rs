@@ -9,5 +9,6 @@ mod plan;
 mod reference;
 mod render;
 mod robust;
+mod router;
 mod schema;
 mod wrong;

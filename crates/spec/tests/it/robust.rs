@@ -37,8 +37,8 @@ proptest! {
 
     /// A valid file with a part cut out, doubled or overwritten.
     #[test]
-    fn mutated_file(at in any::<prop::sample::Index>(), length in 0usize..40, with in "[-:\\[\\]{}#&*!|>'\" \ta-z0-9./\n]{0,12}") {
-        let text = examples::text("full");
+    fn mutated_file(router in any::<bool>(), at in any::<prop::sample::Index>(), length in 0usize..40, with in "[-:\\[\\]{}#&*!|>'\" \ta-z0-9./\n]{0,12}") {
+        let text = examples::text(if router { "router" } else { "full" });
         let chars: Vec<char> = text.chars().collect();
         let start = at.index(chars.len());
         let end = (start + length).min(chars.len());

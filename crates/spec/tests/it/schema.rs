@@ -27,7 +27,7 @@ fn the_schema_is_a_schema() {
 #[test]
 fn the_examples_fit_the_schema() {
     let validator = validator();
-    for name in ["minimal", "lab", "full"] {
+    for name in ["minimal", "lab", "router", "full"] {
         let value = yaml(&examples::text(name)).unwrap();
         let faults: Vec<_> = validator
             .iter_errors(&value)

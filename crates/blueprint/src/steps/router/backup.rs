@@ -61,9 +61,13 @@ fn folders(backup: &Backup) -> Action {
     let names: Vec<&str> = backup.clients.iter().map(|c| c.name.as_str()).collect();
     let title = format!("a folder for the backups of {}", names.join(", "));
     let dir = word(&backup.dir);
-    Action::new("backup-folders", title, Check::Succeeds(test), run).undone_by(format!(
-        "[ ! -d {dir} ] || find {dir} -mindepth 1 -maxdepth 1 -type d -user {USER} -empty -delete"
-    ))
+    // What is in them stays, but not with a number that another user may be given.
+    let undo = format!(
+        "[ -d {dir} ] || return 0\n\
+         find {dir} -mindepth 1 -maxdepth 1 -type d -user {USER} -empty -delete\n\
+         find {dir} -mindepth 1 -maxdepth 1 -type d -user {USER} -exec chown -hR root:root {{}} +"
+    );
+    Action::new("backup-folders", title, Check::Succeeds(test), run).undone_by(undo)
 }
 
 fn folder(backup: &Backup, client: &BackupClient) -> String {

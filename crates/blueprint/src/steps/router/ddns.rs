@@ -54,6 +54,7 @@ fn first() -> Action {
     )
     .undone_by(format!(
         "systemctl stop bramble-ddns.timer bramble-ddns.service 2>/dev/null || :\n\
+         systemctl reset-failed bramble-ddns.service 2>/dev/null || :\n\
          rm -rf {folder} /var/lib/bramble-ddns"
     ))
 }

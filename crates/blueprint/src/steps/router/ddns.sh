@@ -132,7 +132,7 @@ from_uplink() {
 		return 1
 	fi
 	found=$(ip -j "$flag" addr show dev "$device" scope global | jq -r --arg type "$type" "$addresses"'
-		[.[].addr_info[]? | select((.deprecated or .temporary or .tentative or .dadfailed) | not) | .local | address]
+		[.[].addr_info[]? | select(.local and ((.deprecated or .temporary or .tentative or .dadfailed) | not)) | .local | address]
 		| (map(select(startswith("private") | not)) + .)[0] // empty') || found=
 	case $found in
 	'') why="$device has no $family address" ;;

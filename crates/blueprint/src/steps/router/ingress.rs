@@ -74,7 +74,7 @@ defaults
 	timeout tunnel 1h
 	timeout http-request 10s
 	timeout check 3s
-	default-server inter 3s fall 3 rise 2
+	default-server inter 3s fastinter 1s downinter 10s fall 3 rise 2
 ";
 
 /// Whoever is behind it learns the client's address, and only the true one.

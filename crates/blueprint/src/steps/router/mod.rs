@@ -8,23 +8,20 @@ pub(super) mod ingress;
 pub(super) mod network;
 pub(super) mod packages;
 pub(super) mod registry;
+mod registry_config;
 pub(super) mod vpn;
 
 use crate::context::On;
+use crate::vpn::{OPENVPN_INTERFACE, WIREGUARD_INTERFACE};
 use bramble_spec::cluster::Router;
-
-/// Interface of the WireGuard server.
-const WIREGUARD: &str = "wg-bramble";
-/// Interface of the OpenVPN server.
-const OPENVPN: &str = "tun-bramble";
 
 /// Interfaces of the VPN servers that the router has.
 fn tunnels(router: &Router) -> impl Iterator<Item = &'static str> {
     let vpn = router.vpn.iter();
     vpn.flat_map(|vpn| {
         [
-            vpn.wireguard.as_ref().map(|_| WIREGUARD),
-            vpn.openvpn.as_ref().map(|_| OPENVPN),
+            vpn.wireguard.as_ref().map(|_| WIREGUARD_INTERFACE),
+            vpn.openvpn.as_ref().map(|_| OPENVPN_INTERFACE),
         ]
     })
     .flatten()

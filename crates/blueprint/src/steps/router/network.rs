@@ -58,18 +58,28 @@ fn uplink(on: &On, router: &Router, name: &str, out: &mut Vec<Arc<dyn Resource>>
         },
     };
     let advertised = router.address6.is_some();
-    if method == Method::Kept && !advertised {
+    let ifup = on.facts.networking == Networking::Ifupdown;
+    if advertised && (ifup || method == Method::Kept) {
+        out.push(r(Interface {
+            role: "uplink-advertised".into(),
+            name: name.to_owned(),
+            method: Method::Kept,
+            wifi: None,
+            advertised,
+            watch: Vec::new(),
+        }));
+    }
+    if method == Method::Kept {
         return;
     }
     // Elsewhere the service that reads the file is restarted.
-    let ifup = on.facts.networking == Networking::Ifupdown;
     let watch = wifi.iter().filter(|_| ifup);
     let watch = watch.map(|w| format!("file:{}", w.conf_path(name)));
     out.push(r(Interface {
         role: "uplink".into(),
-        watch: watch.collect(),
         name: name.to_owned(),
         method,
+        watch: watch.collect(),
         wifi,
         advertised,
     }));

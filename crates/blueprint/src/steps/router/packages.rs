@@ -4,6 +4,7 @@
 //! came with, before the firewall is up, would be open to everybody outside.
 
 use crate::context::{On, r};
+use crate::vpn::learns_pods;
 use bramble_machine::Step;
 use bramble_machine::kinds::Packages;
 
@@ -17,21 +18,24 @@ pub(crate) fn step(on: &On) -> Option<Step> {
         leftovers.push("/etc/wpa_supplicant");
     }
     if let Some(vpn) = &router.vpn {
-        if vpn.wireguard.is_some() {
-            names.push("wireguard-tools");
-            leftovers.push("/etc/wireguard");
-        }
-        if vpn.openvpn.is_some() {
-            names.push("openvpn");
-            leftovers.push("/etc/openvpn");
-        }
+        let (more, left) = super::vpn::packages(on, vpn);
+        names.extend(more);
+        leftovers.extend(left);
+    }
+    if learns_pods(on.cluster()) {
+        names.push("bird2");
+        leftovers.extend(["/etc/bird", "/run/bird"]);
     }
     if router.ddns.is_some() {
         names.extend(["curl", "jq"]);
     }
-    if router.registry.is_some() {
+    if let Some(registry) = &router.registry {
         names.push("docker-registry");
         leftovers.extend(["/etc/docker", "/var/lib/docker-registry"]);
+        if !registry.mirrors.is_empty() {
+            names.push("nginx");
+            leftovers.extend(["/etc/nginx", "/var/lib/nginx", "/var/www"]);
+        }
     }
     if router.ingress.is_some() {
         names.push("haproxy");

@@ -1,7 +1,7 @@
 //! The questions of `bramble fleet`: what a machine runs, and how its answer is read.
 
 use super::{Answer, span};
-use bramble_spec::cluster::Machine;
+use bramble_spec::cluster::{Machine, Role};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -200,7 +200,22 @@ fn check_ip(heard: &Heard) -> Option<Answer> {
             "{name} has the hardware address {mac}, the file says {wanted}"
         )));
     }
-    Some(Answer::new(format!("has it, on {name}"), fields(true)))
+    let mut text = format!("has it, on {name}");
+    if let Some(outside) = outer_side(machine, &has) {
+        text = format!("{text}; outside {outside}");
+    }
+    Some(Answer::new(text, fields(true)))
+}
+
+/// Where a router has its address outside. It need not have it: somebody may translate it on the way.
+fn outer_side(machine: &Machine, has: &[(&str, IpAddr)]) -> Option<String> {
+    let management = machine.management.as_ref();
+    let outside = management.filter(|_| machine.is(Role::Router))?;
+    let own = has.iter().find(|(_, a)| a.to_string() == *outside);
+    Some(match own {
+        Some((name, _)) => format!("{outside}, on {name}"),
+        None => format!("{outside}, on none of its interfaces"),
+    })
 }
 
 /// `2: eth0    inet 10.0.0.1/24 brd ...`
@@ -235,9 +250,13 @@ mod tests {
     type Failure = Box<dyn std::error::Error>;
 
     fn heard(action: &Action, text: &str) -> Result<Answer, Failure> {
-        let file = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: a }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11, mac: \"b8:27:eb:00:00:01\" }\n";
+        heard_of("one", action, text)
+    }
+
+    fn heard_of(name: &str, action: &Action, text: &str) -> Result<Answer, Failure> {
+        let file = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: a }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11, mac: \"b8:27:eb:00:00:01\" }\n    - { name: gate, roles: [router], address: 192.168.1.2 }\n  network: { lan: 10.77.0.0/24 }\n";
         let cluster = bramble_spec::load("a.yaml", file)?;
-        let machine = cluster.machine("one").ok_or("no machine")?;
+        let machine = cluster.machine(name).ok_or("no machine")?;
         let (connected, answered) = (Duration::from_millis(20), Duration::from_millis(3));
         (action.read)(&Heard {
             text,
@@ -294,6 +313,23 @@ mod tests {
             other.text
         );
         assert!(!ask("10.77.0.11", "b8:27:eb:00:00:02")?.fine);
+        Ok(())
+    }
+
+    #[test]
+    fn a_router_has_two_sides() -> Result<(), Failure> {
+        let inner = "2: lan0    inet 10.77.0.1/24 scope global lan0\n";
+        let outer = "3: wan0    inet 192.168.1.2/24 scope global wan0\n";
+        let ask = |addresses: &str| heard_of("gate", &CHECK_IP, &format!("{addresses}---\n"));
+        let both = ask(&format!("{inner}{outer}"))?;
+        let text = "has it, on lan0; outside 192.168.1.2, on wan0";
+        assert!(both.fine && both.text == text, "{}", both.text);
+        let translated = ask(inner)?;
+        assert!(translated.fine && translated.text.ends_with("on none of its interfaces"));
+        assert!(
+            !ask(outer)?.fine,
+            "it serves nobody without its side of the LAN"
+        );
         Ok(())
     }
 }

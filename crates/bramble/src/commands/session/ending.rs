@@ -98,11 +98,25 @@ fn not_reached(session: &Session, counts: &dyn Fn(&str) -> bool) -> CliError {
         // They answer, so asking whether they do would not help.
         return CliError::failed(format!("not looked at: {}", names.join(", ")));
     }
-    CliError::new(
+    let error = CliError::new(
         Kind::Unreachable,
         format!("not reached: {}", names.join(", ")),
-    )
-    .hint("`bramble fleet ping` shows which machines answer")
+    );
+    let through = names.iter().find_map(|name| session.awaited.get(*name));
+    if let Some(through) = through {
+        return error.hint(format!(
+            "is it switched on, and is `mac` its hardware address? What got another address from {through} \
+             before asks for its own after a restart"
+        ));
+    }
+    let closed = names.iter().find_map(|name| match unseen.get(*name) {
+        Some(Unseen::Closed { through }) => Some(through),
+        _ => None,
+    });
+    error.hint(match closed {
+        Some(through) => format!("it is behind {through}, which `bramble up` makes let it through"),
+        None => "`bramble fleet ping` shows which machines answer".into(),
+    })
 }
 
 /// `base/hosts on two`.

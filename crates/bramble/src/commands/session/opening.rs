@@ -9,13 +9,18 @@ use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::stop;
 use bramble_engine::arrival::Arrival;
+use bramble_engine::observe::Unseen;
 use bramble_engine::{Event, Outcome, Plan, ways};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How long machines may take to ask for an address once somebody gives them one: networkd asks once a
-/// minute in the end, and a board that is switched on meanwhile has to boot.
-const LIMIT: Duration = Duration::from_secs(150);
+/// How long machines may take to ask for an address once there is somebody to give them one: boards
+/// are switched on only then, and have to boot.
+const FIRST_LIMIT: Duration = Duration::from_secs(150);
+/// The same where they have been served before: networkd asks once a minute in the end. Who is late is
+/// most likely off.
+const LIMIT: Duration = Duration::from_secs(75);
 
 /// Makes the ways that the session's plan leaves machines waiting for, and waits until those answer; the
 /// caller looks again then. `None` where there is nothing to wait for.
@@ -62,11 +67,13 @@ async fn open(
     let fleet = context.fleet(global);
     for through in part.machines.keys() {
         let behind = |name: &String| part.later.get(name) == Some(through);
+        let mut unseen = session.look.unseen.iter().filter(|(name, _)| behind(name));
+        let first = unseen.any(|(_, why)| matches!(why, Unseen::Closed { .. }));
         let arrival = Arrival {
             fleet: &fleet,
             targets: targets.iter().filter(|t| behind(&t.name)).collect(),
             through,
-            limit: LIMIT,
+            limit: if first { FIRST_LIMIT } else { LIMIT },
             start,
             events: &events,
             stop: stop.clone(),
@@ -79,7 +86,8 @@ async fn open(
 
 impl Session {
     /// Nobody waits a second time: who was waited for in vain is as unreachable as any machine.
-    pub fn wait_no_longer(&mut self) {
+    pub fn wait_no_longer(&mut self, awaited: BTreeMap<String, String>) {
+        self.awaited = awaited;
         for (name, through) in std::mem::take(&mut self.plan.later) {
             let why = self.look.unseen.get(&name).map(|why| chain(why));
             let why = why.unwrap_or_else(|| format!("{through} lets nobody through"));

@@ -65,3 +65,166 @@ fn left_behind<'a>(plan: &Plan, look: &'a Look, all: &'a Ways, through: &str) ->
         .map(|(name, _)| name.as_str())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use bramble_engine::observe::Unseen;
+    use bramble_engine::plan::{self, MachinePlan};
+    use bramble_machine::journal::{Identity, Journal, Line, to_line};
+    use bramble_machine::{Observation, Undo, Way};
+
+    fn all() -> Ways {
+        let way = Way {
+            through: "gate".into(),
+            steps: vec!["router/dhcp"],
+        };
+        ["one", "two"]
+            .map(|name| (name.to_owned(), way.clone()))
+            .into()
+    }
+
+    /// A machine of the cluster with one record of each of these steps.
+    fn seen(steps: &[&str]) -> Observation {
+        let own = Line::Cluster(Identity::default());
+        let records = steps.iter().map(|step| {
+            to_line(&Line::Begin {
+                id: format!("file:/{step}"),
+                step: (*step).to_owned(),
+                undo: Undo::Action(Default::default()),
+            })
+        });
+        let lines: Vec<String> = [to_line(&own)].into_iter().chain(records).collect();
+        let mut seen = Observation {
+            journal: Journal::parse(&lines.join("\n")),
+            ..Observation::default()
+        };
+        seen.facts.home = true;
+        seen
+    }
+
+    /// The teardown of `gate` and `one`, as far as the scope goes; `two` was not seen.
+    fn teardown(steps: &[&str], machines: &[&str]) -> Plan {
+        let scope = Scope {
+            steps: steps.iter().map(|s| (*s).to_owned()).collect(),
+            machines: machines.iter().map(|s| (*s).to_owned()).collect(),
+        };
+        let mut look = Look::default();
+        let mut plan = Plan {
+            down: true,
+            ..Plan::default()
+        };
+        for (name, steps) in [
+            ("gate", &["base/access", "router/dhcp", "router/vpn"]),
+            ("one", &["base/access", "runtime", "kubernetes"]),
+        ] {
+            let seen = seen(steps);
+            let machine = plan::away(&seen, &scope, name).unwrap();
+            plan.machines.insert(name.into(), machine);
+            look.seen.insert(name.into(), seen);
+        }
+        order_teardown(&mut plan, &look, &all());
+        plan
+    }
+
+    #[test]
+    fn a_whole_teardown_ends_with_the_router() {
+        let plan = teardown(&[], &[]);
+        assert!(plan.obstacles.is_empty(), "{:?}", plan.obstacles);
+        let needs = |machine: &MachinePlan| {
+            let steps = machine.steps.iter().filter(|s| !s.needs.is_empty());
+            steps.map(|s| s.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(needs(&plan.machines["gate"]), ["router/dhcp"]);
+        assert!(needs(&plan.machines["one"]).is_empty());
+    }
+
+    #[test]
+    fn no_router_goes_while_something_of_bramble_stays_behind_it() {
+        for (steps, machines) in [
+            (&["router"][..], &[][..]),
+            (&[], &["gate"]),
+            (&["router", "kubernetes"], &[]),
+        ] {
+            let plan = teardown(steps, machines);
+            assert_eq!(plan.obstacles.len(), 1, "{steps:?} {machines:?}");
+            let obstacle = &plan.obstacles[0];
+            assert_eq!(obstacle.machine, "gate");
+            assert!(
+                obstacle.message.starts_with("one behind it would stay"),
+                "{}",
+                obstacle.message
+            );
+            assert!(!plan.machines.contains_key("gate"));
+        }
+        // What nobody behind it needs may go.
+        let plan = teardown(&["router/vpn"], &[]);
+        assert!(plan.obstacles.is_empty());
+        assert_eq!(plan.machines["gate"].changes(), 1);
+        // So may machines behind it.
+        assert!(teardown(&[], &["one"]).obstacles.is_empty());
+    }
+
+    fn unseen(names: &[&str]) -> Look {
+        let why = || Unseen::Closed {
+            through: "gate".into(),
+        };
+        Look {
+            unseen: names
+                .iter()
+                .map(|name| ((*name).to_owned(), why()))
+                .collect(),
+            ..Look::default()
+        }
+    }
+
+    /// A plan that has something to do in a step of `gate`, and the machines that were not seen.
+    fn changing(step: &str, names: &[&str]) -> Plan {
+        let mut gate = plan::away(&seen(&[step]), &Scope::default(), "gate").unwrap();
+        gate.steps.truncate(1);
+        Plan {
+            machines: [("gate".to_owned(), gate)].into(),
+            unreachable: names
+                .iter()
+                .map(|name| ((*name).to_owned(), "silent".to_owned()))
+                .collect(),
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_router_is_looked_at_later() {
+        let names = ["one", "two", "far"];
+        let mut plan = changing("router/dhcp", &names);
+        order(&mut plan, &unseen(&names), &Scope::default(), &all());
+        let later: Vec<&String> = plan.later.keys().collect();
+        assert_eq!(later, ["one", "two"]);
+        let rest: Vec<&String> = plan.unreachable.keys().collect();
+        assert_eq!(rest, ["far"], "it is not behind the router");
+        let remark = "behind gate, looked at once it lets them through: one, two";
+        assert_eq!(plan.remarks, [remark]);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_who_would_not_come() {
+        let names = ["one", "two"];
+        let only = |machine: &str| Scope {
+            steps: Vec::new(),
+            machines: vec![machine.to_owned()],
+        };
+        // Nothing changes on the way.
+        let mut plan = changing("router/vpn", &names);
+        order(&mut plan, &unseen(&names), &Scope::default(), &all());
+        assert!(plan.later.is_empty() && plan.remarks.is_empty());
+        // Nobody asked for them.
+        let mut plan = changing("router/dhcp", &names);
+        order(&mut plan, &unseen(&names), &only("gate"), &all());
+        assert!(plan.later.is_empty());
+        // The router is there as well as these machines.
+        let mut plan = changing("router/dhcp", &[]);
+        order(&mut plan, &Look::default(), &Scope::default(), &all());
+        assert!(plan.later.is_empty());
+    }
+}

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::printer::{Printer, Style};
 use crate::table::{Cell, cell, lines};
 use bramble_kube::ClusterStatus;
-use bramble_spec::cluster::Machine;
+use bramble_spec::cluster::{Machine, Role};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -73,10 +73,23 @@ fn show(printer: &Printer, rows: &[Vec<Cell>]) {
     }
 }
 
+/// A router has an address on each side.
+fn address(machine: &Machine) -> String {
+    match outside(machine) {
+        Some(outside) => format!("{}, {outside}", machine.address),
+        None => machine.address.to_string(),
+    }
+}
+
+fn outside(machine: &Machine) -> Option<&str> {
+    let management = machine.management.as_deref();
+    management.filter(|_| machine.is(Role::Router))
+}
+
 fn machine_row(machine: &Machine, state: &MachineState) -> Vec<Cell> {
     let mut row: Vec<Cell> = vec![
         cell(Style::Bold, &machine.name),
-        machine.address.to_string().into(),
+        address(machine).into(),
         roles(machine).join(",").into(),
     ];
     match &state.seen {
@@ -222,6 +235,9 @@ fn machine_json(machine: &Machine, state: &MachineState) -> Value {
         "roles": roles(machine),
         "reachable": state.seen.is_ok(),
     });
+    if let Some(outside) = outside(machine) {
+        out["outside"] = json!(outside);
+    }
     match &state.seen {
         Err(why) => out["error"] = json!(why),
         Ok(Seen {

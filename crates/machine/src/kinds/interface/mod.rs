@@ -149,7 +149,7 @@ impl Interface {
                 *script = all;
             }
         }
-        if self.by_kernel(manager, seen) {
+        if self.by_kernel(seen) {
             let (file, set) = self.kernel_listens();
             out.files.push(file);
             out.take_up.extend(&set);
@@ -159,10 +159,13 @@ impl Interface {
         out
     }
 
-    /// Whether it is the kernel that listens to advertisements: all managers but one do it themselves.
-    fn by_kernel(&self, manager: Networking, seen: &Observation) -> bool {
-        let nobody = seen.facts.networking == Networking::None && self.method == Method::Kept;
-        self.advertised && (nobody || manager == Networking::Ifupdown)
+    /// Whether it is the kernel that listens to advertisements: most managers do it themselves.
+    fn by_kernel(&self, seen: &Observation) -> bool {
+        let kernel = matches!(
+            seen.facts.networking,
+            Networking::Ifupdown | Networking::None
+        );
+        self.advertised && self.method == Method::Kept && kernel
     }
 
     /// The kernel stops to listen to advertisements once it forwards, unless it is told otherwise.
@@ -194,7 +197,7 @@ impl Interface {
     }
 
     /// What is wrong with the interface as it is.
-    fn drift(&self, manager: Networking, seen: &Observation, links: &Links) -> Vec<String> {
+    fn drift(&self, seen: &Observation, links: &Links) -> Vec<String> {
         let mut out = Vec::new();
         let name = &self.name;
         let Some(link) = links.get(name) else {
@@ -216,7 +219,7 @@ impl Interface {
             out.push(format!("{name} saves power"));
         }
         let value = links.listening.get(name);
-        if self.by_kernel(manager, seen) && value.is_some_and(|v| v != "2") {
+        if self.by_kernel(seen) && value.is_some_and(|v| v != "2") {
             out.push(format!("{name} ignores router advertisements"));
         }
         out
@@ -348,7 +351,7 @@ impl Resource for Interface {
         let manager = Self::manager(seen);
         let settings = self.settings(manager, seen);
         let written = settings.differences(seen);
-        let mut said = self.drift(manager, seen, &links);
+        let mut said = self.drift(seen, &links);
         let anew = !written.is_empty();
         said.extend(written);
         let nothing = settings.files.is_empty() && settings.block.is_none();

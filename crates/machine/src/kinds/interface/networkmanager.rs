@@ -58,20 +58,7 @@ fn content(interface: &Interface) -> Content {
 
 /// One for each role, the same on every machine and in every run.
 fn uuid(role: &str) -> String {
-    use sha2::Digest;
-    let hash = sha2::Sha256::digest(format!("bramble interface {role}"));
-    let mut bytes: [u8; 16] = std::array::from_fn(|i| hash[i]);
-    bytes[6] = (bytes[6] & 0x0f) | 0x80;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = hex::encode(bytes);
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    crate::kinds::uuid(&["interface", role])
 }
 
 fn profile(interface: &Interface) -> String {

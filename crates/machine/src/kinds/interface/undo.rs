@@ -84,7 +84,7 @@ impl Part {
             listening: links
                 .listening
                 .get(&interface.name)
-                .filter(|_| interface.by_kernel(manager, seen))
+                .filter(|_| interface.by_kernel(seen))
                 .cloned(),
         }
     }

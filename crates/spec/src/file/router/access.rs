@@ -10,13 +10,14 @@ const PORT: &str = "^(tcp|udp)/[0-9]{1,5}$";
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Firewall {
-    /// Services of the router itself that are open to everybody: `ssh`, `tcp/8080`, `udp/5000-5010`. What
-    /// `vpn` and `ingress` need is open without being named. Default: `[ssh]`.
+    /// Ports of the router itself that are open to everybody: `ssh`, `tcp/8080`, `udp/5000-5010`. What `vpn`
+    /// and `ingress` need is open without being named. Without `ssh`, some range must be `trusted`, unless the
+    /// router is reached from inside. Default: `[ssh]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("uniqueItems" = true))]
     pub open: Option<Vec<String>>,
-    /// Ranges outside whose machines may reach the LAN and the router as if they were in it: where your
-    /// workstation is.
+    /// Addresses and ranges outside, such as 192.168.1.0/24, whose machines may reach the LAN and the router as
+    /// if they were in it: where your workstation is. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub trusted: Vec<String>,
@@ -29,11 +30,11 @@ pub struct Firewall {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Forward {
-    /// The router's port, such as `tcp/8443`.
+    /// The router's port, such as `tcp/8443`; not one that SSH, `open`, `vpn` or `ingress` uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = PORT))]
     pub port: Option<String>,
-    /// A machine of this file, or an address in the LAN.
+    /// Name of a machine of this file, or an address in the LAN outside the pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub to: Option<String>,
@@ -43,7 +44,8 @@ pub struct Forward {
     pub to_port: Option<u16>,
 }
 
-/// The way in for people who are elsewhere. Without `wireguard` and `openvpn`, it is WireGuard.
+/// The way in for people who are elsewhere: they reach the LAN as if they were in it. Without `wireguard` and
+/// `openvpn`, it is WireGuard.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("required" = ["users"]))]
@@ -69,11 +71,12 @@ pub struct Vpn {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WireGuard {
-    /// UDP port. Default: 51820.
+    /// UDP port, one that nothing else of the router uses. Default: 51820.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,
-    /// Range of the clients' addresses. Default: 10.8.0.0/24.
+    /// Private IPv4 range of the clients' addresses, /16 to /29, that nothing else uses; the router has the
+    /// first. Default: 10.8.0.0/24.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]
     pub range: Option<String>,
@@ -83,11 +86,12 @@ pub struct WireGuard {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenVpn {
-    /// Port. Default: 1194.
+    /// Port, one that nothing else of the router uses. Default: 1194.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,
-    /// Range of the clients' addresses. Default: 10.9.0.0/24.
+    /// Private IPv4 range of the clients' addresses, /16 to /29, that nothing else uses; the router has the
+    /// first. Default: 10.9.0.0/24.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]
     pub range: Option<String>,

@@ -4,12 +4,14 @@ use crate::file::MAC;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Addresses for machines and guests. Machines of this file with a `mac` always get their own.
+/// Addresses for machines and guests. Machines of this file with a `mac` always get their own, without being
+/// named here.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dhcp {
-    /// First and last address for unknown devices, `10.77.0.200-10.77.0.250`, or `none`. Default: the last
-    /// quarter of the LAN, without its last five addresses.
+    /// First and last address for unknown devices, `10.77.0.200-10.77.0.250`, or `none`. Nothing that this
+    /// file gives an address may have one of these. Default: in the last quarter of the LAN without its last
+    /// five addresses, the longest run that this file names nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
     /// Seconds that an address is lent, 120 to 31536000. Default: 43200.
@@ -33,7 +35,7 @@ pub struct Reservation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = MAC))]
     pub mac: Option<String>,
-    /// The address that it gets.
+    /// The address that it gets: one of the LAN that nobody else has, outside the pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub address: Option<String>,
@@ -46,7 +48,7 @@ pub struct Reservation {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dns {
-    /// Name servers that are asked for names outside. Default: those that the router itself uses.
+    /// Addresses of name servers that are asked for names outside. Default: those that the router itself uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub forwarders: Vec<String>,
@@ -59,11 +61,13 @@ pub struct Dns {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DnsRecord {
-    /// The name, without the domain; `*` in front stands for all names below it.
+    /// The name, without the domain; `*.` in front stands for all names below it. A machine's or device's own
+    /// name can't get another address here, but one of the other family. With `router.registry`, `registry`
+    /// is the router's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub name: Option<String>,
-    /// Its address.
+    /// Its address, IPv4 or IPv6.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub address: Option<String>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ddns {
-    /// The name, such as home.example.org.
+    /// The name in full, such as home.example.org.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, extend("pattern" = DNS_NAME))]
     pub name: Option<String>,
@@ -55,14 +55,14 @@ pub enum Family {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Registry {
-    /// Copies of other registries that fill as images are pulled.
+    /// Copies of other registries that fill as images are pulled; 50 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mirrors: Vec<RegistryMirror>,
     /// A registry for images of your own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private: Option<PrivateRegistry>,
-    /// Folder on the router that holds the images; put it on a disk with `machines[].disks`.
-    /// Default: /var/lib/bramble-registry.
+    /// Folder on the router that holds the images; put it on a disk with `machines[].disks`. `up` removes
+    /// nothing that is in it; `down` does, and asks. Default: /var/lib/bramble-registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
 }
@@ -116,7 +116,8 @@ pub struct RegistryUser {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ingress {
-    /// Address of the ingress controller's service in the LAN. Default: every node, at node ports.
+    /// Address of the ingress controller's service: one of the LAN that nobody else has, outside the pool.
+    /// Default: every node that answers, at node ports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Port there for the router's port 80. Default: 80 with `address`, else none.
@@ -134,8 +135,8 @@ pub struct Ingress {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("required" = ["clients"]))]
 pub struct Backup {
-    /// Folder that holds the backups; put it on a disk with `machines[].disks`.
-    /// Default: /var/lib/bramble-backup.
+    /// Folder that holds the backups, apart from the registry's; put it on a disk with `machines[].disks`. `down`
+    /// too leaves what is in it. Default: /var/lib/bramble-backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
     /// Who may store backups; each sees its own alone and can add, but not remove.
@@ -152,7 +153,7 @@ pub struct BackupClient {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub name: Option<String>,
-    /// Public SSH key, one line.
+    /// Public SSH key, one line without options; each client has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub key: Option<String>,

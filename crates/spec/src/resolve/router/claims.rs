@@ -125,20 +125,22 @@ impl Resolver<'_> {
     }
 
     fn given_twice(&mut self, claim: &Claim, first: &Claim) {
-        let (code, hint) = match claim.kind {
+        let (code, what, hint) = match claim.kind {
             Kind::Ingress => (
                 "ingress-address-taken",
+                "be the ingress's",
                 "the ingress needs an address of its own; for nodes that listen themselves, set `http` and `https` without `address`",
             ),
             _ => (
                 "reserved-twice",
+                "be reserved here",
                 "choose an address that nobody has: machines of this file have theirs without a reservation",
             ),
         };
         let problem = Problem::new(
             code,
             self.place(&claim.path),
-            format!("{} is {} already", claim.address, first.whose),
+            format!("{} can't {what}: it is {}", claim.address, first.whose),
         )
         .hint(hint)
         .related(self.place(&first.path), "given here");

@@ -119,7 +119,7 @@ impl Resolver<'_> {
         if open
             || self.written(&trusted)
             || self.lost(&path)
-            || !self.reached_from_outside(machine, &router.inside())
+            || !self.operator_is_outside(machine, &router.inside())
         {
             return;
         }
@@ -128,7 +128,7 @@ impl Resolver<'_> {
             Problem::new(
                 "ssh-closed",
                 place,
-                "the firewall would shut out SSH, by which the router itself is reached",
+                format!("the firewall would shut out SSH at tcp/{ssh}, by which the router itself is reached"),
             )
             .hint("add `ssh`, or name the network in which your workstation is as `trusted`"),
         );

@@ -51,7 +51,7 @@ impl Resolver<'_> {
         for (key, port) in [("http", http), ("https", https)] {
             let web = port.filter(|port| WEB.contains(port));
             if web.is_some() && !given && backends.contains(&sides.address.addr()) {
-                self.to_itself(key);
+                self.leads_to_itself(key);
             }
         }
         Some(Ingress {
@@ -62,7 +62,7 @@ impl Resolver<'_> {
     }
 
     /// A router that is a node too would send web traffic to the port where it takes it.
-    fn to_itself(&mut self, key: &str) {
+    fn leads_to_itself(&mut self, key: &str) {
         let path = below!["ingress", key];
         self.report(
             "ingress-to-itself",

@@ -34,6 +34,7 @@ impl Resolver<'_> {
                 "most systems never ask a name server for names in `local`: they belong to multicast DNS",
                 "use another one, such as home.internal or home.arpa",
             );
+            return;
         }
         let written = self.spec.kubernetes.as_ref();
         let services = written.and_then(|k| k.dns_domain.as_deref());
@@ -165,7 +166,7 @@ impl Resolver<'_> {
             named.push(Named {
                 name: REGISTRY.to_owned(),
                 address: None,
-                whose: "that of the router's registries".to_owned(),
+                whose: "the name of the router's registries".to_owned(),
                 path: below!["registry"],
             });
         }
@@ -173,12 +174,12 @@ impl Resolver<'_> {
             let Some(name) = &k.name else { continue };
             // Two machines of one name are reported with the machines.
             if router.registry.is_some() && name == REGISTRY {
-                self.name_is_free(name, &k.path("name"), &named, "reserved-name");
+                self.name_is_free("a machine", name, &k.path("name"), &named);
             }
             named.push(Named {
                 name: name.clone(),
                 address: k.address,
-                whose: format!("that of the machine `{}`", shorten(name)),
+                whose: format!("the name of the machine `{}`", shorten(name)),
                 path: k.path("name"),
             });
         }
@@ -186,11 +187,11 @@ impl Resolver<'_> {
         for (i, entry) in dhcp.reservations.iter().enumerate() {
             let Some(name) = &entry.name else { continue };
             let path = below!["dhcp", "reservations", i, "name"];
-            self.name_is_free(name, &path, &named, "name-taken");
+            self.name_is_free("a device", name, &path, &named);
             named.push(Named {
                 name: name.clone(),
                 address: entry.address.as_ref().and_then(|a| a.parse().ok()),
-                whose: "that of another reservation".to_owned(),
+                whose: "the name of another device with a reservation".to_owned(),
                 path,
             });
         }
@@ -210,33 +211,30 @@ impl Resolver<'_> {
             });
             if let Some(first) = clash {
                 let path = below!["dns", "records", i, "name"];
-                let (place, first_place) = (self.place(&path), self.place(&first.path));
-                let (name, whose) = (shorten(name), first.whose.clone());
-                let problem = name_taken("name-taken", &name, &whose, place, first_place);
+                let problem = self.name_taken("a record", name, &path, first);
                 self.push(problem);
             }
         }
     }
 
-    fn name_is_free(&mut self, name: &str, path: &[Seg], named: &[Named], code: &'static str) {
-        let Some(first) = named.iter().find(|n| n.name == name) else {
-            return;
-        };
-        let first_place = self.place(&first.path);
-        let place = self.place(path);
-        let whose = first.whose.clone();
-        self.push(name_taken(code, &shorten(name), &whose, place, first_place));
+    fn name_is_free(&mut self, what: &str, name: &str, path: &[Seg], named: &[Named]) {
+        if let Some(first) = named.iter().find(|n| n.name == name) {
+            let problem = self.name_taken(what, name, path, first);
+            self.push(problem);
+        }
     }
-}
 
-fn name_taken(
-    code: &'static str,
-    name: &str,
-    whose: &str,
-    place: crate::problem::Place,
-    first: crate::problem::Place,
-) -> Problem {
-    Problem::new(code, place, format!("the name `{name}` is {whose} already"))
+    fn name_taken(&self, what: &str, name: &str, path: &[Seg], first: &Named) -> Problem {
+        Problem::new(
+            "name-taken",
+            self.place(path),
+            format!(
+                "{what} can't be called `{}`: it is {}",
+                shorten(name),
+                first.whose
+            ),
+        )
         .hint("choose another name: this one would stand for two devices")
-        .related(first, "the other one")
+        .related(self.place(&first.path), "the other one")
+    }
 }

@@ -81,7 +81,10 @@ impl Resolver<'_> {
             self.report(
                 "bad-mirror-host",
                 &path,
-                format!("`{}` is not the host of a registry", shorten(host)),
+                format!(
+                    "`{}` is not the host of a registry to mirror",
+                    shorten(host)
+                ),
                 "write it as it stands in the names of images, such as docker.io, without https://",
             );
             return;
@@ -140,7 +143,7 @@ impl Resolver<'_> {
             (Some(_), None) => ("user", "passwordFile"),
             (None, Some(_)) => ("passwordFile", "user"),
         };
-        if !self.lost(&path(other)) {
+        if !self.damaged_below(&below!["registry", "mirrors", index]) {
             let place = self.key_place(&path(key));
             let message = format!("a login has two parts, and `{other}` is missing beside `{key}`");
             self.push(

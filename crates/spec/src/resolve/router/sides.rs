@@ -12,12 +12,15 @@ use crate::tree::shorten;
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 
+/// Stands in where the router's address can't be known, so that the rest is checked all the same.
+const NOBODYS: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 32);
+
 /// The router's side of the LAN.
 #[derive(Debug, Clone)]
 pub(in crate::resolve) struct Sides {
     /// Index of the machine.
     pub index: usize,
-    /// Its address in the LAN.
+    /// Its address in the LAN; nobody's where there is no LAN that it could serve.
     pub address: Ipv4Net,
     /// First and last address for unknown devices.
     pub pool: Option<(Ipv4Addr, Ipv4Addr)>,
@@ -37,9 +40,9 @@ impl Sides {
         kept.chain(given.map(|c| c.address)).map(IpAddr::V4)
     }
 
-    /// The LAN.
-    pub fn lan(&self) -> Ipv4Net {
-        self.address.trunc()
+    /// The LAN, if that is known.
+    pub fn lan(&self) -> Option<Ipv4Net> {
+        (self.address != NOBODYS).then(|| self.address.trunc())
     }
 }
 
@@ -63,15 +66,24 @@ impl Resolver<'_> {
             router.outside = own;
             router.address = None;
         }
-        let lan = lan?;
-        let address = self.router_address(lan, inside, router)?;
+        let Some(lan) = lan else {
+            return Some(Sides {
+                index,
+                address: NOBODYS,
+                pool: None,
+                kept: None,
+                claims: Vec::new(),
+            });
+        };
+        let address = self.router_address(lan, inside, router);
         router.address = Some(IpAddr::V4(address));
         self.taken_by_router(known, index, address);
+        let address = Ipv4Net::new_assert(address, lan.prefix_len());
         let claims = self.claimed(known, index, lan);
-        let (pool, kept) = self.pool(Ipv4Net::new_assert(address, lan.prefix_len()), &claims);
+        let (pool, kept) = self.pool(address, &claims);
         Some(Sides {
             index,
-            address: Ipv4Net::new_assert(address, lan.prefix_len()),
+            address,
             pool,
             kept,
             claims,
@@ -167,22 +179,20 @@ impl Resolver<'_> {
         lan: Ipv4Net,
         inside: Option<IpAddr>,
         router: &mut Known,
-    ) -> Option<Ipv4Addr> {
+    ) -> Ipv4Addr {
         let path = below!["lan", "address"];
         let section = self.spec.router.as_ref().and_then(|r| r.lan.as_ref());
-        let Some(text) = section.and_then(|l| l.address.as_ref()) else {
-            if self.lost(&path) {
-                return None;
-            }
+        let text = section.and_then(|l| l.address.as_ref());
+        let written = text.and_then(|text| self.lan_address(text, Some(lan), &path));
+        let Some(address) = written else {
             return match inside {
-                Some(IpAddr::V4(own)) => Some(own),
+                Some(IpAddr::V4(own)) => own,
                 _ => {
                     router.address_path = router.path("name");
-                    lan.hosts().next()
+                    lan.hosts().next().unwrap_or(lan.network())
                 }
             };
         };
-        let address = self.lan_address(text, lan, &path)?;
         if let Some(own) = inside.filter(|own| *own != IpAddr::V4(address)) {
             let problem = Problem::new(
                 "router-two-addresses",
@@ -194,7 +204,7 @@ impl Resolver<'_> {
             self.push(problem);
         }
         router.address_path = path;
-        Some(address)
+        address
     }
 
     fn taken_by_router(&mut self, known: &[Known], index: usize, address: Ipv4Addr) {
@@ -217,14 +227,15 @@ impl Resolver<'_> {
         }
     }
 
-    /// An address inside the LAN that a device can have.
+    /// An address inside the LAN that a device can have; any, while the LAN isn't known.
     pub(super) fn lan_address(
         &mut self,
         text: &str,
-        lan: Ipv4Net,
+        lan: Option<Ipv4Net>,
         path: &[Seg],
     ) -> Option<Ipv4Addr> {
-        let hint = format!("use an address of the LAN {lan}");
+        let shown = lan.map_or(String::new(), |lan| format!(" {lan}"));
+        let hint = format!("use an address of the LAN{shown}");
         let IpAddr::V4(address) = self.ip(text, path, "a device of the LAN", &hint)? else {
             self.report(
                 "address-not-ipv4",
@@ -233,6 +244,9 @@ impl Resolver<'_> {
                 hint,
             );
             return None;
+        };
+        let Some(lan) = lan else {
+            return Some(address);
         };
         let wrong = if !lan.contains(&address) {
             format!("{address} is not in the LAN {lan}")

@@ -105,6 +105,8 @@ impl Resolver<'_> {
                     },
                 };
             }
+            // A wireless network that the machine is not in has given it no address yet.
+            None if settings.wifi.is_some() => UplinkAddress::Dhcp,
             None => UplinkAddress::Kept,
         };
         if !self.lost(&below!["uplink", "address"]) {
@@ -130,7 +132,12 @@ impl Resolver<'_> {
         self.push(problem);
     }
 
-    fn static_address(&mut self, text: &str, machine: &Known, lan: Ipv4Net) -> Option<Ipv4Net> {
+    fn static_address(
+        &mut self,
+        text: &str,
+        machine: &Known,
+        lan: Option<Ipv4Net>,
+    ) -> Option<Ipv4Net> {
         let path = below!["uplink", "address"];
         let Ok(address) = text.parse::<Ipv4Net>() else {
             let hint = match text.parse::<Ipv4Addr>() {
@@ -150,7 +157,7 @@ impl Resolver<'_> {
         let bare = address.addr();
         self.ip(&bare.to_string(), &path, "the uplink", "use another one")?;
         let net = address.trunc();
-        if net.contains(&lan) || lan.contains(&net) {
+        if let Some(lan) = lan.filter(|lan| net.contains(lan) || lan.contains(&net)) {
             let problem = Problem::new(
                 "uplink-in-lan",
                 self.place(&path),
@@ -273,12 +280,13 @@ impl Resolver<'_> {
     }
 
     fn country(&mut self, text: &str) {
+        let upper = text.to_ascii_uppercase();
         let letters = text.len() == 2 && text.chars().all(|c| c.is_ascii_alphabetic());
-        let hint = match text {
-            // The registry of wireless rules knows it by its ISO code alone.
+        let hint = match upper.as_str() {
+            // The rules for wireless networks are listed by ISO codes alone.
             "UK" => "write GB".to_owned(),
-            _ if letters && text.chars().all(|c| c.is_ascii_uppercase()) => return,
-            _ if letters => format!("write {}", text.to_ascii_uppercase()),
+            _ if letters && upper == text => return,
+            _ if letters => format!("write {upper}"),
             _ => "write its two capital letters, such as DE".to_owned(),
         };
         self.report(

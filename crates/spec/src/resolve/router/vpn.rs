@@ -134,7 +134,7 @@ impl Resolver<'_> {
             return None;
         }
         let room = (1u64 << (32 - range.prefix_len())).saturating_sub(3);
-        if range.prefix_len() < 16 || room < users.max(1) as u64 {
+        if !(16..=29).contains(&range.prefix_len()) || room < users as u64 {
             self.report(
                 "vpn-range-size",
                 &path,

@@ -1,5 +1,8 @@
 //! The table of wrong files, one a line.
 
+mod router;
+mod services;
+
 /// Code, text with the place marked, part of the message, part of the hint.
 pub type Case = (&'static str, String, &'static str, &'static str);
 
@@ -45,6 +48,8 @@ pub fn all() -> Vec<Case> {
         network_cases(),
         ssh_cases(),
         extra_cases(),
+        router::cases(),
+        services::cases(),
     ]
     .concat()
 }
@@ -233,6 +238,12 @@ fn extra_cases() -> Vec<Case> {
         ("bad-registry-mirror", section("mirrors: {registries: {docker.io: [«mirror»]}}"), "a registry mirror", "https://mirror.example"),
         ("bad-registry", section("mirrors: {registries: {«https://docker.io»: [\"https://m\"]}}"), "host of a registry", "docker.io"),
         ("registry-without-mirror", section("mirrors: {registries: {docker.io: «[]»}}").replace("docker.io: «[]»", "«docker.io»: []"), "`docker.io` has no mirror", "remove the line"),
+        ("bad-registry", section("mirrors: {trust: [{host: «\"https://r.example\"», caFile: ca.pem}]}"), "`https://r.example` is not the host of a registry", "registry.example:5000"),
+        ("missing-key", section("mirrors: {trust: [«{host: r.example}»]}"), "`mirrors.trust[0]` has no `caFile`", "caFile"),
+        ("bad-path", section("mirrors: {trust: [{host: r.example, caFile: «-ca»}]}"), "`-ca` can't be a path", "relative"),
+        ("trusted-twice", section("mirrors: {trust: [{host: r.example, caFile: a}, {host: «r.example», caFile: b}]}"), "`r.example` has two certificates", "one file"),
+        ("bad-registry", section("mirrors: {insecure: [«\"http://s.example\"»]}"), "`http://s.example` is not the host of a registry", "registry.example:5000"),
+        ("trusted-and-insecure", section("mirrors: {trust: [{host: r.example, caFile: a}], insecure: [«r.example»]}"), "both checked and not checked", "needs no exception"),
         ("bad-user", section("users: [{name: «Anna»}]"), "`Anna` can't be the name of a user", "lower-case"),
         ("reserved-user", section("users: [{name: «root»}]"), "`root` exists on every machine", "sudo: true"),
         ("duplicate-user", section("users: [{name: anna}, {name: «anna»}]"), "the user `anna` is given twice", "join"),

@@ -1,0 +1,74 @@
+//! `vpn` without a router that answers; the rest needs one and stands with the whole-system tests.
+
+use crate::common::{GOOD, Place, err, json, out};
+
+/// A router behind a closed port, with this VPN.
+fn file(vpn: &str) -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    format!(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: home }}\nspec:\n  network: {{ lan: 10.77.0.0/24 }}\n  router: {{ vpn: {vpn} }}\n  machines:\n    - {{ name: gate, roles: [router], address: 10.77.0.1, management: 127.0.0.1, ssh: {{ port: {port} }} }}\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n"
+    )
+}
+
+#[test]
+fn what_the_file_does_not_have_is_said_before_any_connection() {
+    let place = Place::with(GOOD);
+    for command in ["vpn list", "vpn profile anna"] {
+        let text = err(&place.bramble(command).assert().code(2));
+        assert!(
+            text.contains("there is no VPN in bramble.yaml") && text.contains("users: [anna]"),
+            "{command}: {text}"
+        );
+    }
+    let place = Place::with(&file("{ users: [anna, ben], host: vpn.example }"));
+    for (command, parts) in [
+        (
+            "vpn profile ana",
+            &["no VPN user \"ana\"", "did you mean anna?"][..],
+        ),
+        (
+            "vpn profile gustav",
+            &["users are: anna, ben", "router.vpn.users"],
+        ),
+        (
+            "vpn profile anna --openvpn",
+            &["has no OpenVPN", "openvpn: {}"],
+        ),
+        (
+            "vpn profile anna --openvpn --wireguard",
+            &["cannot be used with"],
+        ),
+        ("vpn profile anna --qr --print", &["cannot be used with"]),
+        ("vpn profile anna --qr --output json", &["for people"]),
+    ] {
+        let text = err(&place.bramble(command).assert().code(2));
+        for part in parts {
+            assert!(text.contains(part), "{command}: {part} not in {text}");
+        }
+    }
+    let both = file("{ users: [anna], host: vpn.example, wireguard: {}, openvpn: {} }");
+    let place = Place::with(&both);
+    for command in ["vpn profile anna --print", "vpn profile anna --out x"] {
+        let text = err(&place.bramble(command).assert().code(2));
+        assert!(
+            text.contains("say --wireguard or --openvpn"),
+            "{command}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_router_that_does_not_answer_is_named() {
+    let place = Place::with(&file("{ users: [anna], host: vpn.example }"));
+    for command in ["vpn list", "vpn profile anna"] {
+        let text = err(&place.bramble(command).assert().code(4));
+        assert!(text.contains("gate (127.0.0.1:"), "{command}: {text}");
+    }
+    let assert = place.bramble("vpn list --output json").assert().code(4);
+    assert_eq!(json(&assert)["exitCode"], 4, "{}", out(&assert));
+    assert!(!place.path("anna.conf").exists());
+}
