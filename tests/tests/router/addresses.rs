@@ -34,7 +34,7 @@ pub fn devices_get_addresses(site: &Site) -> String {
 
 /// Lets a machine forget its address and ask anew.
 fn ask_anew(site: &Site, machine: &str) {
-    let program = "systemctl stop systemd-networkd.socket systemd-networkd; ip address flush dev host0; rm -f /run/systemd/netif/leases/*; systemctl reset-failed systemd-networkd; systemctl start systemd-networkd";
+    let program = "systemctl stop systemd-networkd.socket systemd-networkd; ip -4 address flush dev host0; rm -f /run/systemd/netif/leases/*; systemctl reset-failed systemd-networkd; systemctl start systemd-networkd";
     site.on(machine, program);
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn step(on: &On) -> Option<Step> {
         vec![
             r(config),
             r(Directory::new(DROP_IN)),
-            r(File::text(drop_in, AGAIN)),
+            r(File::text(drop_in, DROP_IN_TEXT)),
             r(Service::on("dnsmasq.service").watching(watch)),
         ],
     ))
@@ -228,8 +228,10 @@ impl View<'_> {
     }
 }
 
-/// Whatever ends it, the LAN needs it back.
-const AGAIN: &str = "\
+/// Whatever ends it, the LAN needs it back. Names outside come from the router's own resolver, which must
+/// not become dnsmasq itself: Debian's unit makes it so where a program `resolvconf` is, be it that of
+/// systemd-resolved, unless it is told to leave the loopback alone.
+const DROP_IN_TEXT: &str = "\
 # Made by Bramble.
 [Unit]
 StartLimitIntervalSec=0
@@ -237,4 +239,5 @@ StartLimitIntervalSec=0
 [Service]
 Restart=on-failure
 RestartSec=2
+Environment=IGNORE_RESOLVCONF=yes DNSMASQ_EXCEPT=lo
 ";
