@@ -47,7 +47,8 @@ pub const VOLATILE: &[(&str, &str)] = &[
 ];
 
 /// Prints lines `section TAB text`. Files: path, type, mode, owner, target or digest. What is mounted
-/// below `/run/host` is systemd-nspawn's and another at each boot.
+/// below `/run/host` is systemd-nspawn's and another at each boot. Targets that only put others in
+/// order stay once something asked for them, and so does the queue of a link that was up once.
 const PROGRAM: &str = r#"export LC_ALL=C
 s() { sed "s|^|$1\t|"; }
 here() { find / /var/lib -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp \) -prune -o "$@"; }
@@ -56,9 +57,9 @@ here -type f -print0 | sort -zu | xargs -0 sha256sum | awk '{ h = $1; sub(/^[0-9
 dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' | s package
 apt-mark showmanual | s manual
 systemctl list-unit-files --no-pager --no-legend --plain | awk '{ print $1, $2 }' | s unit-file
-systemctl list-units --all --no-pager --no-legend --plain | awk '{ print $1, $2, $3, $4 }' | grep -vE '^(run-|session-|user-|user@|sys-|dev-|apt-daily|dpkg-db|fstrim|e2scrub|systemd-tmpfiles-clean|network-online)' | s unit
+systemctl list-units --all --no-pager --no-legend --plain | awk '{ print $1, $2, $3, $4 }' | grep -vE '^(run-|session-|user-|user@|sys-|dev-|apt-daily|dpkg-db|fstrim|e2scrub|systemd-tmpfiles-clean|network-online|nss-lookup|time-set|time-sync)' | s unit
 for f in passwd group shadow; do s $f </etc/$f; done
-ip -o link | sed 's/^[0-9]*: //; s/ qlen.*//; s/@if[0-9]*//' | s link
+ip -o link | sed 's/^[0-9]*: //; s/ qlen.*//; s/@if[0-9]*//; s/ qdisc noop / qdisc noqueue /' | s link
 ip -o addr | sed 's/^[0-9]*: //; s/valid_lft.*//' | grep -v 'inet6 fe80' | s address
 ip route show table all | grep -vE '^(ff00|fe80|multicast|local fe80|anycast)' | s route
 ip rule | s rule

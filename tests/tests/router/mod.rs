@@ -8,6 +8,7 @@ mod services;
 mod shape;
 mod time;
 mod vpn;
+mod workstation;
 
 use bramble_tests::Site;
 use bramble_tests::listing::{LEFT, Listing};
@@ -101,18 +102,23 @@ fn images_come_from_the_router() {
     registry::images_come_from_the_router(&site);
 }
 
-/// A name that follows the address, web traffic, backups, for a cluster of one machine.
+/// A name that follows the address, web traffic, backups, for a cluster of one machine; and a computer in
+/// the home network that is connected to it.
 #[test]
 fn a_router_serves_the_outside() {
     let site = Site::behind_router("t-services", 55, &["one"]);
     let services = services::Services::start(&site);
     let section = services.section(&site);
-    site.write(&format!("router:\n{section}"));
+    let desk = "10.79.55.60";
+    site.write(&format!(
+        "router:\n  firewall: {{ trusted: [{desk}/32] }}\n{section}"
+    ));
     site.lab_up();
     let before = Listing::full(&site, "gate");
-    site.outsider("desk", 60);
+    assert_eq!(site.outsider("desk", 60), desk);
     site.up();
     services.hold(&site, "desk");
+    workstation::a_workstation_reaches_machines_and_names(&site, "desk");
     site.bramble(&["down", "--yes"]).expect(0);
     services::backups_stay(&site);
     let mut left = LEFT.to_vec();
