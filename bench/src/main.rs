@@ -58,7 +58,9 @@ fn act() -> Result<()> {
             println!("{}", probe());
             Ok(())
         }
-        _ => bail!("usage: bramble-bench lab-up COUNT | lab-down | outsider LAB NAME ADDRESS GATEWAY | apply | probe"),
+        _ => bail!(
+            "usage: bramble-bench lab-up COUNT | lab-down | outsider LAB NAME ADDRESS GATEWAY | apply | probe"
+        ),
     }
 }
 

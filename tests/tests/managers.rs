@@ -113,8 +113,7 @@ spec:
   router: {{ lan: {{ address: 10.78.31.{number}, interface: lan0 }}, {router} }}
   defaults: {{ ssh: {{ keys: [{}] }} }}
   machines:
-    - {{ name: {name}, roles: [router], address: {} }}
-    - {{ name: cp, roles: [control-plane], address: 10.78.31.50 }}
+    - {{ name: {name}, roles: [router, control-plane], address: {} }}
 ",
             key.display(),
             self.outside(),
@@ -283,4 +282,52 @@ systemctl -q enable dhcpcd"
     }
 }
 
-fn neighbors_see_each_other(_site: &Site) {}
+/// Containers get no lldpd; these here look like hardware for a while.
+fn neighbors_see_each_other(site: &Site) {
+    let gates =
+        [("networkd", 1), ("ifupdown", 3)].map(|(name, number)| Gate { site, name, number });
+    pass_neighbors_words();
+    for gate in gates {
+        gate.write("uplink: wan0");
+        let plan = gate
+            .bramble("plan", "base/neighbors", &["--exit-code"])
+            .expect(0);
+        assert_eq!(
+            plan.stdout.trim(),
+            "nothing to do",
+            "a container has its host's wires"
+        );
+        gate.on("mv /run/systemd/container /run/systemd/no-container");
+        gate.bramble("up", "base/neighbors", &[]).expect(0);
+    }
+    for (gate, other) in [(gates[0], "ifupdown"), (gates[1], "networkd")] {
+        until(&format!("{} sees {other}", gate.name), LIMIT, || {
+            let seen = gate.on("lldpcli show neighbors; lldpcli update");
+            seen.lines()
+                .any(|l| l.trim().starts_with("SysName:") && l.ends_with(&format!(" {other}")))
+                && seen.contains(&format!(
+                    "router, control-plane of the cluster {other}-kinds"
+                ))
+                && seen.contains("ifname wan0")
+        });
+        let plan = gate
+            .bramble("plan", "base/neighbors", &["--exit-code"])
+            .expect(0);
+        assert_eq!(plan.stdout.trim(), "nothing to do", "{}", plan.stderr);
+    }
+    for gate in gates {
+        gate.bramble("down", "base/neighbors", &["--yes"]).expect(0);
+        let left = gate.on("ls -d /etc/lldpd* /var/lib/lldpd /run/lldpd* 2>/dev/null; getent passwd _lldpd; systemctl list-units --all --no-legend 'lldpd*'; true");
+        assert_eq!(left, "", "of {}", gate.name);
+    }
+}
+
+/// A bridge keeps such frames to itself, unless it is told otherwise.
+fn pass_neighbors_words() {
+    let program = "b=$(ip -o -4 address show | awk '$4 == \"10.78.30.1/24\" { print $2 }')
+        echo 16384 > /sys/class/net/$b/bridge/group_fwd_mask";
+    let done = std::process::Command::new("sh")
+        .args(["-ec", program])
+        .status();
+    assert!(done.is_ok_and(|s| s.success()), "the lab's bridge is there");
+}

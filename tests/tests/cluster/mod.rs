@@ -3,7 +3,7 @@
 
 mod drift;
 mod network;
-mod quiet;
+pub mod quiet;
 mod refused;
 
 use bramble_tests::kubectl::Kubectl;

@@ -28,7 +28,7 @@ echo 'ForceCommand /bin/sh /run/count' > /etc/ssh/sshd_config.d/00-count.conf
 systemctl reload ssh
 ";
 
-fn cost_is_one_connection_and_one_program(site: &Site) {
+pub fn cost_is_one_connection_and_one_program(site: &Site) {
     let machines = site.machines();
     for machine in &machines {
         site.script(machine, COUNT);

@@ -26,10 +26,13 @@ E";
 
 /// Ports that are not filtered, by a scan from outside.
 fn scan(site: &Site, options: &[&str]) -> BTreeMap<u16, String> {
-    let outside = site.outside();
+    scan_of(site, &site.outside(), options)
+}
+
+fn scan_of(site: &Site, address: &str, options: &[&str]) -> BTreeMap<u16, String> {
     let mut args = vec!["nmap", "-n", "-Pn", "-T4", "-oG", "-"];
     args.extend(options);
-    args.push(&outside);
+    args.push(address);
     let text = site.beside("outsider", &args).expect(0).stdout;
     let ports = text.split_once("Ports: ").map_or("", |(_, rest)| rest);
     let ports = ports.split(['\t', '\n']).next().unwrap_or_default();
@@ -62,6 +65,22 @@ pub fn exactly_the_declared_set_is_open(site: &Site) {
     let udp = [5000, 5001, 5002].map(|p| (p, "closed".to_owned()));
     assert_eq!(found, udp.into());
     site.on("outsider", &format!("ping -c1 -W2 {}", site.outside()));
+    // By IPv6 there are no forwards.
+    let link =
+        "ip -6 -o address show dev wan0 scope link | sed -n 's/.* inet6 \\([^/]*\\).*/\\1/p'";
+    let link = format!("{}%host0", site.on("gate", link));
+    let six = [
+        "-6",
+        "-sS",
+        "-p1-10000",
+        "--min-rate",
+        "20000",
+        "--max-retries",
+        "2",
+    ];
+    let found = scan_of(site, &link, &six);
+    let tcp = [(22, "open"), (8080, "closed")];
+    assert_eq!(found, tcp.map(|(p, s)| (p, s.to_owned())).into());
 }
 
 /// The host key of the SSH server that answers there, as a machine sees it.
@@ -164,7 +183,7 @@ pub fn a_lock_out_goes_back_by_itself(site: &Site) {
     let state =
         format!("{LIST}; cat /etc/bramble-router.nft; sort /var/lib/bramble/journal | tail -n 1");
     let before = site.on("gate", &state);
-    let closed = "open: [tcp/8080], trusted: [192.0.2.0/24]";
+    let closed = "open: [tcp/8080]\n    trusted: [192.0.2.0/24]";
     site.write(&spec(site).replace("open: [ssh, tcp/8080, udp/5000-5002]", closed));
     let scope = ["--machine", "gate", "--step", "router/firewall"];
     let done = site.bramble(&[&["up"], &scope[..]].concat()).expect(1);

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod firewall;
+mod life;
 mod registry;
 mod services;
 mod shape;
@@ -11,8 +12,23 @@ mod vpn;
 mod workstation;
 
 use bramble_tests::Site;
-use bramble_tests::listing::{LEFT, Listing};
+use bramble_tests::kubectl::Kubectl;
+use bramble_tests::listing::{LEFT, Listing, assert_all_same};
 use std::time::Duration;
+
+/// What the file of [`a_cluster_lives_behind_its_router`] says below `spec`. `trusted` is this computer, the
+/// operator's.
+const SPEC: &str = "\
+router:
+  firewall:
+    trusted: [10.79.35.1/32]
+    forwards: [{ port: tcp/6443, to: one }]
+  ingress: { http: 30080 }
+addons: [demo]
+";
+
+/// What a machine that asks for its address has of its own: the name server that it was told.
+const TOLD: (&str, &str) = ("/etc/resolv.conf", "the router is its name server");
 
 /// How long a device may take until the router has served it.
 const LAN_LIMIT: Duration = Duration::from_secs(60);
@@ -46,18 +62,39 @@ router:
     )
 }
 
+/// From boards that ask for addresses to a cluster that is used from outside, and back.
+#[test]
+fn a_cluster_lives_behind_its_router() {
+    let mut site = Site::behind_router("t-gate", 35, &["one", "two"]);
+    site.write(SPEC);
+    site.lab_up();
+    shape::only_the_router_reaches_the_outside(&site);
+    let before = Listing::all(&site, Listing::full);
+
+    life::machines_are_reached_once_the_router_serves_them(&site);
+    let kubectl = Kubectl::new(&site);
+    life::the_cluster_is_used_from_outside(&site, &kubectl);
+    life::a_second_run_costs_nothing(&site);
+    life::nobody_is_cut_off(&site);
+    life::a_machine_that_is_added_gets_its_address(&mut site, SPEC, &kubectl);
+
+    life::it_goes_with_the_router_last(&site);
+    let apart: Vec<_> = LEFT.iter().copied().chain([TOLD]).collect();
+    assert_all_same(&before, &Listing::all(&site, Listing::full), &apart);
+}
+
 /// The router alone: addresses, names, the way outside, what may come in, the time.
 #[test]
 fn a_router_serves_its_machines() {
     let site = Site::behind_router("t-served", 40, &["one", "two"]);
     site.write(&spec(&site));
     site.lab_up();
-    shape::only_the_router_reaches_the_outside(&site);
+    let outsider = shape::only_the_router_reaches_the_outside(&site);
     site.bramble(&["up", "--machine", "gate", "--step", "base"])
         .expect(0);
     let before = Listing::full(&site, "gate");
     site.bramble(&["up", "--machine", "gate"]).expect(0);
-    served(&site);
+    served(&site, &outsider);
     let down = [
         "down",
         "--yes",
@@ -73,7 +110,7 @@ fn a_router_serves_its_machines() {
 }
 
 /// Addresses, names, the way outside, what may come in, the time; also after the router was off.
-fn served(site: &Site) {
+fn served(site: &Site, outsider: &str) {
     let guest = addresses::devices_get_addresses(site);
     addresses::devices_are_told_the_way(site);
     addresses::names_are_found_both_ways(site, &guest);
@@ -83,7 +120,7 @@ fn served(site: &Site) {
     time::the_router_tells_the_time(site);
     firewall::exactly_the_declared_set_is_open(site);
     firewall::forwards_lead_in_and_node_ports_do_not(site);
-    firewall::machines_behind_are_hidden(site, &site.gateway().replace(".1", ".50"));
+    firewall::machines_behind_are_hidden(site, outsider);
     firewall::rules_that_were_flushed_come_back(site);
     firewall::a_lock_out_goes_back_by_itself(site);
     addresses::five_hundred_devices_get_an_address_each(site);

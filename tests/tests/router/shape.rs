@@ -2,8 +2,9 @@
 
 use bramble_tests::Site;
 
-/// The machines behind the router have no address yet, and can be entered all the same.
-pub fn only_the_router_reaches_the_outside(site: &Site) {
+/// The machines behind the router have no address yet, and can be entered all the same. The address of
+/// somebody outside.
+pub fn only_the_router_reaches_the_outside(site: &Site) -> String {
     let addresses = |machine: &str| site.on(machine, "ip -4 -br address | grep -v ^lo || :");
     assert!(addresses("gate").contains(&format!("{}/24", site.outside())));
     let bare = site.on("gate", "ip -br link show dev lan0");
@@ -16,4 +17,5 @@ pub fn only_the_router_reaches_the_outside(site: &Site) {
     assert_eq!(addresses("guest"), "");
     site.on("gate", &format!("ping -c1 -W2 {outsider}"));
     site.on("outsider", &format!("ping -c1 -W2 {}", site.gateway()));
+    outsider
 }
