@@ -17,6 +17,5 @@ mod router;
 mod runtime;
 mod services;
 mod setup;
-mod sides;
 mod vpn;
 mod ways;
