@@ -38,19 +38,12 @@ pub fn images_come_from_the_router(site: &Site) {
     site.write_beside("hub.token", &format!("{TOKEN}\n"));
     site.write(&spec(&upstream, ""));
     let mut said = vec![site.bramble(&["plan"]).expect(0).said()];
-    said.push(site.bramble(&["up", "--machine", "gate"]).expect(0).said());
-    for machine in ["one", "two"] {
-        let has = || {
-            site.on(machine, "ip -4 -br address")
-                .contains(&site.address(machine))
-        };
-        until("the machine has its address", READY, has);
-    }
     said.push(site.up().said());
     settled(site);
     only_the_lan_hears_them(site);
     the_bundle_is_pulled(site);
     a_second_pull_asks_nobody(site);
+    what_is_old_is_copied_anew(site);
     a_login_opens_what_is_closed(site, &upstream);
     what_was_pulled_stays_while_the_other_is_gone(site);
     without_the_mirror_the_other_is_asked(site);
@@ -59,8 +52,33 @@ pub fn images_come_from_the_router(site: &Site) {
     everything_survives_a_restart(site);
     nodes_live_without_the_registries(site);
     no_secret_is_anywhere(site, &said);
-    nothing_is_left(site);
+    nothing_is_left(site, &upstream);
 }
+
+/// Puts an image that no machine has a part of into the open registry: image REPOSITORY TAG.
+const IMAGE: &str = r#"set -e
+url=http://127.0.0.1:6001/v2
+# put REPOSITORY FILE: leaves digest and size.
+put() {
+	digest=sha256:$(sha256sum <"$2" | cut -d' ' -f1)
+	size=$(stat -c %s "$2")
+	to=$(curl -sSf -D - -o /dev/null -X POST "$url/$1/blobs/uploads/" | tr -d '\r' | sed -n 's/^Location: //p')
+	curl -sSf -X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$2" "$to&digest=$digest"
+}
+image() {
+	d=$(mktemp -d)
+	head -c 2000000 /dev/urandom >"$d/data"
+	tar -C "$d" -cf "$d/layer" data
+	put "$1" "$d/layer"
+	layer=$digest layer_size=$size
+	printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["%s"]}}' "$layer" >"$d/config"
+	put "$1" "$d/config"
+	type=application/vnd.oci.image
+	printf '{"schemaVersion":2,"mediaType":"%s.manifest.v1+json","config":{"mediaType":"%s.config.v1+json","digest":"%s","size":%s},"layers":[{"mediaType":"%s.layer.v1.tar","digest":"%s","size":%s}]}' \
+		$type $type "$digest" "$size" $type "$layer" "$layer_size" >"$d/manifest"
+	curl -sSf -X PUT -H "Content-Type: $type.manifest.v1+json" --data-binary "@$d/manifest" "$url/$1/manifests/$2"
+}
+"#;
 
 /// A machine outside with three registries on one store: open, behind a login, and with a certificate of
 /// its own; each writes down who asks.
@@ -74,7 +92,7 @@ export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 apt-get -qq update
-apt-get -qq -y --no-install-recommends install docker-registry nginx openssl apache2-utils >/dev/null 2>&1
+apt-get -qq -y --no-install-recommends install docker-registry nginx openssl apache2-utils curl >/dev/null 2>&1
 cd /srv
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out crt -days 9 -subj /CN=x \
 	-addext 'subjectAltName=IP:{address}' 2>/dev/null
@@ -118,9 +136,8 @@ systemctl restart nginx
     );
     let url = format!("http://{address}:6001/v2/");
     answer(&url, READY, || site.page(&url));
-    for tag in ["app/web:1", "app/web:2", "app/closed:1"] {
-        let to = format!("docker://{address}:6001/{tag}");
-        skopeo(&["--dest-tls-verify=false", &pause(), &to]);
+    for tag in ["app/web 1", "app/web 2", "app/closed 1", "app/own 1"] {
+        site.script("upstream", &format!("{IMAGE}image {tag}\n"));
     }
     address
 }
@@ -193,28 +210,24 @@ fn only_the_lan_hears_them(site: &Site) {
         .map(|p| format!("{lan}:{p}"))
         .into();
     assert_eq!(heard.lines().collect::<Vec<_>>(), expected);
-    let health = |machine: &str, url: &str| {
-        site.try_on(
-            machine,
-            &format!("curl -sk -m 5 -o /dev/null -w '%{{http_code}}' {url}"),
+    // A node has no other client.
+    let ask = |request: &str, port: u16| {
+        let head = format!("{request} HTTP/1.0\\r\\nHost: gate\\r\\nContent-Length: 0\\r\\n\\r\\n");
+        let to = format!("openssl s_client -quiet -connect {lan}:{port} 2>/dev/null");
+        site.on(
+            "two",
+            &format!("printf '{head}' | {to} | awk 'NR == 1 {{ print $2 }}'"),
         )
-        .stdout
     };
-    site.on("two", "command -v curl >/dev/null || apt-get -qq -y --no-install-recommends install curl >/dev/null 2>&1");
-    assert_eq!(health("two", &format!("https://{lan}:5001/v2/")), "200");
-    assert_eq!(
-        health("two", &format!("https://{lan}:5000/v2/")),
-        "401",
-        "a login is wanted"
-    );
+    assert_eq!(ask("GET /v2/", 5001), "200");
+    assert_eq!(ask("GET /v2/", 5000), "401", "a login is wanted");
     for port in [5000, 5001, 5010] {
         let url = format!("https://{}:{port}/v2/", site.outside());
         assert!(site.page(&url).is_err(), "{url} answers outside");
     }
     // Nobody can put anything into the bundle's images or the mirrors.
     for port in [5001, 5010] {
-        let upload = format!("-X POST https://{lan}:{port}/v2/x/y/blobs/uploads/");
-        let code = health("two", &upload);
+        let code = ask("POST /v2/x/y/blobs/uploads/", port);
         assert!(matches!(code.as_str(), "403" | "405"), "{port}: {code}");
     }
 }
@@ -223,7 +236,7 @@ fn only_the_lan_hears_them(site: &Site) {
 fn the_bundle_is_pulled(site: &Site) {
     let list = site.on(
         "two",
-        "ctr -n k8s.io images ls | awk '/pause:/ { print $1, $3 }'",
+        "ctr -n k8s.io images ls | awk '/^k8s.gcr.io.pause:/ { print $1, $3 }'",
     );
     let (name, digest) = list.split_once(' ').expect("the pause image");
     site.on("two", &format!("ctr -n k8s.io images rm {name}"));
@@ -253,19 +266,25 @@ fn the_bundle_is_pulled(site: &Site) {
     settled(site);
 }
 
-fn a_second_pull_asks_nobody(site: &Site) {
-    let image = "open.test/app/web:1";
-    pull(site, "one", image);
-    assert!(requests(site, 6001) > 0, "the first pull asks");
-    // The mirror stores what it hands through, for itself.
+/// Waits until the mirror has stored what it handed through, which it does for itself; how often it
+/// asked by then.
+fn stored(site: &Site) -> usize {
     let mut last = 0;
-    let stored = "find /var/lib/bramble-registry/mirror-open.test -name data | wc -l";
+    let count = "find /var/lib/bramble-registry/mirror-open.test -name data | wc -l";
     until("the mirror has all of it", READY, || {
         let now = requests(site, 6001);
         let still = now == last;
         last = now;
-        still && site.on("gate", stored).trim() == "3"
+        still && site.on("gate", count).trim() == "3"
     });
+    last
+}
+
+fn a_second_pull_asks_nobody(site: &Site) {
+    let image = "open.test/app/web:1";
+    pull(site, "one", image);
+    assert!(requests(site, 6001) > 0, "the first pull asks");
+    let last = stored(site);
     pull(site, "two", image);
     assert_eq!(requests(site, 6001), last, "the second pull asks nobody");
     let status = site
@@ -277,6 +296,22 @@ fn a_second_pull_asks_nobody(site: &Site) {
         (&mirror["name"], &mirror["state"], &mirror["tags"]),
         (&"mirror-open.test".into(), &"active".into(), &1.into())
     );
+}
+
+/// What nobody pulls for long goes, and is copied again when somebody does.
+fn what_is_old_is_copied_anew(site: &Site) {
+    let image = "open.test/app/web:1";
+    let store = "/var/lib/bramble-registry/mirror-open.test";
+    site.on(
+        "gate",
+        &format!("find {store} -name data -exec touch -d '-90 days' {{}} +; systemctl start bramble-registry-prune"),
+    );
+    assert_eq!(site.on("gate", &format!("find {store} -name data")), "");
+    let before = requests(site, 6001);
+    forget(site, "two", image);
+    pull(site, "two", image);
+    assert!(requests(site, 6001) > before, "it is copied again");
+    stored(site);
 }
 
 fn a_login_opens_what_is_closed(site: &Site, upstream: &str) {
@@ -377,22 +412,19 @@ fn a_push_from_here_is_run_by_a_pod(site: &Site) {
     ]);
     drop(tunnel);
     run_pod(site, "first", "gate:5000/anna/pause:1");
-    // Bramble's own client; the same content is not sent again.
+    // Bramble's own client; the same content is not sent twice.
     let file = pause().replace("oci-archive:", "");
-    let pushed = site.bramble(&[
-        "registry",
-        "push",
-        &file,
-        "anna/pause:2",
-        "--output",
-        "json",
-    ]);
-    let pushed = pushed.expect(0).json();
+    let push = |name: &str| {
+        let done = site.bramble(&["registry", "push", &file, name, "--output", "json"]);
+        done.expect(0).json()
+    };
+    push("anna/pause:2");
+    let pushed = push("anna/pause:3");
     assert_eq!(
         (&pushed["sent"], &pushed["unchanged"]),
         (&0.into(), &false.into())
     );
-    let name = format!("registry.{}.internal:5000/anna/pause:2", site.name());
+    let name = format!("registry.{}.internal:5000/anna/pause:3", site.name());
     assert_eq!(pushed["image"], name);
     run_pod(site, "second", &name);
 }
@@ -432,7 +464,7 @@ fn a_registry_elsewhere_is_trusted_by_its_certificate(
     said: &mut Vec<String>,
 ) {
     let host = format!("{upstream}:6003");
-    let image = format!("{host}/app/web:1");
+    let image = format!("{host}/app/own:1");
     let try_pull = || site.try_on("two", &format!("{PULL} {image}"));
     try_pull().says("certificate signed by unknown authority");
     let certificate = site.on("upstream", "cat /srv/crt");
@@ -473,6 +505,9 @@ fn everything_survives_a_restart(site: &Site) {
     let image = "gate:5000/anna/pause:1";
     forget(site, "two", image);
     pull(site, "two", image);
+    // What came with the packages is not wanted, and listens nowhere.
+    let packages = "systemctl is-active nginx docker-registry || :";
+    assert_eq!(site.on("gate", packages), "inactive\ninactive");
     settled(site);
 }
 
@@ -523,11 +558,21 @@ fn no_secret_is_anywhere(site: &Site, said: &[String]) {
     );
 }
 
-fn nothing_is_left(site: &Site) {
+fn nothing_is_left(site: &Site, upstream: &str) {
+    let lost = "the images of the private registry in /var/lib/bramble-registry/private on gate";
     let step = ["down", "--step", "router/registry"];
-    let asked = site.bramble(&step);
-    asked.says("the images of the private registry in /var/lib/bramble-registry/private on gate");
-    assert_ne!(asked.code, Some(0), "nothing is destroyed unasked");
+    site.bramble(&step).expect(2).says("must be confirmed");
+    site.bramble(&["plan", "--down", "--step", "router/registry"])
+        .expect(0)
+        .says(lost);
+    // Nor by taking it out of the file.
+    let all = spec(upstream, "");
+    let (before, _) = all
+        .split_once("    private:")
+        .expect("the private registry");
+    site.write(before);
+    site.bramble(&["up"]).expect(2).says(lost);
+    site.write(&all);
     site.bramble(&[&step[..], &["--yes"]].concat()).expect(0);
     let left = "ls -d /var/lib/bramble-registry /etc/bramble/registry /etc/bramble/keys/registry /etc/systemd/system/*registry* /etc/systemd/system/nginx.service /run/bramble-registry* 2>/dev/null; systemctl list-units --all --plain --no-legend 'bramble-registry*'; ss -Hltn | grep ':50[01]' || :";
     assert_eq!(site.on("gate", left), "");

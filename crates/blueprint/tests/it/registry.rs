@@ -221,6 +221,73 @@ fn machines_behind_the_router_pull() {
     );
 }
 
+/// A router that is a control plane as well pulls from itself, and is given each image once.
+#[test]
+fn a_router_that_is_a_node_pulls_from_itself() {
+    let mut setup = routed("{}", "");
+    for machine in &mut setup.cluster.machines {
+        if machine.name == "gate" {
+            machine
+                .roles
+                .push(bramble_spec::cluster::Role::ControlPlane);
+        }
+    }
+    assert_eq!(image(&setup, "gate"), ("pull from gate (1 MB)".into(), 0));
+    let blueprint = setup.blueprint();
+    let names: Vec<&str> = blueprint.machines["gate"]
+        .steps
+        .iter()
+        .map(|s| s.name)
+        .collect();
+    let place = |name| names.iter().position(|n| *n == name);
+    assert!(place(STEP) < place("kubernetes"), "{names:?}");
+}
+
+/// What was asked for lately stays.
+#[test]
+fn mirrors_are_pruned_by_age() {
+    let setup = routed(FULL, "");
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path().display();
+    let blob = |age: &str, name: &str| {
+        let folder = format!(
+            "{root}/var/lib/bramble-registry/mirror-docker.io/docker/registry/v2/blobs/sha256/aa/{name}"
+        );
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = format!("{folder}/data");
+        std::fs::write(&file, name).expect("written");
+        let done = Command::new("touch").args(["-d", age, &file]).status();
+        assert!(done.expect("touch").success());
+        file
+    };
+    let (old, new, read) = (
+        blob("-90 days", "old"),
+        blob("-10 days", "new"),
+        blob("-90 days", "read"),
+    );
+    let lately = Command::new("touch")
+        .args(["-a", "-d", "-3 days", &read])
+        .status();
+    assert!(lately.expect("touch").success());
+    std::fs::create_dir_all(format!(
+        "{root}/var/lib/bramble-registry/mirror-r.example_5000"
+    ))
+    .expect("a folder");
+    let text = setup
+        .text("gate", STEP, "/etc/bramble/registry/prune")
+        .expect("a file");
+    let program = text.replace("/var/lib/", &format!("{root}/var/lib/"));
+    assert!(
+        Command::new("sh")
+            .args(["-c", &program])
+            .status()
+            .expect("sh")
+            .success()
+    );
+    let there = [&old, &new, &read].map(|f| Path::new(f).exists());
+    assert_eq!(there, [false, true, true]);
+}
+
 /// Copied to the router: what the machines' processors need; an unseen machine takes nothing away.
 #[test]
 fn the_router_has_images_for_the_processors_that_are_there() {

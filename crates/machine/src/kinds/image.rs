@@ -54,8 +54,10 @@ impl ContainerImage {
         };
         let exact = word(format!("{name}@{}", self.digest));
         let (wanted, hosts) = (word(&self.reference), word(&pull.hosts));
+        let from = word(&pull.from);
         Script::of(format!(
-            "ctr -n k8s.io images pull --hosts-dir {hosts} {exact} >/dev/null\n\
+            "ctr -n k8s.io images pull --hosts-dir {hosts} {exact} >/dev/null || {{\n\
+             \techo {from} 'does not serve the image: `bramble registry status` says why'\n\texit 1\n}}\n\
              ctr -n k8s.io images tag --force {exact} {wanted} >/dev/null\n\
              ctr -n k8s.io images rm {exact} >/dev/null"
         ))

@@ -22,7 +22,7 @@ pub(super) const NGINX: &str = "/etc/bramble/registry/nginx.conf";
 
 /// Where the mirror of this name listens: nginx alone talks to it.
 fn socket(name: &str) -> String {
-    format!("/run/bramble-registry/{name}/socket")
+    format!("/run/bramble-registry-{name}/socket")
 }
 
 /// A value as YAML takes it, whatever is in it.
@@ -211,7 +211,7 @@ pub(super) fn unit(registries: &Registries) -> String {
         "# Made by Bramble.\n[Unit]\nDescription=Bramble's registry %i\nWants=network-online.target\n\
          After=network-online.target\nRequiresMountsFor={dir}\nStartLimitIntervalSec=0\n\n\
          [Service]\nEnvironmentFile={FOLDER}/%i.env\nExecStart=/bin/sh {SERVE} %i\n\
-         ExecStartPost=/bin/sh {AWAIT}\nSuccessExitStatus=124\nRestart=always\nRestartSec=2\nRuntimeDirectory=bramble-registry/%i\n\
+         ExecStartPost=/bin/sh {AWAIT}\nSuccessExitStatus=124\nRestart=always\nRestartSec=2\nRuntimeDirectory=bramble-registry-%i\n\
          {}\n[Install]\nWantedBy=multi-user.target\n",
         confined(registries, dir)
     )

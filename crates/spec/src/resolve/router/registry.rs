@@ -55,12 +55,25 @@ impl Resolver<'_> {
             if let Some(url) = &mirror.url {
                 let example = "https://registry.example";
                 self.url(url, &path("url"), "bad-mirror-url", "a registry", example);
+                let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+                if rest.trim_end_matches('/').contains(['/', '?', '#']) {
+                    self.report(
+                        "mirror-of-a-part",
+                        &path("url"),
+                        format!("`{}` is a part of a registry", shorten(url)),
+                        "a mirror copies a whole registry: write scheme, host and port alone",
+                    );
+                }
             }
             let login = self.mirror_login(mirror, i);
             let Some(host) = mirror.host.clone() else {
                 continue;
             };
-            let url = mirror.url.clone().unwrap_or_else(|| match host.as_str() {
+            let written = mirror
+                .url
+                .as_deref()
+                .map(|url| url.trim_end_matches('/').to_owned());
+            let url = written.unwrap_or_else(|| match host.as_str() {
                 "docker.io" => "https://registry-1.docker.io".to_owned(),
                 host => format!("https://{host}"),
             });

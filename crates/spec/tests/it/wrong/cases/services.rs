@@ -166,6 +166,7 @@ fn images() -> Vec<Case> {
         ("mirror-of-itself", mirror("host: «registry.lab.internal»"), "`registry.lab.internal` is the router", "remove it"),
         ("mirror-of-itself", mirror("host: «\"gate:5000\"»"), "`gate:5000` is the router", "near already"),
         ("bad-mirror-url", mirror("host: docker.io, url: «mirror.example»"), "`mirror.example` is not the URL of a registry", "begin with http"),
+        ("mirror-of-a-part", mirror("host: docker.io, url: «\"https://mirror.example/hub\"»"), "`https://mirror.example/hub` is a part of a registry", "port alone"),
         ("secret-in-url", mirror("host: docker.io, url: «\"https://anna:pw@mirror.example\"»"), "the URL of a registry holds a user or password", "without a password"),
         ("half-a-login", mirror("host: docker.io, «user»: anna"), "`passwordFile` is missing beside `user`", "both, or neither"),
         ("half-a-login", mirror("host: docker.io, «passwordFile»: t"), "`user` is missing beside `passwordFile`", "both, or neither"),
