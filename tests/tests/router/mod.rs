@@ -136,7 +136,10 @@ fn images_come_from_the_router() {
     let site = Site::behind_router("t-images", 50, &["one", "two"]);
     site.write("");
     site.lab_up();
+    let before = Listing::all(&site, Listing::full);
     registry::images_come_from_the_router(&site);
+    site.bramble(&["down", "--yes"]).expect(0);
+    assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
 }
 
 /// A name that follows the address, web traffic, backups, for a cluster of one machine; and a computer in
