@@ -19,7 +19,8 @@ PROGRAM = RELEASE / "bramble-bench"
 WORK = ROOT / "target/bench"
 LABS = Path("/var/lib/bramble-lab")
 UP_FILE = BENCH / "up/cluster.yaml"
-ROUTER_FILE = BENCH / "router/cluster.yaml"
+ROUTER_FILE = BENCH / "router/role.yaml"
+FORWARD_FILE = BENCH / "router/forward.yaml"
 BUNDLES = Path("/var/cache/bramble/bundles")
 
 
@@ -137,8 +138,7 @@ def clean():
     """Removes the labs of the bench, as far as there are any."""
     for program, command in [
         (PROGRAM, [PROGRAM, "lab-down"]),
-        (BRAMBLE, [BRAMBLE, "lab", "down", "-f", UP_FILE]),
-        (BRAMBLE, [BRAMBLE, "lab", "down", "-f", ROUTER_FILE]),
+        *((BRAMBLE, [BRAMBLE, "lab", "down", "-f", file]) for file in [UP_FILE, ROUTER_FILE, FORWARD_FILE]),
     ]:
         if not program.exists():
             continue

@@ -5,23 +5,23 @@ down meets both."""
 import json
 
 from . import common
-from .common import BRAMBLE, PROGRAM, ROUTER_FILE, Failed, run, say, shown
+from .common import BRAMBLE, PROGRAM, FORWARD_FILE, Failed, run, say, shown
 
-NAME = "bench-router"
-INSIDE = "10.218.0.0/24"
-OUTSIDE = "10.217.0.50"
+NAME = "bench-forward"
+INSIDE = "10.220.0.0/24"
+OUTSIDE = "10.219.0.50"
 # This computer, and the router, in the network outside.
-GATEWAY, GATE = "10.217.0.1", "10.217.0.2"
+GATEWAY, GATE = "10.219.0.1", "10.219.0.2"
 UNIT = "bramble-router.service"
 WAYS = {"out": "", "in": " -R"}
 SECONDS = 2
 
 
 def measure(settings):
-    common.bundle(ROUTER_FILE)
-    run([BRAMBLE, "lab", "up", "-f", ROUTER_FILE])
+    common.bundle(FORWARD_FILE)
+    run([BRAMBLE, "lab", "up", "-f", FORWARD_FILE])
     try:
-        run([BRAMBLE, "up", "-f", ROUTER_FILE, "--machine", "gate"])
+        run([BRAMBLE, "up", "-f", FORWARD_FILE, "--machine", "gate"])
         run([PROGRAM, "outsider", NAME, "outside", f"{OUTSIDE}/24", GATEWAY])
         prepare()
         iperf3 = on("one", "iperf3 --version").split()[1]
@@ -37,7 +37,7 @@ def measure(settings):
             )
             say(f"  round {number + 1}: {last}")
     finally:
-        run([BRAMBLE, "lab", "down", "-f", ROUTER_FILE])
+        run([BRAMBLE, "lab", "down", "-f", FORWARD_FILE])
     return {
         "iperf3": iperf3,
         "command": f"# behind the router, in: with -R\n{client('out')}",
@@ -52,7 +52,7 @@ def measure(settings):
 
 def on(machine, program, limit=300):
     """Runs a program on a machine of the lab, also on those that this computer has no route to."""
-    return run([BRAMBLE, "lab", "ssh", "-f", ROUTER_FILE, machine, "--", program], limit=limit)
+    return run([BRAMBLE, "lab", "ssh", "-f", FORWARD_FILE, machine, "--", program], limit=limit)
 
 
 def prepare():
