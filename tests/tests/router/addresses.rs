@@ -1,6 +1,7 @@
 //! Addresses and names: who gets which, and that nobody gets another's.
 
 use super::{LAN_LIMIT, lan};
+use bramble_tests::site::VERSION;
 use bramble_tests::{Site, until};
 use std::collections::BTreeSet;
 
@@ -191,7 +192,7 @@ pub fn five_hundred_devices_get_an_address_each(site: &Site) {
         "many/bramble.yaml",
         &format!(
             "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: {} }}\nspec:\n  \
-             network: {{ lan: 10.99.0.0/22 }}\n  \
+             kubernetes: {{ version: {VERSION} }}\n  network: {{ lan: 10.99.0.0/22 }}\n  \
              router: {{ dhcp: {{ pool: 10.99.1.0-10.99.3.200 }} }}\n  \
              machines:\n    - {{ name: gate, roles: [router], address: {} }}\n    \
              - {{ name: one, roles: [control-plane], address: 10.99.0.11 }}\n",

@@ -43,7 +43,6 @@ pub fn images_come_from_the_router(site: &Site) {
     only_the_lan_hears_them(site);
     the_bundle_is_pulled(site);
     a_second_pull_asks_nobody(site);
-    what_is_old_is_copied_anew(site);
     a_login_opens_what_is_closed(site, &upstream);
     what_was_pulled_stays_while_the_other_is_gone(site);
     without_the_mirror_the_other_is_asked(site);
@@ -296,22 +295,6 @@ fn a_second_pull_asks_nobody(site: &Site) {
         (&mirror["name"], &mirror["state"], &mirror["tags"]),
         (&"mirror-open.test".into(), &"active".into(), &1.into())
     );
-}
-
-/// What nobody pulls for long goes, and is copied again when somebody does.
-fn what_is_old_is_copied_anew(site: &Site) {
-    let image = "open.test/app/web:1";
-    let store = "/var/lib/bramble-registry/mirror-open.test";
-    site.on(
-        "gate",
-        &format!("find {store} -name data -exec touch -d '-90 days' {{}} +; systemctl start bramble-registry-prune"),
-    );
-    assert_eq!(site.on("gate", &format!("find {store} -name data")), "");
-    let before = requests(site, 6001);
-    forget(site, "two", image);
-    pull(site, "two", image);
-    assert!(requests(site, 6001) > before, "it is copied again");
-    stored(site);
 }
 
 fn a_login_opens_what_is_closed(site: &Site, upstream: &str) {
