@@ -106,7 +106,7 @@ impl View<'_> {
         }
         if self.router.registry.is_some() {
             let own = IpAddr::V4(self.router.address.addr());
-            self.record(&mut out, "registry", [own].into_iter());
+            self.record(&mut out, "registry", [own]);
         }
         for device in &self.router.dhcp.reservations {
             if let Some(name) = &device.name {
