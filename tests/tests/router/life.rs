@@ -86,24 +86,6 @@ pub fn nobody_is_cut_off(site: &Site) {
     site.nothing_to_do();
 }
 
-/// A machine that was switched on before it came into the file has an address for strangers. Its own is
-/// reserved by the router first; then it is a machine like the others.
-pub fn a_machine_that_is_added_gets_its_address(site: &mut Site, spec: &str, kubectl: &Kubectl) {
-    site.add("three");
-    site.write(spec);
-    site.lab_up();
-    until("three has an address", LIMIT, || {
-        !address(site, "three").is_empty()
-    });
-    assert_ne!(address(site, "three"), site.address("three"));
-    let up = site.up();
-    up.says("waits for three to answer");
-    assert_eq!(address(site, "three"), site.address("three"));
-    let nodes: Vec<String> = kubectl.items(&["nodes"]).iter().map(name).collect();
-    assert_eq!(nodes, ["one", "three", "two"]);
-    site.nothing_to_do();
-}
-
 /// The router stays until all others are done. Afterwards what was behind it can't be looked at, and that
 /// is said.
 pub fn it_goes_with_the_router_last(site: &Site) {

@@ -65,7 +65,7 @@ router:
 /// From boards that ask for addresses to a cluster that is used from outside, and back.
 #[test]
 fn a_cluster_lives_behind_its_router() {
-    let mut site = Site::behind_router("t-gate", 35, &["one", "two"]);
+    let site = Site::behind_router("t-gate", 35, &["one", "two"]);
     site.write(SPEC);
     site.lab_up();
     shape::only_the_router_reaches_the_outside(&site);
@@ -76,7 +76,6 @@ fn a_cluster_lives_behind_its_router() {
     life::the_cluster_is_used_from_outside(&site, &kubectl);
     life::a_second_run_costs_nothing(&site);
     life::nobody_is_cut_off(&site);
-    life::a_machine_that_is_added_gets_its_address(&mut site, SPEC, &kubectl);
 
     life::it_goes_with_the_router_last(&site);
     let apart: Vec<_> = LEFT.iter().copied().chain([TOLD]).collect();
