@@ -222,14 +222,21 @@ pub fn five_hundred_devices_get_an_address_each(site: &Site) {
         "10.99.0.9",
         "10.99.0.1",
     ];
-    // It ends with 3 where some were not answered.
-    site.beside("guest", &clients);
-    let leases = site.on("gate", "grep ' 00:0c:01:' /var/lib/misc/dnsmasq.leases");
+    // On a busy computer some are not answered in time: they ask again, as devices do.
+    let list = || site.on("gate", "grep ' 00:0c:01:' /var/lib/misc/dnsmasq.leases || :");
+    let all = |leases: &str| leases.lines().count() >= 500;
+    for _ in 0..4 {
+        if !all(&list()) {
+            // It ends with 3 where some were not answered.
+            site.beside("guest", &clients);
+        }
+    }
+    let leases = list();
     let field = |at| -> BTreeSet<&str> {
         let fields = leases.lines().filter_map(|l| l.split(' ').nth(at));
         fields.collect()
     };
-    assert_eq!(leases.lines().count(), 500, "{leases}");
+    assert_eq!(leases.lines().count(), 500);
     assert_eq!(field(1).len(), 500, "hardware addresses");
     assert_eq!(field(2).len(), 500, "addresses");
 

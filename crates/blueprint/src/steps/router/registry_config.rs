@@ -210,7 +210,7 @@ pub(super) fn unit(registries: &Registries) -> String {
     format!(
         "# Made by Bramble.\n[Unit]\nDescription=Bramble's registry %i\nWants=network-online.target\n\
          After=network-online.target\nRequiresMountsFor={dir}\nStartLimitIntervalSec=0\n\n\
-         [Service]\nEnvironmentFile={FOLDER}/%i.env\nExecStart=/bin/sh {SERVE} %i\n\
+         [Service]\nSlice=system.slice\nEnvironmentFile={FOLDER}/%i.env\nExecStart=/bin/sh {SERVE} %i\n\
          ExecStartPost=/bin/sh {AWAIT}\nSuccessExitStatus=124\nRestart=always\nRestartSec=2\nRuntimeDirectory=bramble-registry-%i\n\
          {}\n[Install]\nWantedBy=multi-user.target\n",
         confined(registries, dir)
