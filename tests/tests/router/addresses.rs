@@ -223,7 +223,12 @@ pub fn five_hundred_devices_get_an_address_each(site: &Site) {
         "10.99.0.1",
     ];
     // On a busy computer some are not answered in time: they ask again, as devices do.
-    let list = || site.on("gate", "grep ' 00:0c:01:' /var/lib/misc/dnsmasq.leases || :");
+    let list = || {
+        site.on(
+            "gate",
+            "grep ' 00:0c:01:' /var/lib/misc/dnsmasq.leases || :",
+        )
+    };
     let all = |leases: &str| leases.lines().count() >= 500;
     for _ in 0..4 {
         if !all(&list()) {
