@@ -104,12 +104,5 @@ pub fn it_goes_with_the_router_last(site: &Site) {
         again.stdout.trim(),
         "nothing to do, without 2 machines (see above)"
     );
-    again.says("gate lets nobody through yet");
-    // Without a router they have no address any longer, once they ask again.
-    for machine in ["one", "two"] {
-        site.on(machine, "networkctl reconfigure host0");
-        until("the lease is given up", LIMIT, || {
-            address(site, machine).is_empty()
-        });
-    }
+    again.says("not reached: one, two");
 }
