@@ -13,7 +13,7 @@ mod workstation;
 
 use bramble_tests::Site;
 use bramble_tests::kubectl::Kubectl;
-use bramble_tests::listing::{LEFT, Listing, assert_all_same};
+use bramble_tests::listing::{LEFT, Listing};
 use std::time::Duration;
 
 /// What the file of [`a_cluster_lives_behind_its_router`] says below `spec`. `trusted` is this computer, the
@@ -131,10 +131,10 @@ fn images_come_from_the_router() {
     let site = Site::behind_router("t-images", 50, &["one", "two"]);
     site.write("");
     site.lab_up();
-    let before = Listing::all(&site, Listing::full);
+    let before = Listing::full(&site, "gate");
     registry::images_come_from_the_router(&site);
     site.bramble(&["down", "--yes"]).expect(0);
-    assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
+    before.assert_same(&Listing::full(&site, "gate"), LEFT);
 }
 
 /// A name that follows the address, web traffic, backups, for a cluster of one machine; and a computer in
