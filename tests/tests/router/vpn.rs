@@ -90,10 +90,6 @@ pub fn people_come_in_from_elsewhere(site: &Site, write: &dyn Fn(&str)) {
     addresses_are_shared_by_nobody(site);
 
     it_comes_back_with_the_machine(site, &[&ben, &ben_too]);
-    it_goes_without_a_trace(site, write);
-    for client in all {
-        client.is_out();
-    }
 }
 
 /// Before the router has keys, commands say what to do.
@@ -458,16 +454,5 @@ fn it_comes_back_with_the_machine(site: &Site, clients: &[&Client]) {
     for client in clients {
         client.is_in();
     }
-    site.nothing_to_do();
-}
-
-/// Everything goes with the section.
-fn it_goes_without_a_trace(site: &Site, write: &dyn Fn(&str)) {
-    let step = ["down", "--step", "router/vpn"];
-    let asked = site.bramble(&step).expect(2);
-    asked.says("must be confirmed");
-    site.bramble(&[&step[..], &["--yes"]].concat()).expect(0);
-    write("");
-    site.up();
     site.nothing_to_do();
 }
