@@ -17,4 +17,4 @@ pub mod wait;
 pub use listing::Listing;
 pub use program::{Done, Running};
 pub use site::Site;
-pub use wait::until;
+pub use wait::{until, until_else};

@@ -6,10 +6,25 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// When it does not within the limit.
-pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+pub fn until(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
+    until_else(what, limit, condition, String::new);
+}
+
+/// Polls until the condition holds; where it does not, what `seen` finds then is told as well.
+///
+/// # Panics
+/// When it does not within the limit.
+pub fn until_else(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> bool,
+    seen: impl FnOnce() -> String,
+) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < limit, "{what}: not within {limit:?}");
+        if begin.elapsed() >= limit {
+            panic!("{what}: not within {limit:?}\n{}", seen());
+        }
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -87,13 +87,20 @@ fn a_router_serves_its_machines() {
     let outsider = shape::only_the_router_reaches_the_outside(&site);
     site.bramble(&["up", "--machine", "gate", "--step", "base"])
         .expect(0);
+    let before = Listing::full(&site, "gate");
     site.bramble(&["up", "--machine", "gate"]).expect(0);
     served(&site, &outsider);
+    let down = "down --yes --machine gate --step router --step time";
+    let down: Vec<&str> = down.split(' ').collect();
+    site.bramble(&down).expect(0);
+    before.assert_same(&Listing::full(&site, "gate"), LEFT);
 }
 
-/// Addresses, names, the way outside, what may come in, the time.
+/// Addresses, names, the way outside, what may come in, the time; also after the router was off.
 fn served(site: &Site, outsider: &str) {
     let guest = addresses::devices_get_addresses(site);
+    site.guest("late");
+    let lent = addresses::stranger_gets_an_address(site, "late");
     addresses::devices_are_told_the_way(site);
     addresses::names_are_found_both_ways(site, &guest);
     addresses::names_of_the_file_can_not_be_taken(site, &guest);
@@ -106,6 +113,13 @@ fn served(site: &Site, outsider: &str) {
     firewall::rules_that_were_flushed_come_back(site);
     firewall::a_lock_out_goes_back_by_itself(site);
     addresses::five_hundred_devices_get_an_address_each(site);
+    let own = addresses::a_stranger_comes_into_the_file(site, &spec(site), "late");
+    assert_ne!(own, lent);
+    site.restart("gate");
+    addresses::leases_outlive_the_router(site, &guest);
+    firewall::exactly_the_declared_set_is_open(site);
+    time::the_router_tells_the_time(site);
+    addresses::it_moves_to_its_own_address(site, "late", &own);
 }
 
 /// Images from the router, for a cluster behind it.

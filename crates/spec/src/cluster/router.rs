@@ -82,7 +82,7 @@ pub struct Wifi {
 pub struct Dhcp {
     /// First and last address for unknown devices; `None`: unknown devices get none.
     pub pool: Option<(Ipv4Addr, Ipv4Addr)>,
-    /// Seconds.
+    /// Seconds for machines and devices of the file; others may get less.
     pub lease: u32,
     /// MTU that devices are told.
     pub mtu: Option<u16>,

@@ -10,6 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Beside the package's own file, which holds nothing but comments.
 const CONFIG: &str = "/etc/dnsmasq.d/bramble.conf";
 const DROP_IN: &str = "/etc/systemd/system/dnsmasq.service.d";
+/// Seconds that somebody unknown has an address for: not the half day of the others. Whoever comes into the
+/// file asks again at half of it, and is told then that another address is reserved, while `up` still waits.
+const STRANGERS_LEASE: u32 = 180;
 /// Leases beyond the pool: machines, and devices whose reservation changed.
 const SPARE_LEASES: usize = 1000;
 
@@ -156,7 +159,8 @@ impl View<'_> {
     fn addresses(&self) -> String {
         let (dhcp, own) = (&self.router.dhcp, self.router.address.addr());
         let domain = &self.on.cluster().network.domain;
-        let (mask, lease) = (self.router.address.netmask(), dhcp.lease);
+        let mask = self.router.address.netmask();
+        let lease = dhcp.lease.min(STRANGERS_LEASE);
         let range = match dhcp.pool {
             Some((first, last)) => format!("{first},{last},{mask},{lease}"),
             None => format!("{},static,{mask},{lease}", self.router.lan().network()),
@@ -207,7 +211,8 @@ impl View<'_> {
         let mut out = String::new();
         for (mac, address, name) in self.reserved() {
             let name = name.map_or(String::new(), |name| format!(",{name}"));
-            let _ = writeln!(out, "dhcp-host={mac},{address}{name}");
+            let lease = self.router.dhcp.lease;
+            let _ = writeln!(out, "dhcp-host={mac},{address}{name},{lease}");
         }
         out
     }

@@ -14,7 +14,8 @@ pub struct Dhcp {
     /// five addresses, the longest run that this file names nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Seconds that an address is lent, 120 to 31536000. Default: 43200.
+    /// Seconds that machines and devices of this file have their address for, 120 to 31536000. Default: 43200.
+    /// Others have theirs for 180 at most, so that one which comes into this file soon gets its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 120, max = 31_536_000))]
     pub lease: Option<u32>,
