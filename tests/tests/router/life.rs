@@ -69,6 +69,25 @@ pub fn the_cluster_is_used_from_outside(site: &Site, kubectl: &Kubectl) {
     ));
 }
 
+/// The cluster of a router that is its control plane: seen from here, pods of the worker from the router,
+/// and their way out by it.
+pub fn the_router_is_a_node(site: &Site, kubectl: &Kubectl) {
+    assert_eq!(kubectl.ready(), ["gate", "one"]);
+    until("the demo runs", LIMIT, || kubectl.demo().len() == 2);
+    site.demo_answers();
+    let pods = kubectl.demo();
+    let pod = pods.iter().find(|p| p.node == "one").expect("a pod on one");
+    let page = format!("curl -sSf -m 5 --noproxy '*' http://{}:8080/", pod.address);
+    site.on("gate", &page);
+    // Pods' traffic to the outside wears the router's address, as that of the machine itself.
+    let ping = format!("ping -c1 -W2 {}", site.gateway());
+    let container = "crictl ps -q --name demo | head -n 1";
+    let enter = format!(
+        "nsenter -t $(crictl inspect -o go-template --template '{{{{.info.pid}}}}' $({container})) -n {ping}"
+    );
+    site.on("one", &enter);
+}
+
 /// One connection and one program a machine, as without a router: those to machines behind it share the
 /// one to the router.
 pub fn a_second_run_costs_nothing(site: &Site) {

@@ -90,6 +90,10 @@ pub fn people_come_in_from_elsewhere(site: &Site, write: &dyn Fn(&str)) {
     addresses_are_shared_by_nobody(site);
 
     it_comes_back_with_the_machine(site, &[&ben, &ben_too]);
+    it_goes_without_a_trace(site, write);
+    for client in all {
+        client.is_out();
+    }
 }
 
 /// Before the router has keys, commands say what to do.
@@ -455,4 +459,25 @@ fn it_comes_back_with_the_machine(site: &Site, clients: &[&Client]) {
         client.is_in();
     }
     site.nothing_to_do();
+}
+
+/// Everything goes with the section, and the doors are shut again.
+fn it_goes_without_a_trace(site: &Site, write: &dyn Fn(&str)) {
+    let step = ["down", "--step", "router/vpn"];
+    let asked = site.bramble(&step).expect(2);
+    asked.says("must be confirmed");
+    site.bramble(&[&step[..], &["--yes"]].concat()).expect(0);
+    let left = site.on(
+        "gate",
+        "ls -d /etc/bramble /usr/local/sbin/bramble-* /etc/systemd/system/bramble-wireguard* /etc/systemd/system/bramble-openvpn* /etc/systemd/system/*/bramble-*vpn* /run/bramble-openvpn /sys/class/net/wg-bramble /sys/class/net/tun-bramble 2>/dev/null || :",
+    );
+    assert_eq!(left, "");
+    write("");
+    site.up();
+    site.nothing_to_do();
+    let open = site.on(
+        "gate",
+        "nft list ruleset | grep -e bramble\" -e 51820 -e 1194 || :",
+    );
+    assert_eq!(open, "", "the firewall knows nothing of it any more");
 }
