@@ -18,20 +18,25 @@ accounts() {
 	awk -F: -v limit="$1" '$3 < limit { print "user " $1 }' /etc/passwd
 	awk -F: -v limit="$1" '$3 < limit { print "group " $1 }' /etc/group
 }
-# Whether a program of one of these packages knows this account: made_by NAME PACKAGES.
-made_by() (
-	name=$1
-	shift
+# Files by which these packages make accounts: their own programs, and what systemd-sysusers reads. Found
+# once for all accounts: a look into each file for each takes its time on a small machine.
+makers() (
+	lists=
 	for p in "$@"; do
 		for f in "/var/lib/dpkg/info/$p".* "/var/lib/dpkg/info/$p":*; do
 			case $f in
-			*.preinst | *.postinst | *.config | *.templates) ! grep -qwsF -e "$name" -- "$f" || return 0 ;;
-			# Its parts of what systemd-sysusers reads.
-			*.list) ! grep -qwsF -e "$name" -- /dev/null $(sed -n '/^\/usr\/lib\/sysusers[.]d\/./p' "$f" 2>/dev/null) || return 0 ;;
+			*.preinst | *.postinst | *.config | *.templates) printf '%s\n' "$f" ;;
+			*.list) [ ! -e "$f" ] || lists="$lists $f" ;;
 			esac
 		done
 	done
-	return 1
+	[ -z "$lists" ] || sed -n '/^\/usr\/lib\/sysusers[.]d\/./p' $lists
+)
+# Whether one of these files knows this account: known NAME FILES.
+known() (
+	name=$1
+	shift
+	grep -qwsF -e "$name" -- /dev/null "$@"
 )
 # Writes down what is there before an installation. What it is about to bring is added by apt.
 note() {
@@ -62,8 +67,9 @@ settle() {
 		sed -n 's/^auto //p' "$P.before" | while read -r p; do
 			[ -z "$(apt-mark showmanual "$p")" ] || printf 'auto %s\n' "$p"
 		done
+		makers=$(makers $(sed -n 's/^touch //p' "$P.before"))
 		accounts 1000 | grep -vxFf "$P.before" | while read -r kind name; do
-			if ! grep -qsF "\"id\":\"user:$name\"" $B/journal && made_by "$name" $(sed -n 's/^touch //p' "$P.before"); then
+			if ! grep -qsF "\"id\":\"user:$name\"" $B/journal && known "$name" $makers; then
 				printf '%s %s\n' "$kind" "$name"
 			fi
 		done

@@ -47,11 +47,12 @@ if [ -e "$P.added" ]; then
 	present >"$P.after"
 	set -- $(printf '%s\n' $ours | sort -u | comm -12 - "$P.after")
 	# Users and groups that the packages made and their removal left behind.
+	makers=$(makers "$@")
 	sed -n 's/^user //p' "$P.added" | while read -r u; do
-		if getent passwd "$u" >/dev/null && ! made_by "$u" "$@"; then userdel "$u" || :; fi
+		if getent passwd "$u" >/dev/null && ! known "$u" $makers; then userdel "$u" || :; fi
 	done
 	sed -n 's/^group //p' "$P.added" | while read -r g; do
-		if getent group "$g" >/dev/null && ! made_by "$g" "$@"; then groupdel "$g" || :; fi
+		if getent group "$g" >/dev/null && ! known "$g" $makers; then groupdel "$g" || :; fi
 	done
 	[ $# -gt 0 ] || sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
 		rm -rf -- "$path"
