@@ -74,11 +74,15 @@ pub fn the_cluster_is_used_from_outside(site: &Site, kubectl: &Kubectl) {
 pub fn the_router_is_a_node(site: &Site, kubectl: &Kubectl) {
     assert_eq!(kubectl.ready(), ["gate", "one"]);
     until("the demo runs", LIMIT, || kubectl.demo().len() == 2);
-    site.demo_answers();
     let pods = kubectl.demo();
     let pod = pods.iter().find(|p| p.node == "one").expect("a pod on one");
-    let page = format!("curl -sSf -m 5 --noproxy '*' http://{}:8080/", pod.address);
-    site.on("gate", &page);
+    let get = |from: &str, address: &str| {
+        let page = format!("curl -sSf -m 5 --noproxy '*' http://{address}/");
+        assert!(site.on(from, &page).contains("It works."), "{address}");
+    };
+    get("gate", &format!("{}:8080", pod.address));
+    // Its node port leads to any of the pods, as every node's.
+    get("one", &format!("{}:30080", site.address("gate")));
     // Pods' traffic to the outside wears the router's address, as that of the machine itself.
     let ping = format!("ping -c1 -W2 {}", site.gateway());
     let container = "crictl ps -q --name demo | head -n 1";

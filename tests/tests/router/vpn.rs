@@ -477,7 +477,7 @@ fn it_goes_without_a_trace(site: &Site, write: &dyn Fn(&str)) {
     site.nothing_to_do();
     let open = site.on(
         "gate",
-        "nft list ruleset | grep -e bramble\" -e 51820 -e 1194 || :",
+        "nft list ruleset | grep -e wg-bramble -e tun-bramble -e 51820 -e 1194 || :",
     );
     assert_eq!(open, "", "the firewall knows nothing of it any more");
 }
