@@ -2,7 +2,7 @@
 //! making it takes longer than everything else.
 
 mod drift;
-mod network;
+pub mod network;
 pub mod quiet;
 mod refused;
 

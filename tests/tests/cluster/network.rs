@@ -54,7 +54,7 @@ fn get(site: &Site, from: &Pod, address: &str) -> String {
 }
 
 /// Runs a program of the machine in a pod's network.
-fn inside(site: &Site, pod: &Pod, program: &str) -> String {
+pub fn inside(site: &Site, pod: &Pod, program: &str) -> String {
     let program = format!(
         "for n in /run/netns/cni-*; do
             if nsenter --net=$n ip -4 -o addr | grep -qF ' {}/'; then exec nsenter --net=$n {program}; fi

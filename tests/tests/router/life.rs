@@ -1,6 +1,7 @@
 //! A cluster behind a router comes up from machines that nothing is known of but a hardware address, and
 //! goes again.
 
+use crate::cluster::network::inside;
 use crate::cluster::quiet;
 use bramble_tests::kubectl::Kubectl;
 use bramble_tests::{Site, until};
@@ -76,20 +77,18 @@ pub fn the_router_is_a_node(site: &Site, kubectl: &Kubectl) {
     until("the demo runs", LIMIT, || kubectl.demo().len() == 2);
     let pods = kubectl.demo();
     let pod = pods.iter().find(|p| p.node == "one").expect("a pod on one");
-    let get = |from: &str, address: &str| {
-        let page = format!("curl -sSf -m 5 --noproxy '*' http://{address}/");
+    let get = |from: &str, address: &str, port: u16| {
+        let page = format!(
+            "timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port}; printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'"
+        );
         assert!(site.on(from, &page).contains("It works."), "{address}");
     };
-    get("gate", &format!("{}:8080", pod.address));
+    get("gate", &pod.address, 8080);
     // Its node port leads to any of the pods, as every node's.
-    get("one", &format!("{}:30080", site.address("gate")));
+    get("one", &site.address("gate"), 30080);
     // Pods' traffic to the outside wears the router's address, as that of the machine itself.
     let ping = format!("ping -c1 -W2 {}", site.gateway());
-    let container = "crictl ps -q --name demo | head -n 1";
-    let enter = format!(
-        "nsenter -t $(crictl inspect -o go-template --template '{{{{.info.pid}}}}' $({container})) -n {ping}"
-    );
-    site.on("one", &enter);
+    inside(site, pod, &ping);
 }
 
 /// One connection and one program a machine, as without a router: those to machines behind it share the
