@@ -49,6 +49,7 @@ pub fn images_come_from_the_router(site: &Site) {
     a_push_from_here_is_run_by_a_pod(site);
     a_registry_elsewhere_is_trusted_by_its_certificate(site, &upstream, &mut said);
     everything_survives_a_restart(site);
+    what_is_old_is_copied_anew(site);
     nodes_live_without_the_registries(site);
     no_secret_is_anywhere(site, &said);
     nothing_is_left(site, &upstream);
@@ -135,7 +136,13 @@ systemctl restart nginx
     );
     let url = format!("http://{address}:6001/v2/");
     answer(&url, READY, || site.page(&url));
-    for tag in ["app/web 1", "app/web 2", "app/closed 1", "app/own 1"] {
+    for tag in [
+        "app/web 1",
+        "app/web 2",
+        "app/closed 1",
+        "app/own 1",
+        "app/old 1",
+    ] {
         site.script("upstream", &format!("{IMAGE}image {tag}\n"));
     }
     address
@@ -492,6 +499,26 @@ fn everything_survives_a_restart(site: &Site) {
     let packages = "systemctl is-active nginx docker-registry || :";
     assert_eq!(site.on("gate", packages), "inactive\ninactive");
     settled(site);
+}
+
+/// What nobody pulls for long goes, and is copied again when somebody does.
+fn what_is_old_is_copied_anew(site: &Site) {
+    let image = "open.test/app/old:1";
+    let store = "/var/lib/bramble-registry/mirror-open.test";
+    let kept = || site.on("gate", &format!("find {store} -name data | wc -l"));
+    let before = kept().parse::<u32>().expect("a number");
+    pull(site, "one", image);
+    until("the mirror has all of it", READY, || {
+        kept() == (before + 3).to_string()
+    });
+    site.on(
+        "gate",
+        &format!("find {store} -name data -exec touch -d '-90 days' {{}} +; systemctl start bramble-registry-prune"),
+    );
+    assert_eq!(kept(), "0");
+    let before = requests(site, 6001);
+    pull(site, "two", image);
+    assert!(requests(site, 6001) > before, "it is copied again");
 }
 
 fn nodes_live_without_the_registries(site: &Site) {
