@@ -2,6 +2,8 @@
 # Its mounts and network namespaces are in this program's own mount namespace: they go with it.
 # Filled in before this line: dir, image, layout, groups, name, machine, cables (a function), devices.
 set -eu
+# Whoever switched the machine on may have had a lock or a pipe, which must not last as long as the machine.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 enter() {
     case $layout in
