@@ -68,3 +68,15 @@ settle() {
 		mv -fT -- "$1" "$2"
 	fi
 }
+# Lets systemd see a unit's changed file. It looks at all units anew each time, which takes long on a small
+# machine, so it is asked only where it must: refresh UNIT.
+refresh() { [ "$(systemctl show -p NeedDaemonReload --value "$1")" = no ] || systemctl daemon-reload; }
+# Enables a unit, masked or not, for the same reason only where it isn't: at_boot UNIT.
+at_boot() {
+	systemctl -q is-enabled "$1" 2>/dev/null || {
+		case $(systemctl is-enabled "$1" 2>/dev/null) in
+		masked*) systemctl -q unmask "$1" ;;
+		esac
+		systemctl -q enable "$1"
+	}
+}

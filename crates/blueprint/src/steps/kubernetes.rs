@@ -165,7 +165,7 @@ fn enable_kubelet() -> Action {
         "kubelet-enabled",
         "enable kubelet.service",
         Check::Exists(link.into()),
-        Script::of("systemctl daemon-reload\nsystemctl -q enable kubelet.service"),
+        Script::of("refresh kubelet.service\nat_boot kubelet.service"),
     )
     .undone_by(format!(
         "systemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}\n{}",

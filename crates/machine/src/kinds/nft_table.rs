@@ -99,8 +99,8 @@ impl NftTable {
         ));
         apply.extend(&self.file().write(undo.rules.absent));
         apply.extend(&self.unit().write(undo.unit.absent));
-        apply.line("systemctl daemon-reload");
-        apply.line(format!("systemctl -q enable {unit}"));
+        apply.line(format!("refresh {unit}"));
+        apply.line(format!("at_boot {unit}"));
         apply.line(format!("systemctl reset-failed {unit} 2>/dev/null || :"));
         apply.line(format!(
             "systemctl reload-or-restart {unit} || {{ c=$?; journalctl -u {unit} -n 20 --no-pager -o cat || :; exit $c; }}"

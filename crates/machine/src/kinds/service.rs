@@ -66,14 +66,9 @@ impl Service {
 
     fn script(&self, verb: &str) -> Script {
         let unit = word(&self.unit);
-        // Each of these takes its time on a small machine, and most services need none of them.
-        let mut script = Script::of(format!(
-            "[ \"$(systemctl show -p NeedDaemonReload --value {unit})\" = no ] || systemctl daemon-reload"
-        ));
+        let mut script = Script::of(format!("refresh {unit}"));
         if self.on {
-            script.line(format!(
-                "systemctl -q is-enabled {unit} 2>/dev/null || {{ systemctl unmask -q {unit} 2>/dev/null || :; systemctl -q enable {unit}; }}"
-            ));
+            script.line(format!("at_boot {unit}"));
             script.line(format!("systemctl reset-failed {unit} 2>/dev/null || :"));
             // A unit that doesn't start explains itself in its own log, not in systemctl's words.
             script.line(format!(

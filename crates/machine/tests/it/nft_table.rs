@@ -33,6 +33,9 @@ for u in $units; do
 		[ ! -L $wants/$u ] || state=enabled
 		printf 'Id=%s\nNames=%s\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\n\n' $u $u $load $active $state
 		;;
+	is-enabled)
+		[ -L $wants/$u ] || exit 1
+		;;
 	enable) mkdir -p $wants && ln -sf $f $wants/$u ;;
 	disable)
 		rm -f $wants/$u

@@ -41,7 +41,7 @@ pub(crate) fn step(on: &On) -> Option<Step> {
 /// A provider that doesn't answer is no reason to stop: the timer tries again.
 fn first() -> Action {
     let run = Script::of(
-        "systemctl daemon-reload\n\
+        "refresh bramble-ddns.service\n\
          systemctl start bramble-ddns.service || :\n\
          journalctl -u bramble-ddns.service -n 10 -o cat --no-pager || :",
     );
