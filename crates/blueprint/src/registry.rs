@@ -109,7 +109,11 @@ impl<'a> Registries<'a> {
                 name: self.holder(),
                 files,
             }],
-            worth: None,
+            // The machines learn a new certificate by themselves; computers outside were given it by hand.
+            worth: Some(format!(
+                "the key and the certificate of {}'s registries: computers that were given it must be given a new one",
+                self.router.machine
+            )),
         }
     }
 

@@ -378,7 +378,7 @@ fn the_certificate_is_the_routers() {
 
 /// What can't be had again is asked for; the rest isn't.
 #[test]
-fn only_the_operators_own_images_are_worth_a_question() {
+fn only_the_operators_own_images_and_the_key_are_worth_a_question() {
     let setup = routed(FULL, "");
     let lost: Vec<String> = setup
         .step("gate", STEP)
@@ -387,7 +387,10 @@ fn only_the_operators_own_images_are_worth_a_question() {
         .collect();
     assert_eq!(
         lost,
-        ["the images of the private registry in /var/lib/bramble-registry/private on gate"]
+        [
+            "the images of the private registry in /var/lib/bramble-registry/private on gate",
+            "the key and the certificate of gate's registries: computers that were given it must be given a new one",
+        ]
     );
 }
 
