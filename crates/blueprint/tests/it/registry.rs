@@ -8,6 +8,7 @@ use bramble_machine::{Facts, Observation, Query, Resource};
 use bramble_secret::Secret;
 use bramble_spec::cluster::Arch;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -499,7 +500,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 /// An image in a tar, as bundles have it; its digest.
-fn archive(dir: &Path, to: &Path, arch: Arch) -> String {
+fn archive(dir: &Path, to: &Path, arch: Arch, layer: &str) -> String {
     let blobs = dir.join("blobs/sha256");
     let _ = std::fs::remove_dir_all(dir.join("blobs"));
     std::fs::create_dir_all(&blobs).expect("a folder");
@@ -511,7 +512,7 @@ fn archive(dir: &Path, to: &Path, arch: Arch) -> String {
             bytes.len()
         )
     };
-    let layer = put(format!("layer for {}", arch.as_str()).as_bytes());
+    let layer = put(format!("{layer} for {}", arch.as_str()).as_bytes());
     let config = put(format!(
         "{{\"architecture\":\"{}\",\"os\":\"linux\"}}",
         arch.as_str()
@@ -560,7 +561,7 @@ impl Store {
                 && image.reference.contains("/pause:")
             {
                 let to = blobs.join(&image.sha256);
-                image.image_digest = archive(store.dir.path(), &to, image.arch);
+                image.image_digest = archive(store.dir.path(), &to, image.arch, "layer");
             }
         }
         store
@@ -612,6 +613,58 @@ impl Store {
 
     fn change(&self) -> Option<bramble_machine::Change> {
         self.served().plan(&self.seen()).expect("a plan")
+    }
+
+    /// Puts in what is missing.
+    fn take_in(&self) {
+        let change = self.change().expect("a change");
+        let (good, said) = self.sh(change.apply.as_str());
+        assert!(good, "{said}");
+    }
+
+    /// The bundle has another image of this name for a processor.
+    fn renew(&mut self, arch: Arch) {
+        let dir = self.dir.path().to_owned();
+        let bundle = self.setup.bundle.as_mut().expect("a bundle");
+        for artefact in &mut bundle.artefacts {
+            if let bramble_bundle::Artefact::Image(image) = artefact
+                && image.reference.contains("/pause:")
+                && image.arch == arch
+            {
+                let to = dir.join("var/lib/bramble/blobs").join(&image.sha256);
+                image.image_digest = archive(&dir, &to, arch, "new layer");
+            }
+        }
+    }
+
+    /// What the tag leads to, by processor: the layer of each image.
+    fn reached(&self) -> BTreeMap<String, String> {
+        let blob = |digest: &str| {
+            let hash = digest.trim_start_matches("sha256:");
+            let path = self.file(&format!("blobs/sha256/{}/{hash}/data", &hash[..2]));
+            std::fs::read_to_string(path).expect("a part")
+        };
+        let document = |digest: &str| -> serde_json::Value {
+            serde_json::from_str(&blob(digest)).expect("a document")
+        };
+        let tag = "repositories/registry.k8s.io/pause/_manifests/tags/3.10.1/current/link";
+        let top = std::fs::read_to_string(self.file(tag)).expect("a tag");
+        let all = document(&top);
+        let images: Vec<serde_json::Value> = match all["manifests"].as_array() {
+            Some(list) => list
+                .iter()
+                .map(|m| document(m["digest"].as_str().expect("a digest")))
+                .collect(),
+            None => vec![all],
+        };
+        let pair = |image: &serde_json::Value| {
+            let of =
+                |part: &serde_json::Value| part["digest"].as_str().expect("a digest").to_owned();
+            let config = document(&of(&image["config"]));
+            let arch = config["architecture"].as_str().expect("a processor");
+            (arch.to_owned(), blob(&of(&image["layers"][0])))
+        };
+        images.iter().map(pair).collect()
     }
 
     fn file(&self, path: &str) -> std::path::PathBuf {
@@ -720,6 +773,33 @@ fn serve(store: &Store) {
     }
     let _ = server.kill();
     let _ = server.wait();
+}
+
+/// A machine that is off, or not asked for, still finds the image for its processor behind the tag.
+#[test]
+fn the_image_of_an_unseen_machine_stays_behind_the_tag() {
+    // A list of two images, and an image by itself.
+    for alone in [false, true] {
+        let mut store = Store::new();
+        let all = store.setup.facts.clone();
+        if alone {
+            store.setup.facts.remove("one");
+        }
+        store.take_in();
+        let before = store.reached();
+        assert_eq!(before.len(), if alone { 1 } else { 2 });
+        store.setup.facts.clone_from(&all);
+        store.setup.facts.remove("two");
+        store.renew(Arch::Amd64);
+        let change = store.change().expect("a change");
+        assert_eq!(change.summary, "take in (amd64, 1 MB)");
+        store.take_in();
+        let after = store.reached();
+        assert_eq!(after["arm64"], before["arm64"]);
+        assert_eq!(after["amd64"], "new layer for amd64");
+        store.setup.facts = all;
+        assert!(store.change().is_none(), "nothing has to be copied again");
+    }
 }
 
 #[test]
