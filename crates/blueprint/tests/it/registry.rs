@@ -348,7 +348,18 @@ fn the_certificate_is_the_routers() {
         public: [(name.clone(), "kept certificate\n".to_owned())].into(),
         ..Facts::default()
     };
+    // Worth nothing before the router has it.
+    let with = |setup: &Setup| {
+        let all = setup.step("two", "runtime");
+        let id = format!("file:{path}");
+        let file = all.iter().find(|r| r.id() == id).expect("the file");
+        let change = file.plan(&Observation::default()).expect("a plan");
+        change.expect("a change").with
+    };
+    let keys = ("gate".to_owned(), "keys:registry".to_owned());
+    assert_eq!(with(&setup), Some(keys));
     setup.facts.insert("gate".into(), kept);
+    assert_eq!(with(&setup), None);
     assert_eq!(
         setup.text("two", "runtime", path).as_deref(),
         Some("kept certificate\n")
