@@ -4,7 +4,7 @@ use super::session;
 use crate::args::{DownArgs, Global};
 use crate::ask;
 use crate::context::Context;
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 use crate::plan_view;
 use crate::printer::{Printer, Style};
 use crate::progress::Progress;
@@ -109,6 +109,7 @@ fn unconfirmed(cluster: &str, parts: &[String], losses: Option<String>) -> CliEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use bramble_engine::{Plan, Scope, plan};
     use bramble_machine::Observation;
     use bramble_machine::journal::{Journal, Record};
