@@ -256,7 +256,7 @@ fn report(plan: &Plan, wanted: &Wanted, reached: bool, printer: &Printer) {
         Did::There
     };
     let dns = match &plan.resolver {
-        Resolver::ByHand => None,
+        Resolver::ByHand(_) => None,
         Resolver::Settings { .. } if !plan.foreign.is_empty() => None,
         Resolver::Settings { .. } if plan.files.is_empty() && plan.links.is_empty() => {
             Some(Did::There)
@@ -311,8 +311,11 @@ fn dns_line(plan: &Plan, wanted: &Wanted, did: Option<Did>) -> String {
                 paths.join(", ")
             )
         }
-        (Resolver::ByHand, _) => format!(
-            "DNS of {domain}: to ask for all of its names, make {server} the first DNS server of this computer"
-        ),
+        (Resolver::ByHand(why), _) => {
+            let why = why.as_ref().map_or_else(String::new, |w| format!(": {w}"));
+            format!(
+                "DNS of {domain}: to ask for all of its names, make {server} the first DNS server of this computer{why}"
+            )
+        }
     }
 }

@@ -84,8 +84,8 @@ pub enum Resolver {
         /// Run after a change of files.
         then: Option<Argv>,
     },
-    /// In a way that only its owner can set.
-    ByHand,
+    /// In a way that only its owner can set; and why that is so, where it needn't be.
+    ByHand(Option<String>),
 }
 
 /// A system.

@@ -32,8 +32,17 @@ struct Link {
 /// How names are to be asked for, given what an earlier `connect` has told interfaces.
 pub fn resolver(run: &dyn Run, names: &Names, old: &[LinkDns]) -> Resolver {
     let active = argv(&["systemctl", "is-active", "--quiet", SERVICE]);
-    let state = run.run(&active).and_then(|_| state(run));
-    state.map_or(Resolver::ByHand, |state| choose(&state, names, old))
+    if run.run(&active).is_err() {
+        return Resolver::ByHand(None);
+    }
+    match state(run) {
+        Ok(state) => choose(&state, names, old),
+        // As one that runs since its installation: until it is started again, Debian's bus refuses it.
+        Err(error) => Resolver::ByHand(Some(format!(
+            "{SERVICE} can't be told ({}); restart it and connect again",
+            error.message
+        ))),
+    }
 }
 
 const SERVICE: &str = "systemd-resolved.service";
@@ -71,7 +80,8 @@ fn choose(state: &State, names: &Names, old: &[LinkDns]) -> Resolver {
     }
     // Its servers would be asked for the cluster's names as well.
     if others(&state.global) {
-        return Resolver::ByHand;
+        let why = "the system has name servers of its own, and so has the interface";
+        return Resolver::ByHand(Some(format!("{why} {}", names.device)));
     }
     let path = format!(
         "/run/systemd/resolved.conf.d/bramble-{}.conf",
@@ -244,7 +254,7 @@ mod tests {
             ("resolvectl default-route", route),
         ]));
         match resolver(&said, &names(), old) {
-            Resolver::ByHand => None,
+            Resolver::ByHand(_) => None,
             Resolver::Settings {
                 files, links, then, ..
             } => {
@@ -369,8 +379,14 @@ mod tests {
         ];
         assert_eq!(chosen(global, &[]), None);
         let off = Said(BTreeMap::new());
-        assert_eq!(resolver(&off, &names(), &[]), Resolver::ByHand);
+        assert_eq!(resolver(&off, &names(), &[]), Resolver::ByHand(None));
         let silent = Said(BTreeMap::from([(ACTIVE, "")]));
-        assert_eq!(resolver(&silent, &names(), &[]), Resolver::ByHand);
+        let Resolver::ByHand(Some(why)) = resolver(&silent, &names(), &[]) else {
+            panic!("a reason");
+        };
+        assert!(
+            why.contains("resolvectl dns") && why.contains("restart it"),
+            "{why}"
+        );
     }
 }

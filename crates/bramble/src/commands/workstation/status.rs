@@ -134,7 +134,7 @@ fn things(
         wanted.names.domains[0], wanted.names.server
     );
     match platform.resolver(&wanted.names, &record.links) {
-        Resolver::ByHand => thing(dns, State::ByHand),
+        Resolver::ByHand(_) => thing(dns, State::ByHand),
         Resolver::Settings { files, links, .. } => {
             let mut states = Vec::new();
             for (path, content) in &files {
