@@ -1,6 +1,7 @@
 //! What the router's registries, the machines that pull from them and whoever pushes to them must agree
 //! on: names, ports, folders, the certificate.
 
+use crate::borrowed::Lent;
 use crate::context::{Inputs, On, with_port};
 use bramble_machine::kinds::Minted;
 use bramble_spec::Cluster;
@@ -109,15 +110,30 @@ impl<'a> Registries<'a> {
                 name: self.holder(),
                 files,
             }],
-            worth: None,
+            // The machines learn a new certificate by themselves; computers outside were given it by hand.
+            worth: Some(format!(
+                "the key and the certificate of {}'s registries: computers that were given it must be given a new one",
+                self.router.machine
+            )),
         }
     }
 
-    /// The certificate that the router has, or is about to get; `None` while nobody has looked at it.
-    pub(crate) fn certificate(&self, inputs: Inputs<'a>) -> Option<String> {
-        let facts = inputs.facts.get(&self.router.machine)?;
-        let fresh = || Some(inputs.fresh.registry.as_ref()?.certificate.clone());
-        facts.public.get(&self.fact()).cloned().or_else(fresh)
+    /// The certificate that the router has, or is about to get.
+    pub(crate) fn certificate(&self, inputs: Inputs<'a>) -> Lent {
+        let machine = &self.router.machine;
+        let Some(facts) = inputs.facts.get(machine) else {
+            return Lent::Unknown;
+        };
+        if let Some(text) = facts.public.get(&self.fact()) {
+            return Lent::There(text.clone());
+        }
+        match &inputs.fresh.registry {
+            None => Lent::Unknown,
+            Some(pair) => Lent::Coming {
+                text: pair.certificate.clone(),
+                with: (machine.clone(), format!("keys:{KEYS}")),
+            },
+        }
     }
 
     /// Folder of what a registry holds, by the registry's name.

@@ -19,7 +19,8 @@ pub struct Served {
     pub store: String,
     /// The image's name.
     pub name: ImageName,
-    /// What must be there, one for each processor. What else is there stays.
+    /// What must be there, one for each processor. What the tag has for others stays: a machine that was
+    /// not looked at this time may need it.
     pub images: Vec<Image>,
 }
 
@@ -108,13 +109,9 @@ impl Resource for Served {
                 bare(&image.image_digest)
             ));
         }
-        match self.images.as_slice() {
-            [one] => apply.line(format!("top={}", bare(&one.image_digest))),
-            all => {
-                let entries = all.iter().flat_map(|i| [arch(i), bare(&i.image_digest)]);
-                apply.line(format!("list {}", words(entries)))
-            }
-        };
+        let entries = self.images.iter();
+        let entries = entries.flat_map(|i| [arch(i), bare(&i.image_digest)]);
+        apply.line(format!("settle {}", words(entries)));
         apply.line("tag \"$top\"");
         let size: u64 = missing.iter().map(|image| image.size).sum();
         let archs: Vec<&str> = missing.iter().map(|image| arch(image)).collect();

@@ -51,6 +51,36 @@ list() {
 	link "$r/_manifests/revisions/sha256/$top" "$top"
 	rm -rf "$S/new"
 }
+# What the tag leads to by now: lines ARCH DIGEST. A list is one that `list` has made.
+present() {
+	l=$r/_manifests/tags/$T/current/link
+	[ -s "$l" ] || return 0
+	read -r at <"$l" || :
+	at=${at#sha256:}
+	data "$at"
+	[ -s "$f" ] || return 0
+	if grep -q '"manifests"' "$f"; then
+		grep -o '"digest":"sha256:[0-9a-f]*","size":[0-9]*,"platform":{"architecture":"[^"]*"' "$f" |
+			sed 's/.*sha256:\([0-9a-f]*\)".*"\([^"]*\)"$/\2 \1/'
+		return 0
+	fi
+	# An image by itself: its configuration says for which processor it is.
+	c=$(tr -d ' \t\n' <"$f" | sed -n 's/.*"config":{[^}]*"digest":"sha256:\([0-9a-f]*\)".*/\1/p')
+	data "${c:-none}"
+	[ -s "$f" ] || return 0
+	echo "$(tr -d ' \t\n' <"$f" | grep -o '"architecture":"[^"]*"' | head -n 1 | cut -d'"' -f4) $at"
+}
+# Sets $top to what the tag shall lead to: settle ARCH DIGEST ... What it has for other processors stays.
+settle() {
+	for p in $(present | tr ' ' :); do
+		h=${p#*:}
+		case " $* " in *" ${p%%:*} "*) continue ;; esac
+		data "$h"
+		[ -s "$f" ] && [ -e "$r/_manifests/revisions/sha256/$h/link" ] || continue
+		set -- "$@" "${p%%:*}" "$h"
+	done
+	if [ $# -gt 2 ]; then list "$@"; else top=$2; fi
+}
 # The last: from now on the tag leads to it.
 tag() {
 	link "$r/_manifests/tags/$T/index/sha256/$1" "$1"

@@ -154,7 +154,7 @@ pub fn count(n: usize, word: &str) -> String {
 }
 
 /// What the plan destroys and nobody can bring back, one line for each change that does.
-pub fn destruction(plan: &Plan) -> Vec<String> {
+fn destruction(plan: &Plan) -> Vec<String> {
     let machines = plan.machines.iter().flat_map(|(name, machine)| {
         let items = machine.steps.iter().flat_map(|step| &step.items);
         items.filter_map(move |item| {
@@ -168,6 +168,17 @@ pub fn destruction(plan: &Plan) -> Vec<String> {
         Some(format!("cluster {}: destroys: {what}", change.id))
     });
     machines.chain(api).collect()
+}
+
+/// The same as one text that a question or a refusal shows; `None` if nothing is lost.
+pub fn losses(plan: &Plan) -> Option<String> {
+    let lost = destruction(plan);
+    (!lost.is_empty()).then(|| {
+        format!(
+            "this can't be brought back once it is done\n  {}",
+            lost.join("\n  ")
+        )
+    })
 }
 
 /// What removing an object takes with it.

@@ -22,6 +22,7 @@ pub mod plan;
 mod reader;
 pub mod run;
 mod stage;
+pub mod together;
 pub mod ways;
 
 pub use api::{ApiChange, ApiPlace};

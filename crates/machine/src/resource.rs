@@ -89,6 +89,9 @@ pub struct Change {
     pub guard: Option<Guard>,
     /// What is lost by it and can't be had back: needs the operator's word.
     pub destroys: Option<String>,
+    /// It is made of what this resource of this machine gets in the same run, and is worth nothing
+    /// without it.
+    pub with: Option<(String, ResourceId)>,
 }
 
 impl Change {
@@ -105,6 +108,7 @@ impl Change {
             limit: Duration::from_secs(300),
             guard: None,
             destroys: None,
+            with: None,
         }
     }
 

@@ -571,7 +571,7 @@ fn no_secret_is_anywhere(site: &Site, said: &[String]) {
 fn nothing_is_left(site: &Site, upstream: &str) {
     let lost = "the images of the private registry in /var/lib/bramble-registry/private on gate";
     let step = ["down", "--step", "router/registry"];
-    site.bramble(&step).expect(2).says("must be confirmed");
+    site.bramble(&step).expect(2).says(lost);
     site.bramble(&["plan", "--down", "--step", "router/registry"])
         .expect(0)
         .says(lost);

@@ -16,7 +16,9 @@ pub fn a_workstation_reaches_machines_and_names(site: &Site, desk: &str) {
     send(site, desk, "/root/bramble.yaml", &site.file());
     site.script(
         desk,
-        "set -e\nchmod +x /root/bramble\nexport DEBIAN_FRONTEND=noninteractive\napt-get -qq -o DPkg::Lock::Timeout=60 update >/dev/null\napt-get -qq install -y --no-install-recommends systemd-resolved >/dev/null 2>&1\nsystemctl is-active systemd-resolved\nip -4 route > /run/routes\ncp -a /etc/hosts /run/hosts\n",
+        "set -e\nchmod +x /root/bramble\nexport DEBIAN_FRONTEND=noninteractive\napt-get -qq -o DPkg::Lock::Timeout=60 update >/dev/null\napt-get -qq install -y --no-install-recommends systemd-resolved >/dev/null 2>&1\n\
+         # Started before the bus knew that it may have its name.\n\
+         systemctl restart systemd-resolved\nresolvectl dns > /run/dns\nresolvectl domain >> /run/dns\nip -4 route > /run/routes\ncp -a /etc/hosts /run/hosts\n",
     );
     let ssh = format!("timeout 5 bash -c 'head -c 4 </dev/tcp/{one}/22'");
     assert_ne!(site.try_on(desk, &ssh).code, Some(0), "there is no way yet");
@@ -42,6 +44,9 @@ pub fn a_workstation_reaches_machines_and_names(site: &Site, desk: &str) {
     let reverse: Vec<&str> = one.rsplit('.').collect();
     let found = dns(&format!("-t PTR {}.in-addr.arpa", reverse.join(".")));
     assert!(found.contains(&format!("one.{domain}")), "{found}");
+    // Of the router nothing else is asked.
+    let told = site.on(desk, "resolvectl default-route | grep '^Link'");
+    assert!(!told.contains("yes"), "{told}");
     let again = site.on(
         desk,
         "cd /root && ./bramble workstation connect && ./bramble workstation status",
@@ -49,7 +54,7 @@ pub fn a_workstation_reaches_machines_and_names(site: &Site, desk: &str) {
     assert!(!again.contains(": set\n/etc"), "{again}");
     site.on(
         desk,
-        "cd /root && ./bramble workstation disconnect && ip -4 route | cmp - /run/routes && cmp /etc/hosts /run/hosts && [ ! -e /var/lib/bramble-workstation ]",
+        "cd /root && ./bramble workstation disconnect && ip -4 route | cmp - /run/routes && cmp /etc/hosts /run/hosts && [ ! -e /var/lib/bramble-workstation ] && { resolvectl dns; resolvectl domain; } | cmp - /run/dns",
     );
     let gone = site.try_on(
         desk,

@@ -85,15 +85,10 @@ fn confirm(
     plan: &Plan,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let lost = plan_view::destruction(plan);
-    if lost.is_empty() {
-        return Ok(());
+    match plan_view::losses(plan) {
+        None => Ok(()),
+        Some(what) => ask::confirm(printer, args.yes, &what, &context.cluster.name),
     }
-    let what = format!(
-        "this can't be brought back once it is done\n  {}",
-        lost.join("\n  ")
-    );
-    ask::confirm(printer, args.yes, &what, &context.cluster.name)
 }
 
 /// The last line of JSON, and the error that the command ends with, if it does.

@@ -8,6 +8,7 @@ mod linux;
 mod macos;
 mod platform;
 mod record;
+mod resolved;
 mod status;
 mod wanted;
 
@@ -17,7 +18,7 @@ use crate::context::Context;
 use crate::error::{CliError, Explain};
 use crate::printer::Printer;
 use platform::{Platform, Programs};
-use record::Route;
+use record::{Record, Route};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wanted::{Computer, Wanted};
@@ -33,12 +34,22 @@ pub async fn run(
 ) -> Result<(), CliError> {
     let platform = platform::here(&Programs)?;
     let platform = platform.as_ref();
+    // `disconnect` needs no file.
+    let context = || Context::reach(global, printer);
     match action {
-        WorkstationAction::Connect => connect::run(global, platform, printer).await,
+        WorkstationAction::Connect => connect::run(&context()?, platform, printer).await,
         WorkstationAction::Disconnect { name } => disconnect::run(global, name, platform, printer),
-        WorkstationAction::Status => status::run(global, platform, printer).await,
-        WorkstationAction::Check => check::run(global, platform, printer).await,
+        WorkstationAction::Status => status::run(&context()?, platform, printer).await,
+        WorkstationAction::Check => {
+            check::run(&context()?, global.bundle.as_deref(), platform, printer).await
+        }
     }
+}
+
+/// What an earlier `connect` has set for a cluster, which must have a router.
+fn recorded(context: &Context) -> Result<Option<Record>, CliError> {
+    parts(context)?;
+    Record::read(&context.cluster.name)
 }
 
 /// What only root may do says how to become root.

@@ -324,6 +324,24 @@ as_it_was",
     assert!(said.contains("10.77.0.0/24 via 192.168.7.2"), "{said}");
 }
 
+/// Answers as resolvectl does, and remembers what it was told in /run/dns, by interface: servers, domains
+/// and whether it is asked for everything.
+const RESOLVECTL: &str = "\
+mkdir -p /run/dns
+what=$1 link=$2
+[ $# -gt 0 ] && shift
+if [ $# -gt 0 ]; then
+	shift
+	if [ $what = revert ]; then rm -f /run/dns/*.$link; else echo \"$*\" >/run/dns/$what.$link; fi
+	exit
+fi
+if [ $what != default-route ]; then
+	echo \"Global: $(cat /run/systemd/resolved.conf.d/*.conf 2>/dev/null | sed -n 's/^DNS=//p')\"
+fi
+for i in home peer; do
+	echo \"Link 2 ($i): $(cat /run/dns/$what.$i 2>/dev/null || case $what in default-route) echo yes ;; esac)\"
+done";
+
 /// The words that systemd-resolved gets; what it makes of them is tested where it runs.
 #[test]
 fn resolved_is_told_which_names_the_router_knows() {
@@ -331,32 +349,79 @@ fn resolved_is_told_which_names_the_router_knows() {
         return;
     };
     computer.program("systemctl", "echo \"$*\" >> /run/calls");
+    computer.program("resolvectl", RESOLVECTL);
     let said = computer.run(
-        "w connect
+        "resolvectl dns home 192.168.7.1
+resolvectl domain home lan.example
+cp -a /run/dns /run/dns.before
+w connect
 cat /run/systemd/resolved.conf.d/bramble-home.conf
+cat /run/dns/domain.home
 w connect
 grep -c try-restart /run/calls
 w status --output json
 w disconnect
 grep -c try-restart /run/calls
 [ ! -e /run/systemd/resolved.conf.d ]
+diff -r /run/dns /run/dns.before
 as_it_was
+w connect >/dev/null
+resolvectl domain home cafe.example
+if w status; then exit 9; fi
+w disconnect
+cat /run/dns/domain.home
 mkdir -p /run/systemd/resolved.conf.d
 echo mine > /run/systemd/resolved.conf.d/bramble-home.conf
 w connect
 w disconnect
-cat /run/systemd/resolved.conf.d/bramble-home.conf",
+cat /run/systemd/resolved.conf.d/bramble-home.conf /run/dns/domain.home",
     );
     for text in [
         "DNS of home.internal by 10.77.0.1 (systemd-resolved): set\n",
-        "[Resolve]\nDNS=10.77.0.1\nDomains=~home.internal ~0.77.10.in-addr.arpa\n",
+        "[Resolve]\nDNS=10.77.0.1\nDomains=~home.internal ~0.77.10.in-addr.arpa\nlan.example ~.\n",
         "(systemd-resolved): is there already\n1\n",
-        "bramble-home.conf: gone\n2\n",
+        "bramble-home.conf: gone\nDNS by home: as it was before\n2\n",
+        "  DNS of home.internal by 10.77.0.1: missing\n",
+        "bramble-home.conf: gone\ncafe.example\n",
         "is somebody else's and was left alone",
     ] {
         assert!(said.contains(text), "{text}\n{said}");
     }
-    assert!(said.ends_with("mine\n"), "{said}");
+    assert!(said.ends_with("mine\ncafe.example\n"), "{said}");
+}
+
+/// An interface that has no servers asks the router for the cluster's names alone.
+#[test]
+fn an_interface_without_servers_asks_the_router_for_its_names_only() {
+    let Some(computer) = Computer::new(FILE) else {
+        return;
+    };
+    computer.program("systemctl", "echo \"$*\" >> /run/calls");
+    computer.program("resolvectl", RESOLVECTL);
+    let said = computer.run(
+        "resolvectl dns peer 192.168.9.1
+cp -a /run/dns /run/dns.before
+w connect
+head /run/dns/*.home
+[ ! -e /run/systemd/resolved.conf.d ]
+w connect | tail -n 1
+w status
+w disconnect
+diff -r /run/dns /run/dns.before
+! grep try-restart /run/calls
+as_it_was",
+    );
+    for text in [
+        "DNS of home.internal by 10.77.0.1 (systemd-resolved): set\n",
+        "default-route.home <==\nno\n",
+        "dns.home <==\n10.77.0.1\n",
+        "domain.home <==\n~home.internal ~0.77.10.in-addr.arpa\n",
+        "DNS of home.internal by 10.77.0.1 (systemd-resolved): is there already\n",
+        "  DNS of home.internal by 10.77.0.1: set\n",
+        "DNS by home: as it was before\n",
+    ] {
+        assert!(said.contains(text), "{text}\n{said}");
+    }
 }
 
 #[test]

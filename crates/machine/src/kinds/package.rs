@@ -42,6 +42,19 @@ impl Packages {
         self
     }
 
+    /// A question that ends with 0 if a package came with a group, finished or not (see package.sh):
+    /// what it brings is Bramble's then, and was nobody's before.
+    pub fn came_with(group: &str, package: &str) -> Query {
+        let base = base(group);
+        Query::Command(format!(
+            "grep -qsxF {} {} || grep -qsxF {} {}",
+            word(format!("package {package}")),
+            word(format!("{base}.added")),
+            word(format!("new {package}")),
+            word(format!("{base}.before")),
+        ))
+    }
+
     /// With paths to remove when the packages go.
     #[must_use]
     pub fn leaving<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
@@ -134,9 +147,14 @@ pub struct Undo {
     pub versions: Vec<Version>,
 }
 
+/// Where it is recorded what a group's installation added.
+fn base(group: &str) -> String {
+    format!("{HOME}/packages.{}", group.replace('/', "-"))
+}
+
 impl Undo {
     fn base(&self) -> String {
-        format!("{HOME}/packages.{}", self.group.replace('/', "-"))
+        base(&self.group)
     }
 
     pub(super) fn merge(mut self, later: &Self) -> Self {

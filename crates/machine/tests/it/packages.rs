@@ -5,7 +5,7 @@ use crate::machine::{Machine, Network};
 use bramble_machine::Resource;
 use bramble_machine::kinds::Packages;
 use bramble_machine::program::Said;
-use bramble_machine::{Change, Script};
+use bramble_machine::{Change, Query, Script};
 
 /// What the package tools themselves keep.
 fn kept_by_tools(line: &str) -> bool {
@@ -325,7 +325,16 @@ fn services_of_quiet_packages_wait() {
     // What a power cut left of the last try.
     cut_off(&m, &quiet, "kill -9 $$");
     m.hand("rm -f /srv/daemon");
+    let came = |group: &str, package: &str| {
+        let Query::Command(question) = Packages::came_with(group, package) else {
+            panic!("a question");
+        };
+        m.hand(&format!("({question}) && echo yes || echo no")) == "yes\n"
+    };
+    assert!(came("router", "daemon"), "apt was cut off");
     apply(&m, &quiet);
+    assert!(came("router", "daemon"));
+    assert!(!came("base", "daemon") && !came("router", "dpkg"));
     assert_eq!(m.hand("cat /srv/daemon"), "held\n");
     m.hand("! ls /usr/sbin/policy-rc.d 2>/dev/null");
     undo_all(&m);

@@ -8,6 +8,9 @@ use crate::vpn::learns_pods;
 use bramble_machine::Step;
 use bramble_machine::kinds::Packages;
 
+/// Name of the packages' group.
+pub(crate) const GROUP: &str = "router";
+
 pub(crate) fn step(on: &On) -> Option<Step> {
     let router = on.router()?;
     let mut names = vec!["nftables", "dnsmasq", "chrony"];
@@ -44,6 +47,6 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     if router.backup.is_some() {
         names.push("borgbackup");
     }
-    let packages = Packages::new("router", names).leaving(leftovers).quietly();
+    let packages = Packages::new(GROUP, names).leaving(leftovers).quietly();
     Some(on.step("router/packages", vec![r(packages)]))
 }

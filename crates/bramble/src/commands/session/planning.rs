@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::kube_place::{Compared, KubePlace};
 use bramble_engine::identity;
 use bramble_engine::plan::{self, ApiPlan, MachinePlan, Obstacle, Scope};
+use bramble_engine::together;
 use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
 use bramble_machine::api::ApiResource;
@@ -72,6 +73,7 @@ pub(super) async fn towards(
             })),
         }
     }
+    together::join(&mut out);
     ways::order(&mut out, look, scope, &blueprint.ways);
     let mut planes = context.cluster.with_role(Role::ControlPlane).peekable();
     let any = planes.peek().is_some();

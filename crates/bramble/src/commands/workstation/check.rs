@@ -2,7 +2,6 @@
 
 use super::platform::Platform;
 use super::{needs, parts};
-use crate::args::Global;
 use crate::context::{Context, expand, find_bundle};
 use crate::error::{CliError, Kind};
 use crate::printer::{Printer, Style};
@@ -26,16 +25,16 @@ struct Thing {
 
 /// Looks for everything; fails if something needed is missing.
 pub async fn run(
-    global: &Global,
+    context: &Context,
+    bundle_at: Option<&Path>,
     platform: &dyn Platform,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let context = Context::reach(global, printer)?;
-    let mut things = vec![key(&context)];
-    things.extend(bundle(&context, global));
+    let mut things = vec![key(context)];
+    things.extend(bundle(context, bundle_at));
     if context.cluster.router.is_some() {
         things.extend(platform.programs().iter().map(|p| tool(p)));
-        things.push(way(&context, platform).await);
+        things.push(way(context, platform).await);
     }
     things.push(kubectl());
     if printer.json() {
@@ -93,12 +92,12 @@ fn key(context: &Context) -> Thing {
     }
 }
 
-fn bundle(context: &Context, global: &Global) -> Option<Thing> {
+fn bundle(context: &Context, at: Option<&Path>) -> Option<Thing> {
     let cluster = &context.cluster;
     if !cluster.machines.iter().any(Machine::is_node) {
         return None;
     }
-    let found = find_bundle(cluster, global.bundle.as_deref());
+    let found = find_bundle(cluster, at);
     let version = cluster.kubernetes.version;
     Some(Thing {
         what: "bundle of Kubernetes",

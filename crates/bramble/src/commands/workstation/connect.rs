@@ -1,10 +1,9 @@
 //! `bramble workstation connect`.
 
-use super::platform::{LocalRoute, Platform, Programs, Resolver, Run};
+use super::platform::{LinkDns, LocalRoute, Platform, Programs, Resolver, Run};
 use super::record::{Record, Route};
 use super::wanted::Wanted;
-use super::{hosts, need_root, needs, parts};
-use crate::args::Global;
+use super::{hosts, need_root, needs, parts, recorded};
 use crate::context::Context;
 use crate::error::{CliError, Explain};
 use crate::printer::Printer;
@@ -40,17 +39,15 @@ impl Did {
 
 /// Sets what is not set.
 pub async fn run(
-    global: &Global,
+    context: &Context,
     platform: &dyn Platform,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let context = Context::reach(global, printer)?;
-    parts(&context)?;
+    let before = recorded(context)?;
     need_root("connect")?;
     let cluster = &context.cluster.name;
-    let before = Record::read(cluster)?;
     let old = before.clone().unwrap_or_default();
-    let wanted = needs(&context, platform, &old.routes).await?;
+    let wanted = needs(context, platform, &old.routes).await?;
     let plan = Plan::make(&wanted, &old, platform)?;
     // What may be set from here on is known to `disconnect`, should this be cut off.
     let both = plan.record.clone().with(&old);
@@ -61,7 +58,7 @@ pub async fn run(
     if both != plan.record {
         plan.record.write(cluster)?;
     }
-    let reached = greet(&context, printer).await?;
+    let reached = greet(context, printer).await?;
     report(&plan, &wanted, reached, printer);
     Ok(())
 }
@@ -78,6 +75,9 @@ struct Plan {
     /// Files of the resolver: those that differ, and those of an older file.
     files: Vec<(PathBuf, String)>,
     stale_files: Vec<PathBuf>,
+    /// Interfaces that are to be told, and those that were told for an older file.
+    links: Vec<LinkDns>,
+    stale_links: Vec<LinkDns>,
     resolver: Resolver,
     /// Files that somebody else has made.
     foreign: Vec<PathBuf>,
@@ -115,9 +115,12 @@ impl Plan {
         let (new, line_break) = hosts::with(&bytes, &wanted.names.cluster, &wanted.hosts)?;
         record.line_break = line_break || old.line_break;
 
-        let resolver = platform.resolver(&wanted.names);
+        let resolver = platform.resolver(&wanted.names, &old.links);
         let (mut files, mut foreign) = (Vec::new(), Vec::new());
-        if let Resolver::Files { files: all, .. } = &resolver {
+        if let Resolver::Settings {
+            files: all, links, ..
+        } = &resolver
+        {
             for (path, content) in all {
                 let found = read(path)?;
                 let mine = old.files.contains(path);
@@ -132,7 +135,20 @@ impl Plan {
                     files.push((path.clone(), content.clone()));
                 }
             }
+            // They are of use beside the files only.
+            if foreign.is_empty() {
+                record.links.clone_from(links);
+            }
         }
+        let holds = |link: &&LinkDns| platform.holds_link(link);
+        let links = record.links.iter().filter(|l| !holds(l)).cloned().collect();
+        // Of the same interface the new word takes the place of the old one.
+        let replaced = |link: &LinkDns| {
+            let same = |l: &LinkDns| (&l.device, l.server) == (&link.device, link.server);
+            record.links.iter().any(same)
+        };
+        let stale_links = old.links.iter().filter(|l| !replaced(l));
+        let stale_links = stale_links.filter(holds).cloned().collect();
         let kept = |f: &&PathBuf| !record.files.contains(f);
         let stale_files: Vec<PathBuf> = old.files.iter().filter(kept).cloned().collect();
         Ok(Self {
@@ -142,6 +158,8 @@ impl Plan {
             routes,
             hosts: (new != bytes).then_some(new),
             files,
+            links,
+            stale_links,
             resolver,
             foreign,
         })
@@ -159,6 +177,11 @@ impl Plan {
         if let Some(bytes) = &self.hosts {
             hosts::write(Path::new(hosts::PATH), bytes)?;
         }
+        let stale = self.stale_links.iter().map(|l| platform.unset_link(l));
+        let new = self.links.iter().map(|l| platform.set_link(l));
+        for program in stale.chain(new).flatten() {
+            Programs.run(&program)?;
+        }
         for path in &self.stale_files {
             remove(path)?;
         }
@@ -168,14 +191,12 @@ impl Plan {
             }
             crate::files::write(path, content.as_bytes(), 0o644, true)?;
         }
-        if let Resolver::Files {
-            then: Some(then), ..
-        } = &self.resolver
-            && !(self.files.is_empty() && self.stale_files.is_empty())
-        {
-            Programs.run(then)?;
+        match platform.reload() {
+            Some(then) if !(self.files.is_empty() && self.stale_files.is_empty()) => {
+                Programs.run(&then).map(drop)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -235,10 +256,12 @@ fn report(plan: &Plan, wanted: &Wanted, reached: bool, printer: &Printer) {
         Did::There
     };
     let dns = match &plan.resolver {
-        Resolver::ByHand => None,
-        Resolver::Files { .. } if !plan.foreign.is_empty() => None,
-        Resolver::Files { .. } if plan.files.is_empty() => Some(Did::There),
-        Resolver::Files { .. } => Some(Did::Set),
+        Resolver::ByHand(_) => None,
+        Resolver::Settings { .. } if !plan.foreign.is_empty() => None,
+        Resolver::Settings { .. } if plan.files.is_empty() && plan.links.is_empty() => {
+            Some(Did::There)
+        }
+        Resolver::Settings { .. } => Some(Did::Set),
     };
     if printer.json() {
         let list = plan.routes.iter();
@@ -274,10 +297,10 @@ fn report(plan: &Plan, wanted: &Wanted, reached: bool, printer: &Printer) {
 fn dns_line(plan: &Plan, wanted: &Wanted, did: Option<Did>) -> String {
     let (domain, server) = (&wanted.names.domains[0], wanted.names.server);
     match (&plan.resolver, did) {
-        (Resolver::Files { who, .. }, Some(did)) => {
+        (Resolver::Settings { who, .. }, Some(did)) => {
             format!("DNS of {domain} by {server} ({who}): {}", did.words())
         }
-        (Resolver::Files { .. }, None) => {
+        (Resolver::Settings { .. }, None) => {
             let paths: Vec<String> = plan
                 .foreign
                 .iter()
@@ -288,8 +311,11 @@ fn dns_line(plan: &Plan, wanted: &Wanted, did: Option<Did>) -> String {
                 paths.join(", ")
             )
         }
-        (Resolver::ByHand, _) => format!(
-            "DNS of {domain}: to ask for all of its names, make {server} the first DNS server of this computer"
-        ),
+        (Resolver::ByHand(why), _) => {
+            let why = why.as_ref().map_or_else(String::new, |w| format!(": {w}"));
+            format!(
+                "DNS of {domain}: to ask for all of its names, make {server} the first DNS server of this computer{why}"
+            )
+        }
     }
 }

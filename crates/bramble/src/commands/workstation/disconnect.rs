@@ -1,7 +1,7 @@
 //! `bramble workstation disconnect`.
 
 use super::connect::{is_set, remove};
-use super::platform::{Platform, Programs, Run};
+use super::platform::{LinkDns, Platform, Programs, Run};
 use super::record::{Record, Route};
 use super::{hosts, need_root};
 use crate::args::Global;
@@ -49,6 +49,12 @@ pub fn run(
         // The folder may hold others.
         let _ = path.parent().map(std::fs::remove_dir);
     }
+    // What somebody else has told an interface since then stays.
+    let told = record.links.iter().filter(|l| platform.holds_link(l));
+    let links: Vec<&LinkDns> = told.collect();
+    for program in links.iter().flat_map(|l| platform.unset_link(l)) {
+        Programs.run(&program)?;
+    }
     if let (false, Some(then)) = (files.is_empty(), platform.reload()) {
         Programs.run(&then)?;
     }
@@ -56,6 +62,7 @@ pub fn run(
     if printer.json() {
         printer.value(&json!({
             "cluster": cluster, "routes": routes, "hosts": without.is_some(), "files": files,
+            "interfaces": links.iter().map(|l| &l.device).collect::<Vec<_>>(),
         }));
         return Ok(());
     }
@@ -67,6 +74,9 @@ pub fn run(
     }
     for path in &files {
         printer.out(format!("{}: gone", path.display()));
+    }
+    for link in links {
+        printer.out(format!("DNS by {}: as it was before", link.device));
     }
     if !known && without.is_none() {
         printer.out(format!(

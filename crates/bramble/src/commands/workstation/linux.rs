@@ -1,11 +1,13 @@
 //! Linux: routes by iproute2, names by systemd-resolved where it runs.
 
-use super::platform::{Argv, LocalRoute, Names, Platform, Resolver, Run, Way, argv};
+use super::platform::{
+    Argv, LinkDns, LocalRoute, Names, Platform, Resolver, Run, Way, argv, route,
+};
+use super::resolved;
 use crate::error::CliError;
 use ipnet::Ipv4Net;
 use serde_json::Value;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 /// Linux with these programs.
 pub struct Linux<'a> {
@@ -64,62 +66,32 @@ impl Platform for Linux<'_> {
     }
 
     fn add(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv {
-        argv(&[
-            "ip",
-            "route",
-            "add",
-            &to.to_string(),
-            "via",
-            &via.to_string(),
-        ])
+        route(&["ip", "route", "add"], to, &["via"], via)
     }
 
     fn delete(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv {
-        argv(&[
-            "ip",
-            "route",
-            "del",
-            &to.to_string(),
-            "via",
-            &via.to_string(),
-        ])
+        route(&["ip", "route", "del"], to, &["via"], via)
     }
 
-    /// A file for all interfaces (resolved.conf(5)) rather than `resolvectl dns` for one: that would take
-    /// the place of the servers that the interface has. It is gone with the next start, as routes are.
-    fn resolver(&self, names: &Names) -> Resolver {
-        let active = argv(&[
-            "systemctl",
-            "is-active",
-            "--quiet",
-            "systemd-resolved.service",
-        ]);
-        if self.run.run(&active).is_err() {
-            return Resolver::ByHand;
-        }
-        let domains: Vec<String> = names.domains.iter().map(|d| format!("~{d}")).collect();
-        let path = format!(
-            "/run/systemd/resolved.conf.d/bramble-{}.conf",
-            names.cluster
-        );
-        let content = format!(
-            "# Made by `bramble workstation connect`.\n[Resolve]\nDNS={}\nDomains={}\n",
-            names.server,
-            domains.join(" ")
-        );
-        Resolver::Files {
-            who: "systemd-resolved",
-            files: vec![(PathBuf::from(path), content)],
-            then: self.reload(),
-        }
+    /// All of it is gone with the next start, as routes are.
+    fn resolver(&self, names: &Names, old: &[LinkDns]) -> Resolver {
+        resolved::resolver(self.run, names, old)
     }
 
     fn reload(&self) -> Option<Argv> {
-        Some(argv(&[
-            "systemctl",
-            "try-restart",
-            "systemd-resolved.service",
-        ]))
+        resolved::reload()
+    }
+
+    fn set_link(&self, link: &LinkDns) -> Vec<Argv> {
+        resolved::set(link)
+    }
+
+    fn unset_link(&self, link: &LinkDns) -> Vec<Argv> {
+        resolved::unset(link)
+    }
+
+    fn holds_link(&self, link: &LinkDns) -> bool {
+        resolved::holds(self.run, link)
     }
 
     fn programs(&self) -> &'static [&'static str] {
@@ -209,39 +181,6 @@ mod tests {
                 "10.99.0.1/32 None tun0",
                 "10.5.0.0/16 None unreachable",
             ]
-        );
-    }
-
-    #[test]
-    fn names_are_set_where_resolved_runs() {
-        let names = Names {
-            cluster: "ceil".into(),
-            domains: vec!["ceil.internal".into(), "0.77.10.in-addr.arpa".into()],
-            server: "10.77.0.1".parse().expect("an address"),
-        };
-        let off = Said(BTreeMap::new());
-        assert_eq!(Linux { run: &off }.resolver(&names), Resolver::ByHand);
-        let on = Said(BTreeMap::from([(
-            "systemctl is-active --quiet systemd-resolved.service",
-            "",
-        )]));
-        let Resolver::Files { files, then, .. } = (Linux { run: &on }).resolver(&names) else {
-            panic!("files");
-        };
-        assert_eq!(
-            files[0].0.to_str(),
-            Some("/run/systemd/resolved.conf.d/bramble-ceil.conf")
-        );
-        assert!(
-            files[0].1.ends_with(
-                "[Resolve]\nDNS=10.77.0.1\nDomains=~ceil.internal ~0.77.10.in-addr.arpa\n"
-            ),
-            "{}",
-            files[0].1
-        );
-        assert_eq!(
-            then.expect("a program").join(" "),
-            "systemctl try-restart systemd-resolved.service"
         );
     }
 }

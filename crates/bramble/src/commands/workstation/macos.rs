@@ -1,6 +1,8 @@
 //! macOS: routes by route(8), names by resolver(5).
 
-use super::platform::{Argv, LocalRoute, Names, Platform, Resolver, Run, Way, argv};
+use super::platform::{
+    Argv, LinkDns, LocalRoute, Names, Platform, Resolver, Run, Way, argv, route,
+};
 use crate::error::CliError;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -42,28 +44,14 @@ impl Platform for MacOs<'_> {
     }
 
     fn add(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv {
-        argv(&[
-            "route",
-            "-n",
-            "add",
-            "-net",
-            &to.to_string(),
-            &via.to_string(),
-        ])
+        route(&["route", "-n", "add", "-net"], to, &[], via)
     }
 
     fn delete(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv {
-        argv(&[
-            "route",
-            "-n",
-            "delete",
-            "-net",
-            &to.to_string(),
-            &via.to_string(),
-        ])
+        route(&["route", "-n", "delete", "-net"], to, &[], via)
     }
 
-    fn resolver(&self, names: &Names) -> Resolver {
+    fn resolver(&self, names: &Names, _old: &[LinkDns]) -> Resolver {
         let content = format!(
             "# Made by `bramble workstation connect`.\nnameserver {}\n",
             names.server
@@ -71,9 +59,10 @@ impl Platform for MacOs<'_> {
         let file = |domain: &String| -> (PathBuf, String) {
             (Path::new(FOLDER).join(domain), content.clone())
         };
-        Resolver::Files {
+        Resolver::Settings {
             who: "resolver(5)",
             files: names.domains.iter().map(file).collect(),
+            links: Vec::new(),
             then: None,
         }
     }
@@ -202,8 +191,9 @@ mod tests {
             cluster: "ceil".into(),
             domains: vec!["ceil.internal".into(), "0.77.10.in-addr.arpa".into()],
             server: "10.77.0.1".parse().expect("an address"),
+            device: "en0".into(),
         };
-        let Resolver::Files { files, then, .. } = mac.resolver(&names) else {
+        let Resolver::Settings { files, then, .. } = mac.resolver(&names, &[]) else {
             panic!("files");
         };
         let paths: Vec<_> = files.iter().map(|(p, _)| p.display().to_string()).collect();

@@ -6,6 +6,7 @@ use super::linux::Linux;
 use super::macos::MacOs;
 use crate::error::CliError;
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,22 +53,39 @@ pub struct Names {
     pub domains: Vec<String>,
     /// Who knows them.
     pub server: Ipv4Addr,
+    /// The interface by which the router is reached.
+    pub device: String,
+}
+
+/// What an interface is told about names, and what it was told before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkDns {
+    /// The interface.
+    pub device: String,
+    /// Who is asked for the domains; `None`: the servers that it has.
+    pub server: Option<Ipv4Addr>,
+    /// What it is asked for.
+    pub domains: Vec<String>,
+    /// The domains that it had.
+    pub before: Vec<String>,
 }
 
 /// How this computer asks for names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolver {
-    /// By files, and a program that makes them count.
-    Files {
-        /// Who reads the files.
+    /// By files and settings of interfaces, and a program that makes the files count.
+    Settings {
+        /// Who reads them.
         who: &'static str,
         /// Path and content.
         files: Vec<(PathBuf, String)>,
-        /// Run after a change.
+        /// Interfaces.
+        links: Vec<LinkDns>,
+        /// Run after a change of files.
         then: Option<Argv>,
     },
-    /// In a way that only its owner can set.
-    ByHand,
+    /// In a way that only its owner can set; and why that is so, where it needn't be.
+    ByHand(Option<String>),
 }
 
 /// A system.
@@ -80,10 +98,22 @@ pub trait Platform {
     fn add(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv;
     /// Takes this very route away.
     fn delete(&self, to: Ipv4Net, via: Ipv4Addr) -> Argv;
-    /// How names are asked for.
-    fn resolver(&self, names: &Names) -> Resolver;
-    /// What [`Resolver::Files`] of any connection is followed by.
+    /// How names are asked for, given what an earlier `connect` has told interfaces.
+    fn resolver(&self, names: &Names, old: &[LinkDns]) -> Resolver;
+    /// What files of any connection are followed by.
     fn reload(&self) -> Option<Argv>;
+    /// Tells an interface about names.
+    fn set_link(&self, _link: &LinkDns) -> Vec<Argv> {
+        Vec::new()
+    }
+    /// Puts back what an interface was told before.
+    fn unset_link(&self, _link: &LinkDns) -> Vec<Argv> {
+        Vec::new()
+    }
+    /// Whether an interface is as it was told to be.
+    fn holds_link(&self, _link: &LinkDns) -> bool {
+        false
+    }
     /// Programs that are needed.
     fn programs(&self) -> &'static [&'static str];
 }
@@ -103,6 +133,12 @@ pub fn here(run: &dyn Run) -> Result<Box<dyn Platform + '_>, CliError> {
 /// Words of a command.
 pub fn argv(words: &[&str]) -> Argv {
     words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+/// A command about a route to a network by a router, in this order.
+pub fn route(words: &[&str], to: Ipv4Net, between: &[&str], via: Ipv4Addr) -> Argv {
+    let (to, via) = (to.to_string(), via.to_string());
+    argv(&[words, &[&to], between, &[&via]].concat())
 }
 
 /// The programs of this computer, in English.

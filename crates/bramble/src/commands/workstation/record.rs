@@ -1,6 +1,7 @@
 //! What `connect` has set on this computer, so that `disconnect` takes away just that, whatever the
 //! cluster file says by then. Written before anything is set.
 
+use super::platform::LinkDns;
 use crate::error::{CliError, Explain};
 use crate::files;
 use ipnet::Ipv4Net;
@@ -22,6 +23,8 @@ pub struct Record {
     pub line_break: bool,
     /// Files of the resolver.
     pub files: Vec<PathBuf>,
+    /// Interfaces that were told about names.
+    pub links: Vec<LinkDns>,
 }
 
 /// A route.
@@ -96,6 +99,10 @@ impl Record {
         let files = other.files.iter().filter(|f| !self.files.contains(f));
         let more: Vec<PathBuf> = files.cloned().collect();
         self.files.extend(more);
+        let known = |link: &LinkDns| self.links.iter().any(|l| l.device == link.device);
+        let links = other.links.iter().filter(|l| !known(l));
+        let more: Vec<LinkDns> = links.cloned().collect();
+        self.links.extend(more);
         self.line_break |= other.line_break;
         self
     }

@@ -2,11 +2,10 @@
 
 use super::connect::{is_set, read};
 use super::hosts::{self, Found};
+use super::needs;
 use super::platform::{Platform, Resolver};
 use super::record::Record;
 use super::wanted::Wanted;
-use super::{needs, parts};
-use crate::args::Global;
 use crate::context::Context;
 use crate::error::{CliError, Kind};
 use crate::printer::{Printer, Style};
@@ -48,17 +47,15 @@ impl State {
 
 /// Shows what is set. Fails where this computer is connected and something is not as it should be.
 pub async fn run(
-    global: &Global,
+    context: &Context,
     platform: &dyn Platform,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let context = Context::reach(global, printer)?;
-    parts(&context)?;
+    let record = super::recorded(context)?;
     let cluster = &context.cluster.name;
-    let record = Record::read(cluster)?;
     let connected = record.is_some();
     let record = record.unwrap_or_default();
-    let wanted = needs(&context, platform, &record.routes).await;
+    let wanted = needs(context, platform, &record.routes).await;
     let (things, problem) = match &wanted {
         Ok(wanted) => (things(wanted, &record, platform)?, None),
         Err(error) => (recorded(&record, cluster, platform)?, Some(error)),
@@ -112,14 +109,9 @@ fn things(
     let mut out = Vec::new();
     let mut thing = |what: String, state| out.push(Thing { what, state });
     for (route, what) in &wanted.routes {
-        let state = if is_set(route, &present) {
-            State::Set
-        } else {
-            State::Missing
-        };
         thing(
             format!("route to {what} ({}) by {}", route.to, route.via),
-            state,
+            state_of(is_set(route, &present)),
         );
     }
     for route in record.routes.iter().filter(|r| is_set(r, &present)) {
@@ -141,9 +133,9 @@ fn things(
         "DNS of {} by {}",
         wanted.names.domains[0], wanted.names.server
     );
-    match platform.resolver(&wanted.names) {
-        Resolver::ByHand => thing(dns, State::ByHand),
-        Resolver::Files { files, .. } => {
+    match platform.resolver(&wanted.names, &record.links) {
+        Resolver::ByHand(_) => thing(dns, State::ByHand),
+        Resolver::Settings { files, links, .. } => {
             let mut states = Vec::new();
             for (path, content) in &files {
                 states.push(match read(path)? {
@@ -152,6 +144,7 @@ fn things(
                     None => State::Missing,
                 });
             }
+            states.extend(links.iter().map(|link| state_of(platform.holds_link(link))));
             let worst = [State::Missing, State::Differs]
                 .into_iter()
                 .find(|s| states.contains(s));
@@ -161,6 +154,10 @@ fn things(
     Ok(out)
 }
 
+fn state_of(set: bool) -> State {
+    if set { State::Set } else { State::Missing }
+}
+
 /// What is known where the file's wishes can't be.
 fn recorded(
     record: &Record,
@@ -168,13 +165,12 @@ fn recorded(
     platform: &dyn Platform,
 ) -> Result<Vec<Thing>, CliError> {
     let present = platform.routes()?;
-    let state = |set| if set { State::Set } else { State::Missing };
     let mut out: Vec<Thing> = record
         .routes
         .iter()
         .map(|route| Thing {
             what: format!("route to {} by {}", route.to, route.via),
-            state: state(is_set(route, &present)),
+            state: state_of(is_set(route, &present)),
         })
         .collect();
     if hosts::found(&hosts::read()?, cluster) != Found::Nothing {
@@ -185,7 +181,11 @@ fn recorded(
     }
     out.extend(record.files.iter().map(|path| Thing {
         what: path.display().to_string(),
-        state: state(path.exists()),
+        state: state_of(path.exists()),
+    }));
+    out.extend(record.links.iter().map(|link| Thing {
+        what: format!("DNS of {} by {}", link.domains.join(" "), link.device),
+        state: state_of(platform.holds_link(link)),
     }));
     Ok(out)
 }

@@ -74,7 +74,7 @@ pub fn wanted(
     Ok(Wanted {
         routes,
         hosts: hosts(cluster, router),
-        names: names(cluster, router),
+        names: names(cluster, router, computer.way),
         notes,
     })
 }
@@ -190,13 +190,14 @@ fn hosts(cluster: &Cluster, router: &Router) -> String {
     out
 }
 
-fn names(cluster: &Cluster, router: &Router) -> Names {
+fn names(cluster: &Cluster, router: &Router, way: &Way) -> Names {
     let mut domains = vec![cluster.network.domain.clone()];
     domains.extend(reverse_domains(router.lan()));
     Names {
         cluster: cluster.name.clone(),
         domains,
         server: router.address.addr(),
+        device: way.device.clone(),
     }
 }
 
@@ -267,6 +268,7 @@ mod tests {
         );
         assert_eq!(all.names.domains, ["ceil.internal", "0.77.10.in-addr.arpa"]);
         assert_eq!(all.names.server.to_string(), "10.77.0.1");
+        assert_eq!(all.names.device, "wlan0");
         // Pods that have no routes of their own are out of reach.
         let none = cluster("  podNetwork: { plugin: none }\n");
         assert_eq!(
