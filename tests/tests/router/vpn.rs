@@ -465,7 +465,7 @@ fn it_comes_back_with_the_machine(site: &Site, clients: &[&Client]) {
 fn it_goes_without_a_trace(site: &Site, write: &dyn Fn(&str)) {
     let step = ["down", "--step", "router/vpn"];
     let asked = site.bramble(&step).expect(2);
-    asked.says("must be confirmed");
+    asked.says("the keys of all VPN users");
     site.bramble(&[&step[..], &["--yes"]].concat()).expect(0);
     let left = site.on(
         "gate",
