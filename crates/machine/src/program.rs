@@ -163,6 +163,10 @@ fn take_back(script: &mut Script, index: usize, change: &Guarded) {
             .line(format!("( set -e; u{index} )\nj {}", word(gone)));
         return;
     }
+    script
+        .line(format!("b{index}() {{ :"))
+        .extend(&change.guard.before)
+        .line(format!("}}\n( b{index} )"));
     for (number, path) in change.guard.paths.iter().enumerate() {
         let (path, kept) = (word(path), format!("{KEPT}/{index}.{number}"));
         script.line(format!(

@@ -15,19 +15,19 @@ ip link add wan0 type veth peer name veth1; ip link set veth1 up; ip link set wa
 ip address add 192.0.2.2/24 dev wan0; ip route add default via 192.0.2.1
 mkdir -p /run/systemd/units /run/network; echo x > /run/systemd/container\n";
 
-fn boot(unit: &str) -> String {
+pub fn boot(unit: &str) -> String {
     format!("{CARDS}ln -s 1 /run/systemd/units/invocation:{unit}.service")
 }
 
-fn net(text: &str) -> IpNet {
+pub fn net(text: &str) -> IpNet {
     text.parse().expect("an address")
 }
 
-fn lan() -> Interface {
+pub fn lan() -> Interface {
     Interface::fixed("lan", "lan0", [net("10.7.0.1/24"), net("fd00:7::1/64")])
 }
 
-fn outside(method: Method) -> Interface {
+pub fn outside(method: Method) -> Interface {
     Interface {
         role: "uplink".into(),
         name: "wan0".into(),
@@ -38,7 +38,7 @@ fn outside(method: Method) -> Interface {
     }
 }
 
-fn fixed() -> Method {
+pub fn fixed() -> Method {
     Method::Static {
         addresses: vec![net("192.0.2.9/24")],
         gateway: Some("192.0.2.1".parse().expect("an address")),
@@ -47,14 +47,14 @@ fn fixed() -> Method {
 }
 
 /// Addresses of an interface, without those that the kernel makes.
-fn addresses(m: &Machine, name: &str) -> String {
+pub fn addresses(m: &Machine, name: &str) -> String {
     let text = m.hand(&format!(
         "ip -o address show dev {name} | grep -v fe80 | awk '{{ print $4 }}'"
     ));
     text.lines().collect::<Vec<_>>().join(" ")
 }
 
-fn route(m: &Machine) -> String {
+pub fn route(m: &Machine) -> String {
     m.hand("ip route show default | sed 's/ onlink//; s/ *$//'")
         .trim_end()
         .to_owned()
@@ -74,7 +74,7 @@ fn lan_is_gone(m: &Machine) {
 }
 
 /// What systemd-networkd does: for each interface the first file that names it counts.
-const NETWORKCTL: &str = r#"cat > /usr/bin/networkctl <<'END'
+pub const NETWORKCTL: &str = r#"cat > /usr/bin/networkctl <<'END'
 #!/bin/sh
 [ -L /run/systemd/units/invocation:systemd-networkd.service ] || exit 1
 mkdir -p /run/systemd/netif/links
@@ -267,7 +267,7 @@ fn interfaces_that_are_not_there_or_on_the_wrong_side() {
 }
 
 /// What NetworkManager does with profiles.
-const NMCLI: &str = r#"cat > /usr/bin/nmcli <<'END'
+pub const NMCLI: &str = r#"cat > /usr/bin/nmcli <<'END'
 #!/bin/sh
 p=/etc/NetworkManager/system-connections/bramble-lan.nmconnection
 case $* in

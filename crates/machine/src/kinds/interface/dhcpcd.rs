@@ -9,8 +9,10 @@ use std::fmt::Write as _;
 
 pub(super) const CONF: &str = "/etc/dhcpcd.conf";
 
+pub(super) const TAKE_UP: &str = "dhcpcd -n \"$I\"";
+
 pub(super) fn settings(interface: &Interface) -> Settings {
-    let rebind = Script::of("dhcpcd -n \"$I\"");
+    let rebind = Script::of(TAKE_UP);
     // What it does without a word is DHCP.
     let text = text(interface);
     Settings {
