@@ -371,13 +371,18 @@ fn the_old_interface_is_left_behind_as_it_was() {
 #[test]
 fn an_interface_that_is_kept() {
     let kept = outside(Method::Kept);
-    Case::new("", &kept)
-        .boot(&boot("networking"))
+    // Somebody's own stanza: it's theirs, and goes on to count when ours is undone.
+    let own = "printf 'auto lo\\niface lo inet loopback\\niface wan0 inet static\\n  address 192.0.2.2/24\\n' > /etc/network/interfaces";
+    Case::new(own, &kept)
+        .boot(&(boot("networking") + "; echo wan0=wan0 > /run/network/ifstate; echo wan0 > /run/network/ifstate.wan0"))
         .drift(&[
             ("rm /etc/sysctl.d/90-bramble-uplink.conf", "new file"),
             ("echo 1 > /proc/sys/net/ipv6/conf/wan0/accept_ra", "ignores router advertisements"),
         ])
-        .gone(&|m| assert_eq!(m.hand("cat /proc/sys/net/ipv6/conf/wan0/accept_ra"), "1\n"))
+        .gone(&|m| {
+            assert_eq!(m.hand("cat /proc/sys/net/ipv6/conf/wan0/accept_ra"), "1\n");
+            assert_eq!(addresses(m, "wan0"), "192.0.2.2/24");
+        })
         .run(|m| {
             assert_eq!(
                 m.hand("cat /etc/sysctl.d/90-bramble-uplink.conf /proc/sys/net/ipv6/conf/wan0/accept_ra"),

@@ -11,14 +11,19 @@ pub(super) const CONF: &str = "/etc/dhcpcd.conf";
 
 pub(super) const TAKE_UP: &str = "dhcpcd -n \"$I\"";
 
+/// It keeps to itself that it gave the interface an address of IPv6, and does not look whether it is still
+/// there.
+const MISSING: &str = r#"for a in $A; do
+	case $a in *:*) ip address replace "$a" dev "$I" nodad ;; esac
+done"#;
+
 pub(super) fn settings(interface: &Interface) -> Settings {
-    let rebind = Script::of(TAKE_UP);
     // What it does without a word is DHCP.
     let text = text(interface);
     Settings {
         block: text.map(|text| Block::new(CONF, interface.role.clone(), text)),
-        mend: rebind.clone(),
-        take_up: rebind,
+        take_up: Script::of(TAKE_UP),
+        mend: Script::of(format!("{TAKE_UP}\n{MISSING}")),
         ..Settings::default()
     }
 }

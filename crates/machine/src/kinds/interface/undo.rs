@@ -105,6 +105,16 @@ impl Part {
         self.files.iter().map(|f| f.path.as_str()).chain(blocks)
     }
 
+    /// Whether its manager was given nothing: the interface was left as the machine has it, and only the
+    /// kernel was told something about it.
+    fn kept(&self) -> bool {
+        !self.files.is_empty()
+            && self
+                .files
+                .iter()
+                .all(|f| f.path.starts_with("/etc/sysctl.d/"))
+    }
+
     /// Everything as it was before.
     pub(super) fn script(&self) -> Script {
         let mut script = self.stop();
@@ -127,7 +137,7 @@ impl Part {
     /// What has to come before its files are gone: it's the stanza that says what ifupdown takes down.
     pub(super) fn stop(&self) -> Script {
         let mut script = Script::of(format!("I={}", word(&self.name)));
-        if self.manager == Networking::Ifupdown {
+        if self.manager == Networking::Ifupdown && !self.kept() {
             script.line(
                 r#"if ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi"#,
             );
@@ -139,6 +149,7 @@ impl Part {
     pub(super) fn let_go(&self) -> Script {
         let mut script = Script::new();
         match self.manager {
+            _ if self.kept() => {}
             Networking::Networkd | Networking::None => {
                 script.line("networkctl reload 2>/dev/null || :");
             }
@@ -167,11 +178,20 @@ impl Part {
     pub(super) fn take_up(&self, role: &str) -> Script {
         let mut script = Script::new();
         match self.manager {
-            Networking::Networkd | Networking::None => script.line(networkd::MEND),
-            Networking::NetworkManager => script.extend(&networkmanager::take_up(role)),
-            Networking::Ifupdown => script.line(ifupdown::TAKE_UP),
-            Networking::Dhcpcd => script.line(dhcpcd::TAKE_UP),
-        };
+            _ if self.kept() => {}
+            Networking::Networkd | Networking::None => {
+                script.line(networkd::MEND);
+            }
+            Networking::NetworkManager => {
+                script.extend(&networkmanager::take_up(role));
+            }
+            Networking::Ifupdown => {
+                script.line(ifupdown::TAKE_UP);
+            }
+            Networking::Dhcpcd => {
+                script.line(dhcpcd::TAKE_UP);
+            }
+        }
         if self.listening.is_some() {
             script.line(listen("2"));
         }
