@@ -11,8 +11,7 @@ pub(super) const CONF: &str = "/etc/dhcpcd.conf";
 
 pub(super) const TAKE_UP: &str = "dhcpcd -n \"$I\"";
 
-/// It keeps to itself that it gave the interface an address of IPv6, and does not look whether it is still
-/// there.
+/// It does not look whether an address of IPv6 that it gave is still there.
 const MISSING: &str = r#"for a in $A; do
 	case $a in *:*) ip address replace "$a" dev "$I" nodad ;; esac
 done"#;
