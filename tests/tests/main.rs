@@ -7,6 +7,7 @@ mod custom;
 mod ddns;
 mod files;
 mod logins;
+mod managers;
 mod proxied;
 mod reach;
 mod router;

@@ -12,17 +12,18 @@ use std::time::Duration;
 /// Between two attempts to connect anew.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(300);
 
-/// What a step's guards advise when they have to take it back, as the end of a message.
-fn advice(step: &StepPlan) -> String {
+/// What the machine does when nobody confirms a step, and what its guards advise then.
+fn taken_back(step: &StepPlan) -> String {
     let guards = step.items.iter().filter_map(|i| i.change.guard.as_ref());
     let advice: Vec<&str> = guards
         .map(|g| g.advice.as_str())
         .filter(|a| !a.is_empty())
         .collect();
-    if advice.is_empty() {
-        return String::new();
-    }
-    format!(". {}", advice.join(". "))
+    let advice: String = advice.iter().map(|a| format!(". {a}")).collect();
+    format!(
+        "the machine takes it back by itself within {} s{advice}",
+        program::REVERT_AFTER
+    )
 }
 
 impl Runner<'_> {
@@ -54,20 +55,27 @@ impl Runner<'_> {
             .await;
         let changes = reader.changes;
         self.outcome.lock().await.changes += changes;
-        match done {
+        let said = match done {
             Ok(_) if reader.ended => {
-                if armed {
-                    self.confirm(machine, &advice(step)).await?;
+                if armed.is_some() {
+                    self.confirm(machine, &taken_back(step)).await?;
                 }
-                Ok(changes)
+                return Ok(changes);
             }
-            Ok(done) => Err(reader.failure(&String::from_utf8_lossy(&done.stderr))),
-            Err(error) => Err(reader.failure(&error.to_string())),
+            Ok(done) => String::from_utf8_lossy(&done.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        let reverts = armed.is_some_and(|first| reader.came_to(first));
+        let mut failure = reader.failure(&said);
+        if reverts {
+            // A part of it stays on no account: it may be what cut the connection.
+            failure.message = format!("{}; {}", failure.message, taken_back(step));
         }
+        Err(failure)
     }
 
     /// Proves by a new connection that the machine can still be reached, and lets the change stay.
-    async fn confirm(&self, machine: &str, advice: &str) -> Result<(), Failure> {
+    async fn confirm(&self, machine: &str, otherwise: &str) -> Result<(), Failure> {
         let target = self.means.targets.iter().find(|t| t.name == machine);
         let target =
             target.ok_or_else(|| Failure::new(format!("nobody knows how to reach {machine}")))?;
@@ -98,9 +106,7 @@ impl Runner<'_> {
             Err(_) => format!("no new connection within {} s: {last}", limit.as_secs()),
         };
         Err(Failure::new(format!(
-            "the change was not confirmed by a new connection, so the machine takes it back by itself \
-             within {} s: {why}{advice}",
-            program::REVERT_AFTER
+            "the change was not confirmed by a new connection ({why}); {otherwise}"
         )))
     }
 

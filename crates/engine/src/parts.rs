@@ -24,13 +24,11 @@ pub(crate) fn chunks(step: &StepPlan) -> Vec<StepPlan> {
     vec![with(&step.items[..end]), with(&step.items[end..])]
 }
 
-/// Makes the first change that can cut the connection arm the timer that takes it back.
-pub(crate) fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
+/// Makes the first change that can cut the connection arm the timer that takes it back; its place.
+pub(crate) fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> Option<usize> {
     let guarded = |item: &Item| item.change.guard.is_some() && !step.undo;
-    let first = step.items.iter().position(guarded);
-    let Some(part) = first.and_then(|index| parts.get_mut(index)) else {
-        return false;
-    };
+    let first = step.items.iter().position(guarded)?;
+    let part = parts.get_mut(first)?;
     let changes: Vec<Guarded> = step
         .items
         .iter()
@@ -45,7 +43,7 @@ pub(crate) fn arm(step: &StepPlan, parts: &mut [Part], nonce: &str) -> bool {
     let mut apply = program::arm(&changes, nonce);
     apply.extend(&part.apply);
     part.apply = apply;
-    true
+    Some(first)
 }
 
 /// What one change is in a program: journal line, shell, journal line.

@@ -106,6 +106,11 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
+    /// Whether the program began with the part at this place.
+    pub(crate) fn came_to(&self, index: usize) -> bool {
+        self.current.is_some_and(|(at, _)| at >= index)
+    }
+
     pub(crate) fn failure(self, stderr: &str) -> Failure {
         let mut log: Vec<String> = self.log.into_iter().collect();
         if self.busy {

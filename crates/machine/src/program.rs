@@ -97,6 +97,9 @@ pub struct Guarded<'a> {
     pub guard: &'a Guard,
 }
 
+/// Shell function that prints the processes that have the lock of a run open.
+pub const HOLDERS: &str = "holders() { find /proc/[0-9]*/fd -lname /run/bramble/lock 2>/dev/null | cut -d/ -f3 | sort -u; }";
+
 /// Where files are kept until a change is confirmed.
 const KEPT: &str = "/run/bramble/kept";
 
@@ -105,6 +108,7 @@ const KEPT: &str = "/run/bramble/kept";
 pub fn arm(changes: &[Guarded], nonce: &str) -> Script {
     let mut script = keep_files(changes);
     let end = format!("END{}", nonce.trim_start_matches('@'));
+    script.line(format!("{HOLDERS}\nholders >{KEPT}/run"));
     script.line(format!("cat > /run/bramble/revert.sh <<'{end}'"));
     script.extend(&Script::of(PRELUDE));
     // Whoever moves the file first decides: this program, or the new connection that confirms.
@@ -125,7 +129,13 @@ pub fn arm(changes: &[Guarded], nonce: &str) -> Script {
             .extend(&finally)
             .line(format!("}}\n( v{index} )"));
     }
+    // The run is over for this machine, but its lock lives until the server learns that the connection is
+    // gone, which can take minutes: nobody has to wait for that.
     script
+        .line(HOLDERS)
+        .line(format!(
+            "if [ -s {KEPT}/run ] && run=$(holders | grep -Fx -f {KEPT}/run); then rm -f /run/bramble/holder; kill $run; fi"
+        ))
         .line(format!("rm -rf /run/bramble/reverting.sh {KEPT}"))
         .line(end);
     script.line("systemctl stop bramble-revert.timer bramble-revert.service 2>/dev/null || :");
@@ -163,6 +173,10 @@ fn take_back(script: &mut Script, index: usize, change: &Guarded) {
             .line(format!("( set -e; u{index} )\nj {}", word(gone)));
         return;
     }
+    script
+        .line(format!("b{index}() {{ :"))
+        .extend(&change.guard.before)
+        .line(format!("}}\n( b{index} )"));
     for (number, path) in change.guard.paths.iter().enumerate() {
         let (path, kept) = (word(path), format!("{KEPT}/{index}.{number}"));
         script.line(format!(

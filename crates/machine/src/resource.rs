@@ -125,9 +125,19 @@ impl Change {
         self.guard = wanted.then(|| Guard {
             recorded: seen.journal.find(id).is_some(),
             paths: paths.to_vec(),
+            before: Script::new(),
             then,
             advice: String::new(),
         });
+        self
+    }
+
+    /// With what lets the new state go, before the files are put back.
+    #[must_use]
+    pub(crate) fn letting_go(mut self, before: Script) -> Self {
+        if let Some(guard) = &mut self.guard {
+            guard.before = before;
+        }
         self
     }
 
@@ -149,6 +159,8 @@ pub struct Guard {
     pub recorded: bool,
     /// Files that are kept before the change and put back.
     pub paths: Vec<String>,
+    /// What lets the new state go while its files are still there; before any file is back.
+    pub before: Script,
     /// What makes the old state count, such as a reload; after all files are back.
     pub then: Script,
     /// What the operator can do to have the change all the same; may be empty.

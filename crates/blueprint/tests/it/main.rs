@@ -17,5 +17,6 @@ mod router;
 mod runtime;
 mod services;
 mod setup;
+mod sides;
 mod vpn;
 mod ways;

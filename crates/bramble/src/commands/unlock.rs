@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{CliError, Explain};
 use crate::printer::Printer;
 use bramble_fleet::Session;
+use bramble_machine::program::HOLDERS;
 use serde_json::json;
 use std::time::Duration;
 
@@ -23,12 +24,11 @@ echo "locked"
   printf 'holder %s\n' "$(head -c 1000 /run/bramble/holder | tr '\n' ' ')"
   echo "since $(( $(date +%s) - $(stat -c %Y /run/bramble/holder) ))"
 }
-find /proc/[0-9]*/fd -lname /run/bramble/lock 2>/dev/null | cut -d/ -f3 | sort -u | sed 's/^/pid /'
+holders | sed 's/^/pid /'
 "#;
 
 /// Ends them, gently first. The lock is free once the last one has closed the file.
 const END_PROGRAM: &str = r#"
-holders() { find /proc/[0-9]*/fd -lname /run/bramble/lock 2>/dev/null | cut -d/ -f3 | sort -u; }
 n=0
 while ! flock -n /run/bramble/lock true; do
   n=$((n+1))
@@ -97,6 +97,7 @@ async fn program(
     limit: Duration,
     what: &str,
 ) -> Result<String, CliError> {
+    let text = format!("{HOLDERS}\n{text}");
     let done = session.run(text.as_bytes(), limit, what, |_| {}).await?;
     if !done.success() {
         let (machine, said) = (session.machine(), done.stderr_tail(3));

@@ -3,8 +3,8 @@
 use crate::machine::Machine;
 use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
-use bramble_machine::program::{self, Part, Said};
-use bramble_machine::{Change, Observation, PlanError, Resource, Script, probe};
+use bramble_machine::program::{self, Guarded, Part, Said};
+use bramble_machine::{Change, Guard, Observation, PlanError, Resource, Script, probe};
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -83,6 +83,31 @@ pub fn apply(machine: &Machine, resource: &dyn Resource) -> Change {
         resource.id()
     );
     change
+}
+
+/// A machine without a systemd whose timers run: the shell of the guard is run by hand.
+pub const TIMER: &str = "printf '#!/bin/sh\\nexit 0\\n' >/usr/local/bin/systemd-run
+chmod 0755 /usr/local/bin/systemd-run
+";
+
+/// Makes the change that is due, armed as in a run; the timer is not awaited.
+pub fn armed(machine: &Machine, resource: &dyn Resource) -> Guard {
+    let (id, change) = (resource.id(), due(machine, resource));
+    let guard = change.guard.clone().expect("a guard");
+    let guarded = Guarded {
+        id: &id,
+        undo: &change.undo,
+        guard: &guard,
+    };
+    let before = program::arm(&[guarded], "@77");
+    let said = carry_out(machine, &id, &change, before.as_str(), "");
+    assert_eq!(said.last(), Some(&Said::End), "{id}: {said:#?}");
+    guard
+}
+
+/// What the machine does by itself when nobody confirms the armed changes.
+pub fn take_back(machine: &Machine) {
+    machine.hand("sh /run/bramble/revert.sh");
 }
 
 /// Undoes everything that the machine's journal holds, last first.

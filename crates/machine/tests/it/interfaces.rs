@@ -15,19 +15,19 @@ ip link add wan0 type veth peer name veth1; ip link set veth1 up; ip link set wa
 ip address add 192.0.2.2/24 dev wan0; ip route add default via 192.0.2.1
 mkdir -p /run/systemd/units /run/network; echo x > /run/systemd/container\n";
 
-fn boot(unit: &str) -> String {
+pub fn boot(unit: &str) -> String {
     format!("{CARDS}ln -s 1 /run/systemd/units/invocation:{unit}.service")
 }
 
-fn net(text: &str) -> IpNet {
+pub fn net(text: &str) -> IpNet {
     text.parse().expect("an address")
 }
 
-fn lan() -> Interface {
+pub fn lan() -> Interface {
     Interface::fixed("lan", "lan0", [net("10.7.0.1/24"), net("fd00:7::1/64")])
 }
 
-fn outside(method: Method) -> Interface {
+pub fn outside(method: Method) -> Interface {
     Interface {
         role: "uplink".into(),
         name: "wan0".into(),
@@ -38,7 +38,7 @@ fn outside(method: Method) -> Interface {
     }
 }
 
-fn fixed() -> Method {
+pub fn fixed() -> Method {
     Method::Static {
         addresses: vec![net("192.0.2.9/24")],
         gateway: Some("192.0.2.1".parse().expect("an address")),
@@ -47,14 +47,14 @@ fn fixed() -> Method {
 }
 
 /// Addresses of an interface, without those that the kernel makes.
-fn addresses(m: &Machine, name: &str) -> String {
+pub fn addresses(m: &Machine, name: &str) -> String {
     let text = m.hand(&format!(
         "ip -o address show dev {name} | grep -v fe80 | awk '{{ print $4 }}'"
     ));
     text.lines().collect::<Vec<_>>().join(" ")
 }
 
-fn route(m: &Machine) -> String {
+pub fn route(m: &Machine) -> String {
     m.hand("ip route show default | sed 's/ onlink//; s/ *$//'")
         .trim_end()
         .to_owned()
@@ -74,7 +74,7 @@ fn lan_is_gone(m: &Machine) {
 }
 
 /// What systemd-networkd does: for each interface the first file that names it counts.
-const NETWORKCTL: &str = r#"cat > /usr/bin/networkctl <<'END'
+pub const NETWORKCTL: &str = r#"cat > /usr/bin/networkctl <<'END'
 #!/bin/sh
 [ -L /run/systemd/units/invocation:systemd-networkd.service ] || exit 1
 mkdir -p /run/systemd/netif/links
@@ -267,7 +267,7 @@ fn interfaces_that_are_not_there_or_on_the_wrong_side() {
 }
 
 /// What NetworkManager does with profiles.
-const NMCLI: &str = r#"cat > /usr/bin/nmcli <<'END'
+pub const NMCLI: &str = r#"cat > /usr/bin/nmcli <<'END'
 #!/bin/sh
 p=/etc/NetworkManager/system-connections/bramble-lan.nmconnection
 case $* in
@@ -371,13 +371,18 @@ fn the_old_interface_is_left_behind_as_it_was() {
 #[test]
 fn an_interface_that_is_kept() {
     let kept = outside(Method::Kept);
-    Case::new("", &kept)
-        .boot(&boot("networking"))
+    // Somebody's own stanza: it's theirs, and goes on to count when ours is undone.
+    let own = "printf 'auto lo\\niface lo inet loopback\\niface wan0 inet static\\n  address 192.0.2.2/24\\n' > /etc/network/interfaces";
+    Case::new(own, &kept)
+        .boot(&(boot("networking") + "; echo wan0=wan0 > /run/network/ifstate; echo wan0 > /run/network/ifstate.wan0"))
         .drift(&[
             ("rm /etc/sysctl.d/90-bramble-uplink.conf", "new file"),
             ("echo 1 > /proc/sys/net/ipv6/conf/wan0/accept_ra", "ignores router advertisements"),
         ])
-        .gone(&|m| assert_eq!(m.hand("cat /proc/sys/net/ipv6/conf/wan0/accept_ra"), "1\n"))
+        .gone(&|m| {
+            assert_eq!(m.hand("cat /proc/sys/net/ipv6/conf/wan0/accept_ra"), "1\n");
+            assert_eq!(addresses(m, "wan0"), "192.0.2.2/24");
+        })
         .run(|m| {
             assert_eq!(
                 m.hand("cat /etc/sysctl.d/90-bramble-uplink.conf /proc/sys/net/ipv6/conf/wan0/accept_ra"),

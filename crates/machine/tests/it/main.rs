@@ -5,6 +5,7 @@ mod archives;
 mod cycle;
 mod disks;
 mod files;
+mod interface_guard;
 mod interfaces;
 mod machine;
 mod minted;

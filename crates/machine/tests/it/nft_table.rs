@@ -1,10 +1,8 @@
 //! Packet rules of our own, in a real nftables and with a systemd that knows one kind of unit.
 
-use crate::cycle::{Case, apply, carry_out, due, fails, undo_all};
+use crate::cycle::{Case, TIMER, apply, armed, due, fails, take_back, undo_all};
 use crate::machine::Machine;
-use bramble_machine::Resource;
 use bramble_machine::kinds::NftTable;
-use bramble_machine::program::{Guarded, arm};
 
 /// Enough of systemctl for units of type oneshot that stay active.
 const SYSTEMCTL: &str = r#"cat >/usr/local/bin/systemctl <<'EOF'
@@ -136,33 +134,18 @@ fn rules_that_nftables_does_not_take_change_nothing() {
     assert_eq!(both(&m), before);
 }
 
-/// Makes the change that is due, armed as in a run; the timer is not awaited.
-fn armed(m: &Machine, table: &NftTable) {
-    let change = due(m, table);
-    let guard = change.guard.as_ref().expect("a guard");
-    assert_eq!(guard.advice, "open the door");
-    let guarded = Guarded {
-        id: &table.id(),
-        undo: &change.undo,
-        guard,
-    };
-    let before = arm(&[guarded], "@77");
-    carry_out(m, &table.id(), &change, before.as_str(), "");
-}
-
 /// What the machine does by itself when nobody confirms.
 #[test]
 fn the_guard_brings_back_what_was_in_force() {
-    let timer = "printf '#!/bin/sh\\nexit 0\\n' >/usr/local/bin/systemd-run\nchmod 0755 /usr/local/bin/systemd-run\n";
-    let Some(m) = Machine::new(&format!("{SYSTEMCTL}{timer}")) else {
+    let Some(m) = Machine::new(&format!("{SYSTEMCTL}{TIMER}")) else {
         return;
     };
-    let take_back = || m.hand("sh /run/bramble/revert.sh");
 
     // New: it goes as if it had never been.
-    armed(&m, &table(RULES));
+    let guard = armed(&m, &table(RULES));
+    assert_eq!(guard.advice, "open the door");
     assert!(in_force(&m).contains("80-90"));
-    take_back();
+    take_back(&m);
     assert_eq!(in_force(&m), "none\n");
     assert_eq!(m.differences(), [] as [&str; 0]);
 
@@ -172,7 +155,7 @@ fn the_guard_brings_back_what_was_in_force() {
     let before = both(&m);
     armed(&m, &table(&RULES.replace("80-90", "81")));
     assert!(in_force(&m).contains("81"));
-    take_back();
+    take_back(&m);
     assert_eq!(both(&m), before);
     assert!(due(&m, &table(RULES)).summary.contains("load again"));
 
@@ -181,7 +164,7 @@ fn the_guard_brings_back_what_was_in_force() {
     m.hand("nft flush ruleset");
     armed(&m, &table(RULES));
     assert!(in_force(&m).contains("80-90"));
-    take_back();
+    take_back(&m);
     assert!(!in_force(&m).contains("dport"));
     apply(&m, &table(RULES));
     undo_all(&m);

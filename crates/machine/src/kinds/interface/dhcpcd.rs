@@ -9,14 +9,20 @@ use std::fmt::Write as _;
 
 pub(super) const CONF: &str = "/etc/dhcpcd.conf";
 
+pub(super) const TAKE_UP: &str = "dhcpcd -n \"$I\"";
+
+/// It does not look whether an address of IPv6 that it gave is still there.
+const MISSING: &str = r#"for a in $A; do
+	case $a in *:*) ip address replace "$a" dev "$I" nodad ;; esac
+done"#;
+
 pub(super) fn settings(interface: &Interface) -> Settings {
-    let rebind = Script::of("dhcpcd -n \"$I\"");
     // What it does without a word is DHCP.
     let text = text(interface);
     Settings {
         block: text.map(|text| Block::new(CONF, interface.role.clone(), text)),
-        mend: rebind.clone(),
-        take_up: rebind,
+        take_up: Script::of(TAKE_UP),
+        mend: Script::of(format!("{TAKE_UP}\n{MISSING}")),
         ..Settings::default()
     }
 }

@@ -82,7 +82,7 @@ const BEFORE: &str =
     r#"if [ -e "$F" ] && ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi"#;
 
 /// `ifup` fails where an address or a default route is there already.
-const TAKE_UP: &str = r#"if ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi
+pub(super) const TAKE_UP: &str = r#"if ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi
 for a in $A; do ip address del "$a" dev "$I" 2>/dev/null || :; done
 [ -z "$G" ] || ip route del default dev "$I" 2>/dev/null || :
 ifup "$I""#;

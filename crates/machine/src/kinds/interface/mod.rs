@@ -5,6 +5,7 @@
 //! who it is nor what the interface is called.
 
 mod dhcpcd;
+mod guard;
 mod ifupdown;
 mod live;
 mod networkd;
@@ -389,15 +390,16 @@ impl Interface {
         let part = Part::new(self, manager, &settings, first, seen, links);
         let mut apply = Script::new();
         // What another manager, or another interface of this role, still has from us.
-        let old = first.iter().flat_map(|u| &u.parts);
-        for old in old.filter(|p| !p.same(&part)) {
-            apply.extend(&old.script());
+        let others = first.iter().flat_map(|u| &u.parts);
+        let others: Vec<&Part> = others.filter(|p| !p.same(&part)).collect();
+        for other in &others {
+            apply.extend(&other.script());
         }
         apply.extend(&self.prelude());
         if anew {
             apply.extend(&settings.before);
         }
-        apply.extend(&settings.write(seen, &part));
+        apply.extend(&settings.write(seen, &part, &others));
         apply.extend(if anew {
             &settings.take_up
         } else {
@@ -406,9 +408,8 @@ impl Interface {
         if self.method != Method::Kept {
             apply.line("await_addresses");
         }
-        let mut then = self.prelude();
-        then.extend(&settings.take_up);
-        let kept: Vec<String> = part.paths().map(str::to_owned).collect();
+        let guard = guard::Guard::new(&self.role, &part, first, links);
+        let (paths, before, then) = (guard.paths(), guard.before(), guard.then());
         let verb = match first {
             Some(_) => Verb::Update,
             None => Verb::Create,
@@ -420,7 +421,9 @@ impl Interface {
         let mut change = Change::new(verb, said, apply, undo);
         change.diff = settings.diff(seen);
         change.limit = Duration::from_secs(180);
-        change.guarded(true, seen, &id, &kept, then)
+        change
+            .guarded(true, seen, &id, &paths, then)
+            .letting_go(before)
     }
 }
 
@@ -442,10 +445,14 @@ impl Settings {
         out
     }
 
-    fn write(&self, seen: &Observation, part: &Part) -> Script {
+    /// `others`: what was undone a moment before; a file of theirs is gone, whatever was seen.
+    fn write(&self, seen: &Observation, part: &Part, others: &[&Part]) -> Script {
         let mut script = Script::new();
         for file in &self.files {
-            if !file.differences(seen).is_empty() {
+            let gone = others
+                .iter()
+                .any(|p| p.paths().any(|path| path == file.path));
+            if gone || !file.differences(seen).is_empty() {
                 script.extend(&file.write(part.absent(&file.path)));
             }
         }

@@ -14,7 +14,7 @@ fn path(interface: &Interface) -> String {
 pub(super) fn settings(interface: &Interface) -> Settings {
     let mut take_up = Script::of("networkctl reload");
     take_up.line(OURS);
-    let mut mend = Script::of("networkctl reload\nnetworkctl reconfigure \"$I\"");
+    let mut mend = Script::of(MEND);
     mend.line(OURS);
     Settings {
         files: vec![File::text(path(interface), text(interface))],
@@ -30,11 +30,18 @@ fn with_path(interface: &Interface, script: Script) -> Script {
     out
 }
 
-/// Another file's name may come before ours in the order.
-const OURS: &str = r#"used=''
-while IFS='=' read -r key value; do
-	[ "$key" != NETWORK_FILE ] || used=$value
-done <"/run/systemd/netif/links/$(cat "/sys/class/net/$I/ifindex")" || :
+pub(super) const MEND: &str = "networkctl reload\nnetworkctl reconfigure \"$I\"";
+
+/// Another file's name may come before ours in the order. It takes up what it has read when it comes to
+/// it, after `networkctl` has ended.
+const OURS: &str = r#"tries=0 used=''
+while [ "$used" != "$F" ] && [ "$tries" -le 50 ]; do
+	[ "$tries" = 0 ] || sleep 0.2
+	tries=$((tries + 1)) used=''
+	while IFS='=' read -r key value; do
+		[ "$key" != NETWORK_FILE ] || used=$value
+	done <"/run/systemd/netif/links/$(cat "/sys/class/net/$I/ifindex")" || :
+done
 case $used in
 "$F" | '') ;;
 *) echo "systemd-networkd takes $used for $I, whose name comes before $F: rename or remove it"; exit 1 ;;

@@ -10,18 +10,14 @@ use ipnet::IpNet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-fn path(interface: &Interface) -> String {
-    format!(
-        "/etc/NetworkManager/system-connections/bramble-{}.nmconnection",
-        interface.role
-    )
+fn path(role: &str) -> String {
+    format!("/etc/NetworkManager/system-connections/bramble-{role}.nmconnection")
 }
 
 pub(super) fn settings(interface: &Interface) -> Settings {
     // It refuses profiles that others may read.
-    let profile = File::new(path(interface), content(interface), 0o600);
+    let profile = File::new(path(&interface.role), content(interface), 0o600);
     let mut files = vec![profile];
-    let mut take_up = Script::new();
     if !interface.leads_outside() {
         let conf = format!("/etc/NetworkManager/conf.d/bramble-{}.conf", interface.role);
         let text = format!(
@@ -29,22 +25,27 @@ pub(super) fn settings(interface: &Interface) -> Settings {
             interface.role, interface.name
         );
         files.push(File::text(conf, text));
-        take_up.line("nmcli general reload conf");
     }
-    take_up.line(format!("nmcli connection load {}", word(path(interface))));
+    let mut take_up = Script::new();
     if interface.wifi.is_some() {
         take_up.line("nmcli radio wifi on || :");
     }
-    take_up.line(format!(
-        "nmcli device set \"$I\" managed yes\nnmcli --wait 60 connection up uuid {} ifname \"$I\"",
-        uuid(&interface.role)
-    ));
+    take_up.extend(&self::take_up(&interface.role));
     Settings {
         files,
         mend: take_up.clone(),
         take_up,
         ..Settings::default()
     }
+}
+
+/// Makes it read the profile of the interface `$I` and take it up.
+pub(super) fn take_up(role: &str) -> Script {
+    Script::of(format!(
+        "nmcli general reload conf\nnmcli connection load {}\nnmcli device set \"$I\" managed yes\nnmcli --wait 60 connection up uuid {} ifname \"$I\"",
+        word(path(role)),
+        uuid(role)
+    ))
 }
 
 fn content(interface: &Interface) -> Content {

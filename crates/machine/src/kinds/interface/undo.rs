@@ -1,7 +1,7 @@
 //! How an interface is undone.
 
 use super::live::Links;
-use super::{Interface, Settings};
+use super::{Interface, Settings, dhcpcd, ifupdown, networkd, networkmanager};
 use crate::facts::Networking;
 use crate::kinds::{add_missing, block, file};
 use crate::shell::word;
@@ -105,21 +105,51 @@ impl Part {
         self.files.iter().map(|f| f.path.as_str()).chain(blocks)
     }
 
+    /// Whether its manager was given nothing: the interface was left as the machine has it, and only the
+    /// kernel was told something about it.
+    fn kept(&self) -> bool {
+        !self.files.is_empty()
+            && self
+                .files
+                .iter()
+                .all(|f| f.path.starts_with("/etc/sysctl.d/"))
+    }
+
+    /// Everything as it was before.
     pub(super) fn script(&self) -> Script {
-        let mut script = Script::of(format!("I={}", word(&self.name)));
-        if self.manager == Networking::Ifupdown {
-            // While its stanza is still there.
-            script.line(
-                r#"if ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi"#,
-            );
-        }
+        let mut script = self.stop();
         for file in &self.files {
             script.extend(&file.script());
         }
         for block in &self.blocks {
             script.extend(&block.script());
         }
+        script.extend(&self.let_go());
+        if !self.old.is_empty() {
+            script.extend(&self.give_back(&self.old, self.gateway.as_deref()));
+        }
+        if !self.up {
+            script.line("ip link set dev \"$I\" down 2>/dev/null || :");
+        }
+        script
+    }
+
+    /// What has to come before its files are gone: it's the stanza that says what ifupdown takes down.
+    pub(super) fn stop(&self) -> Script {
+        let mut script = Script::of(format!("I={}", word(&self.name)));
+        if self.manager == Networking::Ifupdown && !self.kept() {
+            script.line(
+                r#"if ifquery --state "$I" >/dev/null 2>&1; then ifdown --force "$I" || :; fi"#,
+            );
+        }
+        script
+    }
+
+    /// The manager, whose files are no more, learns that; what it leaves on the interface `$I` goes.
+    pub(super) fn let_go(&self) -> Script {
+        let mut script = Script::new();
         match self.manager {
+            _ if self.kept() => {}
             Networking::Networkd | Networking::None => {
                 script.line("networkctl reload 2>/dev/null || :");
             }
@@ -137,26 +167,40 @@ impl Part {
                 word(address)
             ));
         }
-        if !self.old.is_empty() {
-            script.extend(&self.give_back());
-        }
         if let Some(value) = &self.listening {
-            script.line(format!(
-                "{{ echo {} >\"/proc/sys/net/ipv6/conf/$I/accept_ra\"; }} 2>/dev/null || :",
-                word(value)
-            ));
-        }
-        if !self.up {
-            script.line("ip link set dev \"$I\" down 2>/dev/null || :");
+            script.line(listen(value));
         }
         script
     }
-}
 
-impl Part {
-    /// Addresses that somebody gave the interface by hand are in no file: without them nobody could reach
-    /// the machine any more. Whoever manages the interface has the first word.
-    fn give_back(&self) -> Script {
+    /// The manager takes its files up again, for the interface `$I`. `$A` are the addresses that it had,
+    /// `$G` the next router.
+    pub(super) fn take_up(&self, role: &str) -> Script {
+        let mut script = Script::new();
+        match self.manager {
+            _ if self.kept() => {}
+            Networking::Networkd | Networking::None => {
+                script.line(networkd::MEND);
+            }
+            Networking::NetworkManager => {
+                script.extend(&networkmanager::take_up(role));
+            }
+            Networking::Ifupdown => {
+                script.line(ifupdown::TAKE_UP);
+            }
+            Networking::Dhcpcd => {
+                script.line(dhcpcd::TAKE_UP);
+            }
+        }
+        if self.listening.is_some() {
+            script.line(listen("2"));
+        }
+        script
+    }
+
+    /// Addresses that somebody gave the interface `$I` by hand are in no file: without them nobody could
+    /// reach the machine any more. Whoever manages the interface has the first word.
+    pub(super) fn give_back(&self, old: &[String], gateway: Option<&str>) -> Script {
         // What ifupdown does is done when it says so; the others take their time.
         let tries = if self.manager == Networking::Ifupdown {
             0
@@ -165,12 +209,20 @@ impl Part {
         };
         let mut script = Script::of(format!(
             "W={tries} O={} G={}",
-            word(self.old.join(" ")),
-            word(self.gateway.as_deref().unwrap_or_default())
+            word(old.join(" ")),
+            word(gateway.unwrap_or_default())
         ));
         script.extend(&Script::of(include_str!("give_back.sh")));
         script
     }
+}
+
+/// Whether the kernel listens to router advertisements on the interface `$I`.
+fn listen(value: &str) -> String {
+    format!(
+        "{{ echo {} >\"/proc/sys/net/ipv6/conf/$I/accept_ra\"; }} 2>/dev/null || :",
+        word(value)
+    )
 }
 
 impl Undo {
