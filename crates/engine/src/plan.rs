@@ -2,12 +2,16 @@
 
 use crate::api::ApiChange;
 use bramble_machine::journal::Identity;
+use bramble_machine::program;
 use bramble_machine::step::{ApiStep, Blueprint};
 use bramble_machine::{
     Change, HOME, Observation, PlanError, Resource, ResourceId, Script, Step, StepRef, Undo, Verb,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The name of the step that keeps a change which an interrupted run has not confirmed.
+pub const CONFIRM: &str = "confirm";
 
 /// The name of the step that undoes what the file no longer names.
 pub const RETIRE: &str = "retire";
@@ -180,6 +184,7 @@ pub fn towards(
         journal_size: seen.journal.size,
     };
     if scope.machine(machine) {
+        out.steps.extend(confirm_step(seen));
         let retired = seen
             .journal
             .records
@@ -281,16 +286,42 @@ pub fn away(seen: &Observation, scope: &Scope, machine: &str) -> Result<MachineP
             }
         }
     }
-    let mut steps: Vec<StepPlan> = groups
-        .into_iter()
-        .map(|(name, group)| undo_step(&name, group))
-        .collect();
+    let mut steps: Vec<StepPlan> = Vec::new();
+    if scope.machine(machine) {
+        steps.extend(confirm_step(seen));
+    }
+    steps.extend(
+        groups
+            .into_iter()
+            .map(|(name, group)| undo_step(&name, group)),
+    );
     if scope.machine(machine) && scope.steps.is_empty() && seen.facts.home {
         steps.push(forget_step());
     }
     Ok(MachinePlan {
         steps,
         journal_size: seen.journal.size,
+    })
+}
+
+/// A run that was cut off between a change that could cut the connection and its confirmation: within a
+/// minute the machine takes it back, whatever was planned meanwhile. What of it is not done is in the plan
+/// as well, like any change that was cut off.
+fn confirm_step(seen: &Observation) -> Option<StepPlan> {
+    seen.facts.armed.then(|| {
+        let said = "keep what an interrupted run changed, as the machine is reached; else it takes it back";
+        let undo = Undo::Action(Default::default());
+        StepPlan {
+            name: CONFIRM.to_owned(),
+            needs: Vec::new(),
+            items: vec![Item {
+                id: "change:unconfirmed".to_owned(),
+                change: Change::new(Verb::Update, said, program::keep(), undo),
+            }],
+            finally: Script::new(),
+            // Nothing of it is recorded.
+            undo: true,
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bramble_engine::api::{ApiError, ApiProgress};
-use bramble_engine::plan::{ApiPlan, FORGET, RETIRE, Scope, away, towards};
+use bramble_engine::plan::{ApiPlan, CONFIRM, FORGET, RETIRE, Scope, away, towards};
 use bramble_engine::run::Means;
 use bramble_engine::{ApiChange, ApiPlace, Plan, Sessions, run};
 use bramble_machine::journal::{Journal, Line, to_line};
@@ -236,6 +236,38 @@ fn a_scope_leaves_other_machines_alone() {
     assert_eq!(plan.changes(), 0);
     // The step is there all the same: others may wait for it.
     assert!(plan.steps.iter().any(|s| s.name == "a"));
+}
+
+#[test]
+fn what_the_machine_would_take_back_is_confirmed_before_anything_else() {
+    let blueprint = blueprint(vec![("files", vec![conf()])]);
+    let mut seen = seen("new\n");
+    seen.journal = journal(&[("files", conf())], true);
+    seen.facts.armed = true;
+    for scope in [Vec::new(), vec!["other".to_owned()]] {
+        let scope = Scope {
+            steps: scope,
+            ..Scope::default()
+        };
+        for plan in [
+            towards(&blueprint, "one", &seen, &scope).unwrap(),
+            away(&seen, &scope, "one").unwrap(),
+        ] {
+            assert_eq!(
+                (plan.steps[0].name.as_str(), plan.steps[0].items.len()),
+                (CONFIRM, 1)
+            );
+        }
+    }
+    let elsewhere = Scope {
+        machines: vec!["two".to_owned()],
+        ..Scope::default()
+    };
+    let plan = towards(&blueprint, "one", &seen, &elsewhere).unwrap();
+    assert_eq!(plan.changes(), 0);
+    seen.facts.armed = false;
+    let plan = towards(&blueprint, "one", &seen, &Scope::default()).unwrap();
+    assert_eq!(plan.changes(), 0);
 }
 
 #[test]

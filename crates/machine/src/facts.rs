@@ -47,6 +47,8 @@ pub struct Facts {
     pub bridge_filter: bool,
     /// Whether Bramble's record is on the machine.
     pub home: bool,
+    /// Whether it is about to take back a change that nobody has confirmed: a run was cut off.
+    pub armed: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
     pub kernel_config: bool,
     /// Names of its network cards, without wireless ones.
@@ -126,6 +128,7 @@ impl Default for Facts {
             clock: 0,
             bridge_filter: true,
             home: false,
+            armed: false,
             kernel_config: true,
             ethernet: vec!["eth0".into(), "eth1".into()],
             wireless: vec!["wlan0".into()],
@@ -207,6 +210,7 @@ impl Facts {
             clock: get("clock").parse().unwrap_or(0),
             bridge_filter: yes("bridge_filter"),
             home: yes("home"),
+            armed: yes("armed"),
             kernel_config: yes("kernel_config"),
             ethernet: names("ethernet"),
             wireless: names("wireless"),

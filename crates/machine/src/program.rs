@@ -191,6 +191,18 @@ pub fn confirm() -> &'static str {
      rm -rf /run/bramble/confirmed.sh /run/bramble/kept\nsystemctl stop bramble-revert.timer"
 }
 
+/// What [`confirm`] does, for a later run that finds a change which nobody has confirmed: by its own
+/// connection the machine is reached.
+pub fn keep() -> Script {
+    let gone = "the machine has just taken back what an interrupted run changed: run the same command again";
+    let mut script = Script::of(format!(
+        "[ -e /run/bramble/revert.sh ] || {{ echo {}; exit 1; }}",
+        word(gone)
+    ));
+    script.line(confirm());
+    script
+}
+
 /// Name of the shell variable that holds a fact.
 pub fn fact_variable(name: &str) -> String {
     let name: String = name

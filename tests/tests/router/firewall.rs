@@ -178,6 +178,34 @@ pub fn rules_that_were_flushed_come_back(site: &Site) {
     site.on("gate", "nft delete table ip kube-proxy");
 }
 
+/// A run that dies before it could confirm its change: the next one does, and the machine doesn't take it
+/// back when nobody looks any more.
+pub fn what_an_interrupted_run_changed_stays(site: &Site) {
+    let slow = "mv /usr/sbin/nft /usr/sbin/nft.real; printf '#!/bin/sh\\nsleep 2\\nexec /usr/sbin/nft.real \"$@\"\\n' >/usr/sbin/nft; chmod 755 /usr/sbin/nft";
+    site.on("gate", slow);
+    site.write(&spec(site).replace("tcp/8080", "tcp/8080, tcp/8081"));
+    let up = site.start(&["up", "--machine", "gate", "--step", "router/firewall"]);
+    until("the timer is armed", LAN_LIMIT, || {
+        site.try_on("gate", "[ -e /run/bramble/revert.sh ]").code == Some(0)
+    });
+    up.signal("KILL");
+    up.finish();
+    site.on("gate", "mv -f /usr/sbin/nft.real /usr/sbin/nft");
+
+    let scope = ["--machine", "gate", "--step", "router/firewall"];
+    let plan = site.bramble(&[&["plan"], &scope[..]].concat()).expect(0);
+    plan.says("keep what an interrupted run changed");
+    // The server may not have learned yet that the first one is gone.
+    until("the next run goes through", LAN_LIMIT, || {
+        site.bramble(&[&["up"], &scope[..]].concat()).code == Some(0)
+    });
+    let left = "systemctl is-active bramble-revert.timer; ls /run/bramble/revert.sh 2>/dev/null; nft list table inet bramble-router | grep -c 8081";
+    assert_eq!(site.on("gate", left), "inactive\n1");
+
+    site.write(&spec(site));
+    site.bramble(&[&["up"], &scope[..]].concat()).expect(0);
+}
+
 /// Rules that shut the operator out go back by themselves, and the run says so.
 pub fn a_lock_out_goes_back_by_itself(site: &Site) {
     let state =

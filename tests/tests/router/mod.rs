@@ -125,6 +125,7 @@ fn served(site: &Site, outsider: &str) {
     firewall::forwards_lead_in_and_node_ports_do_not(site);
     firewall::machines_behind_are_hidden(site, outsider);
     firewall::rules_that_were_flushed_come_back(site);
+    firewall::what_an_interrupted_run_changed_stays(site);
     firewall::a_lock_out_goes_back_by_itself(site);
     addresses::five_hundred_devices_get_an_address_each(site);
     let own = addresses::a_stranger_comes_into_the_file(site, &spec(site), "late");
