@@ -102,27 +102,59 @@ impl Resource for Packages {
                 }
             }
         }
-        if install.is_empty() && !seen.journal.pending(&self.id()) {
+        let brought = self.brought(seen);
+        let asked = |name: &String| self.packages.iter().any(|(n, _)| n == name);
+        let (mut names, dropped): (Vec<String>, Vec<String>) = brought.into_iter().partition(asked);
+        let pending = seen.journal.pending(&self.id());
+        if install.is_empty() && dropped.is_empty() && !pending {
             return Ok(None);
         }
+        let new = self.packages.iter().map(|(name, _)| name);
+        let new: Vec<String> = new.filter(|n| seen.package(n).is_none()).cloned().collect();
+        super::add_missing(&mut names, &new, |a, b| a == b);
         let undo = Undo {
             group: self.group.clone(),
+            names,
             versions,
         };
         let mut apply = Script::of(format!("P={} SANE={SANE_CLOCK}", word(undo.base())));
         apply.line(format!("L={}", word(self.leftovers.join("\n"))));
         apply.line(format!("Q={}", u8::from(self.quiet)));
+        let wanted = self.packages.iter().map(|(name, _)| name);
+        apply.line(format!("W={}", word(words(wanted))));
+        apply.line(format!("D={}", u8::from(pending || !dropped.is_empty())));
         apply.line(format!("set -- {}", words(&install)));
         apply.extend(&Script::of(include_str!("package.sh")));
         apply.extend(&Script::of(include_str!("package_install.sh")));
-        let summary = if said.is_empty() {
-            "finish an interrupted installation".into()
+        let mut summary = Vec::new();
+        if !said.is_empty() {
+            summary.push(format!("install {}", said.join(", ")));
+        }
+        if !dropped.is_empty() {
+            summary.push(format!("remove {}, asked for no more", dropped.join(", ")));
+        }
+        if summary.is_empty() {
+            summary.push("finish an interrupted installation".into());
+        }
+        let verb = if install.is_empty() && !pending {
+            Verb::Update
         } else {
-            format!("install {}", said.join(", "))
+            Verb::Create
         };
-        let mut change = Change::new(Verb::Create, summary, apply, super::Undo::Packages(undo));
+        let summary = summary.join("; ");
+        let mut change = Change::new(verb, summary, apply, super::Undo::Packages(undo));
         change.limit = Duration::from_secs(1800);
         Ok(Some(change))
+    }
+}
+
+impl Packages {
+    /// Packages of the group that were not there before Bramble was asked for them.
+    fn brought(&self, seen: &Observation) -> Vec<String> {
+        match super::recorded(seen, &self.id()) {
+            Some(super::Undo::Packages(undo)) => undo.names.clone(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -142,6 +174,9 @@ pub struct Version {
 pub struct Undo {
     /// Name of the group.
     pub group: String,
+    /// Packages that it was asked for and that were not there before.
+    #[serde(default)]
+    pub names: Vec<String>,
     /// Packages whose version was changed.
     #[serde(default)]
     pub versions: Vec<Version>,
@@ -158,6 +193,8 @@ impl Undo {
     }
 
     pub(super) fn merge(mut self, later: &Self) -> Self {
+        // The later one was made with the earlier one in view.
+        self.names.clone_from(&later.names);
         for new in &later.versions {
             match self.versions.iter_mut().find(|v| v.name == new.name) {
                 Some(known) => super::add_missing(&mut known.given, &new.given, |a, b| a == b),

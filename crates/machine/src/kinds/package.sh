@@ -80,6 +80,54 @@ settle() {
 	fi
 	sync "$P.added.new" && mv -f "$P.added.new" "$P.added" && rm -f "$P.before" "$P.after"
 }
+# Purges packages of ours, but for those that somebody else's need: part_with PACKAGES.
+part_with() {
+	[ $# -gt 0 ] || return 0
+	keep=$(apt-get -s purge "$@" 2>/dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | grep -vxF -- "$(printf '%s\n' "$@")" || :)
+	if [ -n "$keep" ]; then
+		echo "left in place, because others need them: $keep"
+		stay=$(needed_by $keep)
+		set -- $(printf '%s\n' "$@" | grep -vxF -- "$stay" || :)
+	fi
+	[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
+}
+# These packages, and all that they need.
+needed_by() {
+	apt-cache depends --recurse --installed --no-recommends --no-suggests "$@" 2>/dev/null | grep -v '^ ' | sort -u
+}
+# Takes accounts away that our packages made and that none of those of ours knows which stay:
+# bury PACKAGES THAT STAY.
+bury() {
+	makers=$(makers "$@")
+	sed -n 's/^user //p' "$P.added" | while read -r u; do
+		if getent passwd "$u" >/dev/null && ! known "$u" $makers; then userdel "$u" || :; fi
+	done
+	sed -n 's/^group //p' "$P.added" | while read -r g; do
+		if getent group "$g" >/dev/null && ! known "$g" $makers; then groupdel "$g" || :; fi
+	done
+}
+# Lets go what is not needed any more for the packages $W, of which there is one at least.
+drop() {
+	[ -e "$P.added" ] && [ -n "$W" ] || return 0
+	wanted=$(needed_by $W)
+	# Without an answer nobody knows what is needed.
+	[ -n "$wanted" ] || return 0
+	present >"$P.after" || return
+	part_with $(sed -n 's/^package //p' "$P.added" | sort -u | comm -12 - "$P.after" | grep -vxF -- "$wanted" || :) || return
+	present >"$P.after" || return
+	bury $(sed -n 's/^package //p' "$P.added" | sort -u | comm -12 - "$P.after")
+	while read -r kind name; do
+		case $kind in
+		package) grep -qxF -e "$name" "$P.after" || continue ;;
+		user) getent passwd "$name" >/dev/null || continue ;;
+		group) getent group "$name" >/dev/null || continue ;;
+		absent) printf '%s\n' "$L" | grep -qxF -e "$name" || { rm -rf -- "$name" && continue; } ;;
+		auto) printf '%s\n' $W | grep -qxF -e "$name" || { apt-mark auto "$name" && continue; } ;;
+		esac
+		printf '%s %s\n' "$kind" "$name"
+	done <"$P.added" >"$P.added.new"
+	sync "$P.added.new" && mv -f "$P.added.new" "$P.added" && rm -f "$P.after"
+}
 # Debian's invoke-rc.d asks this program whether a service may be started (policy-rc.d(8)). One of the
 # operator's own stays as it is; one that a power cut left here is ours by its mark.
 policy=/usr/sbin/policy-rc.d

@@ -18,5 +18,6 @@ if [ "$Q" = 1 ] && [ ! -e $policy ]; then
 fi
 if [ $# -gt 0 ]; then
 	# Package lists may be missing or so old that their files are gone from the archive.
-	try "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 $(early) update && try "$@"; }
+	try "$@" || { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 $(early) update && try "$@"; } || exit
 fi
+[ "$D" = 0 ] || drop

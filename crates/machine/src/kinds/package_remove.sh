@@ -32,28 +32,12 @@ if [ $# -gt 0 ] && ! return_to "$@"; then
 fi
 if [ -e "$P.added" ]; then
 	ours=$(sed -n 's/^package //p' "$P.added")
-	set -- $ours
-	if [ $# -gt 0 ]; then
-		# Whatever the operator installed since and needs one of them must stay, and so must that one.
-		keep=$(apt-get -s purge "$@" 2>/dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | grep -vxF -- "$(printf '%s\n' "$@")" || :)
-		if [ -n "$keep" ]; then
-			echo "left in place, because others need them: $keep"
-			stay=$(apt-cache depends --recurse --installed --no-recommends --no-suggests $keep 2>/dev/null | grep -v '^ ' | sort -u)
-			set -- $(printf '%s\n' "$@" | grep -vxF -- "$stay" || :)
-		fi
-		[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
-	fi
+	# Whatever the operator installed since and needs one of them must stay, and so must that one.
+	part_with $ours
 	# Those of ours that had to stay keep what they work with.
 	present >"$P.after"
 	set -- $(printf '%s\n' $ours | sort -u | comm -12 - "$P.after")
-	# Users and groups that the packages made and their removal left behind.
-	makers=$(makers "$@")
-	sed -n 's/^user //p' "$P.added" | while read -r u; do
-		if getent passwd "$u" >/dev/null && ! known "$u" $makers; then userdel "$u" || :; fi
-	done
-	sed -n 's/^group //p' "$P.added" | while read -r g; do
-		if getent group "$g" >/dev/null && ! known "$g" $makers; then groupdel "$g" || :; fi
-	done
+	bury "$@"
 	[ $# -gt 0 ] || sed -n 's/^absent //p' "$P.added" | while IFS= read -r path; do
 		rm -rf -- "$path"
 	done

@@ -5,7 +5,7 @@ use crate::machine::{Machine, Network};
 use bramble_machine::Resource;
 use bramble_machine::kinds::Packages;
 use bramble_machine::program::Said;
-use bramble_machine::{Change, Query, Script};
+use bramble_machine::{Change, Query, Script, Verb};
 
 /// What the package tools themselves keep.
 fn kept_by_tools(line: &str) -> bool {
@@ -162,6 +162,57 @@ fn a_package_that_stays_keeps_its_account_and_data() {
     m.hand("mkdir /var/lib/ours; apt-get -q -y install needs");
     undo_all(&m);
     m.hand("dpkg -s ours ourlib; id ours-daemon; test -d /var/lib/ours");
+}
+
+/// A group that is asked for less: what it brought goes, with its own; what was there before, what others of
+/// the group need, and what the operator's packages need stays.
+#[test]
+fn what_is_asked_for_no_more_goes() {
+    let Some(m) = Machine::new(&format!(
+        "{ARCHIVE}build needs 1 ours ''\nbuild extra 1 ourlib ''\nrm -r /tmp/build\nsh /srv/index\napt-get -q -y install pin=1"
+    )) else {
+        return;
+    };
+    let all = Packages::new("base", ["ours", "other", "extra", "pin"]).leaving(["/var/lib/ours"]);
+    let less = |names: &[&str]| Packages::new("base", names.iter().copied());
+    apply(&m, &all);
+    m.hand("mkdir /var/lib/ours");
+    // `pin` was there.
+    let three = less(&["other", "extra"]);
+    let change = due(&m, &three);
+    assert_eq!(change.summary, "remove ours, asked for no more");
+    assert_eq!(change.verb, Verb::Update);
+    let said = apply_cut_off(&m, &three, &change);
+    assert!(matches!(said, Some(Said::Failed(..))), "{said:?}");
+    // Cut off in between, it is finished by the next run.
+    apply(&m, &three);
+    m.hand("! dpkg -s ours 2>/dev/null && ! getent passwd ours-daemon && [ ! -e /var/lib/ours ] && dpkg -s ourlib other extra pin && id other-daemon");
+    assert!(plan(&m, &three).expect("a plan").is_none());
+    // More and less at once.
+    let swapped = less(&["other", "ours"]);
+    let change = due(&m, &swapped);
+    assert_eq!(
+        change.summary,
+        "install ours; remove extra, asked for no more"
+    );
+    apply(&m, &swapped);
+    m.hand("! dpkg -s extra 2>/dev/null && dpkg -s ours ourlib && id ours-daemon");
+    m.hand("apt-get -q -y install needs");
+    apply(&m, &less(&["other"]));
+    m.hand("dpkg -s needs ours ourlib && id ours-daemon");
+    undo_all(&m);
+    m.hand("dpkg -s needs ours ourlib pin && ! dpkg -s other 2>/dev/null && ! id other-daemon 2>/dev/null");
+}
+
+/// Makes a change that ends before anything is removed; how it ended.
+fn apply_cut_off(m: &Machine, packages: &Packages, change: &Change) -> Option<Said> {
+    let script = change.apply.as_str();
+    assert!(script.contains("|| drop"), "nothing is dropped in {script}");
+    let half = Change {
+        apply: Script::of(script.replace("|| drop", "|| exit 9")),
+        ..change.clone()
+    };
+    carry_out(m, &packages.id(), &half, "", "").pop()
 }
 
 fn pinned(name: &str, version: &str) -> Packages {

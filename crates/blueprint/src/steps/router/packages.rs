@@ -4,12 +4,13 @@
 //! came with, before the firewall is up, would be open to everybody outside.
 
 use crate::context::{On, r};
+use crate::masked::Masked;
 use crate::vpn::learns_pods;
 use bramble_machine::Step;
 use bramble_machine::kinds::Packages;
 
 /// Name of the packages' group.
-pub(crate) const GROUP: &str = "router";
+const GROUP: &str = "router";
 
 pub(crate) fn step(on: &On) -> Option<Step> {
     let router = on.router()?;
@@ -32,11 +33,15 @@ pub(crate) fn step(on: &On) -> Option<Step> {
     if router.ddns.is_some() {
         names.extend(["curl", "jq"]);
     }
+    let mut asleep = Vec::new();
     if let Some(registry) = &router.registry {
         names.push("docker-registry");
+        asleep.push(("docker-registry.service", "docker-registry"));
         leftovers.extend(["/etc/docker", "/var/lib/docker-registry"]);
         if !registry.mirrors.is_empty() {
             names.push("nginx");
+            // The unit is in the part that all of Debian's kinds of nginx have in common.
+            asleep.push(("nginx.service", "nginx-common"));
             leftovers.extend(["/etc/nginx", "/var/lib/nginx", "/var/www"]);
         }
     }
@@ -48,5 +53,12 @@ pub(crate) fn step(on: &On) -> Option<Step> {
         names.push("borgbackup");
     }
     let packages = Packages::new(GROUP, names).leaving(leftovers).quietly();
-    Some(on.step("router/packages", vec![r(packages)]))
+    let mut out = vec![r(packages)];
+    // They stay asleep as long as their package stays, whatever becomes of the step that uses its program.
+    out.extend(
+        asleep
+            .into_iter()
+            .map(|(unit, package)| r(Masked::new(unit, Packages::came_with(GROUP, package)))),
+    );
+    Some(on.step("router/packages", out))
 }

@@ -1,18 +1,14 @@
 //! Container images near the machines: mirrors, a private registry, the bundle's images.
 
-use super::packages::GROUP;
 use super::registry_config as config;
 use crate::context::{On, r, with_port};
-use crate::masked::Masked;
 use crate::proxy;
 use crate::registry::{
     BUNDLE, FOLDER, FRONT, KEYS, PRIVATE, Registries, USER, config as path, mirror_name, unit,
 };
 use crate::served::Served;
 use bramble_bundle::index::Image;
-use bramble_machine::kinds::{
-    Action, Check, Content, Directory, File, MintedFile, Packages, Service,
-};
+use bramble_machine::kinds::{Action, Check, Content, Directory, File, MintedFile, Service};
 use bramble_machine::shell::word;
 use bramble_machine::{Resource, Script, Step};
 use bramble_secret::Secret;
@@ -26,17 +22,7 @@ const PRUNE_TIMER: &str = "bramble-registry-prune.timer";
 pub(crate) fn step(on: &On) -> Option<Step> {
     on.router()?;
     let registries = Registries::of(on.cluster())?;
-    let mut out: Vec<Arc<dyn Resource>> = vec![r(Masked::new(
-        "docker-registry.service",
-        Packages::came_with(GROUP, "docker-registry"),
-    ))];
-    if !registries.registry.mirrors.is_empty() {
-        // The unit is in the part that all of Debian's kinds of nginx have in common.
-        out.push(r(Masked::new(
-            "nginx.service",
-            Packages::came_with(GROUP, "nginx-common"),
-        )));
-    }
+    let mut out: Vec<Arc<dyn Resource>> = Vec::new();
     stores(&registries, &mut out);
     // Before the configuration: see what undoes them.
     out.extend(images(on, &registries).into_iter().map(r));
