@@ -80,3 +80,13 @@ at_boot() {
 		systemctl -q enable "$1"
 	}
 }
+# What a unit that did not start, and systemd about it, say of this start and not of earlier ones: why UNIT.
+why() {
+	i=$(systemctl show -p InvocationID --value "$1")
+	if [ -n "$i" ]; then
+		set -- "_SYSTEMD_INVOCATION_ID=$i" + "INVOCATION_ID=$i"
+	else
+		set -- -u "$1"
+	fi
+	journalctl -n 20 --no-pager -o cat "$@" || :
+}

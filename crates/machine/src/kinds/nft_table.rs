@@ -103,7 +103,7 @@ impl NftTable {
         apply.line(format!("at_boot {unit}"));
         apply.line(format!("systemctl reset-failed {unit} 2>/dev/null || :"));
         apply.line(format!(
-            "systemctl reload-or-restart {unit} || {{ c=$?; journalctl -u {unit} -n 20 --no-pager -o cat || :; exit $c; }}"
+            "systemctl reload-or-restart {unit} || {{ c=$?; why {unit}; exit $c; }}"
         ));
         apply
     }

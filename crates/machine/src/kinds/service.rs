@@ -72,7 +72,7 @@ impl Service {
             script.line(format!("systemctl reset-failed {unit} 2>/dev/null || :"));
             // A unit that doesn't start explains itself in its own log, not in systemctl's words.
             script.line(format!(
-                "systemctl {verb} {unit} || {{ c=$?; journalctl -u {unit} -n 20 --no-pager -o cat || :; exit $c; }}"
+                "systemctl {verb} {unit} || {{ c=$?; why {unit}; exit $c; }}"
             ));
         } else {
             script.line(format!("systemctl -q disable --now {unit}"));

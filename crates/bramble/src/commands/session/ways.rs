@@ -3,6 +3,8 @@
 use bramble_engine::plan::{FORGET, Obstacle, Scope};
 use bramble_engine::ways::{self, Ways};
 use bramble_engine::{Look, Plan};
+use bramble_machine::Way;
+use std::collections::BTreeMap;
 
 /// What the plan does on the way to a machine comes before what it does there. A machine that was not
 /// reached because its way is made by this plan is left for later.
@@ -50,6 +52,34 @@ pub(super) fn order_teardown(plan: &mut Plan, look: &Look, all: &Ways) {
     ways::last(plan, all);
 }
 
+/// Machines that can't be looked at because the way to them is gone already are what a teardown leaves, and
+/// no reason to fail when it is run again; unless somebody asks for just them.
+pub(super) fn behind_what_is_gone(plan: &mut Plan, look: &Look, scope: &Scope, all: &Ways) {
+    if !scope.machines.is_empty() {
+        return;
+    }
+    let gone = |way: &Way| {
+        let seen = look.seen.get(&way.through);
+        seen.is_some_and(|s| {
+            let mut records = s.journal.records.iter();
+            !records.any(|r| way.steps.contains(&r.step.as_str()))
+        })
+    };
+    let mut behind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, why) in &look.unseen {
+        if let Some(way) = all.get(name).filter(|w| why.is_unreachable() && gone(w)) {
+            plan.unreachable.remove(name);
+            behind.entry(&way.through).or_default().push(name);
+        }
+    }
+    plan.remarks.extend(behind.into_iter().map(|(through, names)| {
+        format!(
+            "{} not looked at: {through} has nothing of the router any more, and lets nobody through; a teardown takes it last, when nothing of Bramble is left behind it",
+            names.join(", ")
+        )
+    }));
+}
+
 /// Machines behind one that this plan does not take down whole.
 fn left_behind<'a>(plan: &Plan, look: &'a Look, all: &'a Ways, through: &str) -> Vec<&'a str> {
     let goes = |name: &str| {
@@ -74,7 +104,7 @@ mod tests {
     use bramble_engine::observe::Unseen;
     use bramble_engine::plan::{self, MachinePlan};
     use bramble_machine::journal::{Identity, Journal, Line, to_line};
-    use bramble_machine::{Observation, Undo, Way};
+    use bramble_machine::{Observation, Undo};
 
     fn all() -> Ways {
         let way = Way {
@@ -226,5 +256,26 @@ mod tests {
         let mut plan = changing("router/dhcp", &[]);
         order(&mut plan, &Look::default(), &Scope::default(), &all());
         assert!(plan.later.is_empty());
+    }
+
+    #[test]
+    fn a_teardown_that_was_done_does_nothing_when_it_is_run_again() {
+        let names = ["far", "one", "two"];
+        let after = |steps: &[&str], machines: &[&str]| {
+            let scope = Scope {
+                steps: Vec::new(),
+                machines: machines.iter().map(|s| (*s).to_owned()).collect(),
+            };
+            let mut look = unseen(&names);
+            look.seen.insert("gate".into(), seen(steps));
+            let mut plan = changing("base", &names);
+            behind_what_is_gone(&mut plan, &look, &scope, &all());
+            let rest: Vec<String> = plan.unreachable.into_keys().collect();
+            (rest, plan.remarks.len())
+        };
+        assert_eq!(after(&["base"], &[]), (vec!["far".to_owned()], 1));
+        // The router still is one, so they should be there; or they were asked for by name.
+        assert_eq!(after(&["router/dhcp"], &[]).0, names);
+        assert_eq!(after(&["base"], &["one"]).0, names);
     }
 }
