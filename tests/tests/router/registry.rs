@@ -584,9 +584,20 @@ fn nothing_is_left(site: &Site, upstream: &str) {
     site.bramble(&["up"]).expect(2).says(lost);
     site.write(&all);
     site.bramble(&[&step[..], &["--yes"]].concat()).expect(0);
-    let left = "ls -d /var/lib/bramble-registry /etc/bramble/registry /etc/bramble/keys/registry /etc/systemd/system/*registry* /etc/systemd/system/nginx.service /run/bramble-registry* 2>/dev/null; systemctl list-units --all --plain --no-legend 'bramble-registry*'; ss -Hltn | grep ':50[01]' || :";
+    let left = "ls -d /var/lib/bramble-registry /etc/bramble/registry /etc/bramble/keys/registry /etc/systemd/system/*bramble-registry* /run/bramble-registry* 2>/dev/null; systemctl list-units --all --plain --no-legend 'bramble-registry*'; ss -Hltn | grep ':50[01]' || :";
     assert_eq!(site.on("gate", left), "");
+    // Debian's own services don't take their place at the next start.
+    let asleep = "systemctl is-enabled nginx docker-registry || :";
+    assert_eq!(site.on("gate", asleep), "masked\nmasked");
     // And all of it can be had again.
     site.up();
     settled(site);
+    // Out of the file, the packages go as well.
+    site.write("");
+    site.bramble(&["up"]).expect(2).says(lost);
+    site.bramble(&["up", "--yes"]).expect(0);
+    settled(site);
+    let packages = "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' docker-registry nginx nginx-common dnsmasq 2>/dev/null | grep ^installed || :";
+    assert_eq!(site.on("gate", packages), "installed dnsmasq");
+    assert_eq!(site.on("gate", "getent passwd docker-registry || :"), "");
 }
