@@ -177,8 +177,14 @@ impl Undo {
             "[ ! -d {path} ] || {remove} -- {path} || echo {path} 'is left in place: it is not empty'"
         ));
         if !self.above.is_empty() {
+            // One that is in the record for itself goes by its own undo, if at all.
             let inner_first: Vec<&String> = self.above.iter().rev().collect();
-            script.line(format!("rmdir -- {} 2>/dev/null || :", words(inner_first)));
+            script.line(format!(
+                "for d in {}; do\n\
+                 case $(grep -sF \"\\\"id\\\":\\\"directory:$d\\\"\" $B/journal | tail -n 1) in '' | *'\"e\":\"gone\"'*) ;; *) break ;; esac\n\
+                 rmdir -- \"$d\" 2>/dev/null || break\ndone",
+                words(inner_first)
+            ));
         }
         script
     }

@@ -1,9 +1,9 @@
 //! Files, folders, links and blocks.
 
-use crate::cycle::{Case, apply, due, fails, plan, refused, undo_all};
+use crate::cycle::{Case, apply, carry_out, due, fails, plan, refused, undo_all};
 use crate::machine::Machine;
-use bramble_machine::Resource;
 use bramble_machine::kinds::{Binary, Block, Content, Directory, File, Link};
+use bramble_machine::{Change, Resource, Verb};
 
 #[test]
 fn a_file_comes_and_goes() {
@@ -156,6 +156,29 @@ fn what_others_put_into_a_folder_stays() {
     m.hand("echo file > /srv/file");
     let said = refused(&m, &Directory::new("/srv/file"));
     assert!(said.contains("in the place of the folder"), "{said}");
+}
+
+/// A folder that is managed itself doesn't go with one in it, though neither was there when both were planned.
+#[test]
+fn a_folder_stays_when_one_in_it_goes() {
+    let Some(m) = Machine::new("") else {
+        return;
+    };
+    let (outer, inner) = (Directory::new("/srv/a/b"), Directory::new("/srv/a/b/c/d"));
+    let changes = [due(&m, &outer), due(&m, &inner)];
+    for (folder, change) in [&outer, &inner].iter().zip(&changes) {
+        carry_out(&m, &folder.id(), change, "", "");
+    }
+    let back = Change::new(
+        Verb::Remove,
+        "",
+        changes[1].undo.script(),
+        changes[1].undo.clone(),
+    );
+    carry_out(&m, "directory:/srv/a/b/c/d", &back, "", "");
+    m.hand("[ -d /srv/a/b ] && [ ! -e /srv/a/b/c ]");
+    undo_all(&m);
+    m.hand("[ ! -e /srv/a ]");
 }
 
 #[test]
