@@ -10,6 +10,7 @@ mod generated;
 mod help;
 mod init;
 mod kubeconfig;
+mod registry;
 mod router;
 mod unreachable;
 mod vpn;
