@@ -58,7 +58,7 @@ impl Context {
                 return Err(error);
             }
         };
-        let secrets = crate::secrets::read(&cluster, folder)?;
+        let secrets = crate::secrets::read(&cluster, &path, printer)?;
         let fresh = crate::secrets::fresh(&cluster, &secrets)?;
         let found = find_bundle(&cluster, global.bundle.as_deref())?;
         let lab = lab_of(&cluster);
@@ -244,23 +244,27 @@ pub fn load_file(path: &Path, printer: &Printer) -> Result<Cluster, CliError> {
         CliError::usage(format!("{}: byte {at} is not UTF-8", path.display()))
             .hint("save the file as UTF-8 text")
     })?;
-    load_text(path, &text, printer)
+    load_text(&path.display().to_string(), &text, printer)
 }
 
-/// Checks the text of a cluster file.
-pub fn load_text(path: &Path, text: &str, printer: &Printer) -> Result<Cluster, CliError> {
+/// Checks the text of a cluster file. `name` is what messages call it.
+pub fn load_text(name: &str, text: &str, printer: &Printer) -> Result<Cluster, CliError> {
     let steps = bramble_blueprint::hook_points();
     let context = bramble_spec::Context {
         known_steps: &steps,
     };
-    bramble_spec::load_with(&path.display().to_string(), text, &context).map_err(|problems| {
-        if printer.output == Output::Json {
-            printer.value(&problems);
-        } else {
-            printer.warn_raw(&problems.render(printer.color_err));
-        }
-        CliError::silent(Kind::Usage)
-    })
+    let found = bramble_spec::load_with(name, text, &context);
+    found.map_err(|problems| refuse(&problems, printer))
+}
+
+/// Says what is wrong with a cluster file; the error that ends the command.
+pub fn refuse(problems: &bramble_spec::Problems, printer: &Printer) -> CliError {
+    if printer.output == Output::Json {
+        printer.value(problems);
+    } else {
+        printer.warn_raw(&problems.render(printer.color_err));
+    }
+    CliError::silent(Kind::Usage)
 }
 
 /// Where Bramble keeps what belongs to the user: `$XDG_DATA_HOME/bramble`.

@@ -1,8 +1,8 @@
 //! How this computer reaches what the cluster serves: directly, or by ports of the router.
 
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Addon, Endpoint, Machine};
-use std::net::{IpAddr, SocketAddr};
+use bramble_spec::cluster::{Addon, Endpoint, Machine, Vpn};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Where kubeadm's API server listens.
 const API_PORT: u16 = 6443;
@@ -36,6 +36,17 @@ pub fn is_inside(cluster: &Cluster, host: &str) -> bool {
     router
         .zip(address)
         .is_some_and(|(router, address)| router.inside().iter().any(|n| n.contains(&address)))
+}
+
+/// What is to be said of a VPN whose profiles name an address that nobody finds from elsewhere.
+pub fn hidden_vpn(vpn: &Vpn) -> Option<String> {
+    let host = &vpn.host;
+    let own: Ipv4Addr = host.parse().ok()?;
+    own.is_private().then(|| {
+        format!(
+            "VPN profiles name {host}, which nobody finds from elsewhere: set `router.ddns`, or `router.vpn.host` to a name of your public address"
+        )
+    })
 }
 
 /// Where the demo page answers: at the router, if it leads there, else on every node.
@@ -141,6 +152,21 @@ mod tests {
         assert!(is_inside(&cluster, "10.77.0.11"));
         assert!(!is_inside(&cluster, "10.76.0.2"));
         assert!(!is_inside(&cluster, "api.example"));
+    }
+
+    #[test]
+    fn a_vpn_behind_a_private_address_is_hidden() {
+        let note = |vpn: &str| {
+            let cluster = behind(&format!("vpn: {{ users: [anna]{vpn} }}"));
+            hidden_vpn(cluster.router.unwrap().vpn.as_ref().unwrap())
+        };
+        let text = note("").unwrap();
+        assert!(
+            text.contains("10.76.0.2") && text.contains("router.vpn.host"),
+            "{text}"
+        );
+        assert_eq!(note(", host: vpn.example.org"), None);
+        assert_eq!(note(", host: 9.9.9.9"), None);
     }
 
     #[test]

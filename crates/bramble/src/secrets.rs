@@ -1,6 +1,7 @@
 //! Secrets that the cluster file names, and fresh keys for machines that have none yet.
 
 use crate::error::{CliError, Explain};
+use crate::printer::Printer;
 use bramble_blueprint::registry::Registries;
 use bramble_blueprint::{Fresh, Secrets, UserKeys, VpnKeys};
 use bramble_keys::{
@@ -8,49 +9,84 @@ use bramble_keys::{
     wireguard,
 };
 use bramble_secret::Secret;
-use bramble_spec::Cluster;
 use bramble_spec::cluster::{Router, Vpn};
+use bramble_spec::{Cluster, Fault};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Longest secret, in bytes.
 const LONGEST: u64 = 4096;
+/// Bits of a file's mode for its group and for all others.
+const OTHERS: u32 = 0o077;
+const HINT: &str = "put it into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file";
 
-/// Reads the files of secrets that the cluster file names. `folder` is the cluster file's own.
+/// Reads the files of secrets that a cluster file names.
 ///
 /// # Errors
-/// All problems in one, as wrong use.
-pub fn read(cluster: &Cluster, folder: &Path) -> Result<Secrets, CliError> {
-    let mut out = Secrets::new();
-    let mut problems = Vec::new();
-    let Some(router) = &cluster.router else {
-        return Ok(out);
-    };
-    for (path, what) in named(router) {
-        match read_one(&folder.join(crate::context::expand(path))) {
-            Ok(secret) => {
-                out.insert(path.to_owned(), secret);
-            }
-            Err(why) => problems.push(format!("{path} ({what}): {why}")),
-        }
+/// All problems at their places in the cluster file, as wrong use; they are said already.
+pub fn read(cluster: &Cluster, file: &Path, printer: &Printer) -> Result<Secrets, CliError> {
+    match &cluster.router {
+        Some(router) => read_all(&named(router), file, printer),
+        None => Ok(Secrets::new()),
     }
-    if problems.is_empty() {
-        return Ok(out);
-    }
-    let what = "secrets that the cluster file names can't be read";
-    Err(
-        CliError::usage(format!("{what}: {}", problems.join("\n  "))).hint(
-            "put each into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file",
-        ),
-    )
 }
 
 /// Reads one of these files.
 ///
 /// # Errors
-/// When it can't be read, as wrong use.
-pub fn read_file(folder: &Path, path: &str) -> Result<Secret, CliError> {
-    let found = read_one(&folder.join(crate::context::expand(path)));
-    found.map_err(|why| CliError::usage(format!("{path}: {why}")))
+/// As [`read`].
+pub fn read_one(
+    file: &Path,
+    path: &str,
+    what: String,
+    printer: &Printer,
+) -> Result<Secret, CliError> {
+    let mut found = read_all(&[(path, what)], file, printer)?;
+    found
+        .remove(path)
+        .ok_or_else(|| CliError::failed(format!("{path} was not read")))
+}
+
+fn read_all(named: &[(&str, String)], file: &Path, printer: &Printer) -> Result<Secrets, CliError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut out = Secrets::new();
+    let mut faults: Vec<Fault> = Vec::new();
+    for (path, what) in named {
+        // Two may share a file.
+        if out.contains_key(*path) || faults.iter().any(|f| f.path == *path) {
+            continue;
+        }
+        let place = folder.join(crate::context::expand(path));
+        match content(&place) {
+            Ok(secret) => {
+                tell_if_open(&place, what, printer);
+                out.insert((*path).to_owned(), secret);
+            }
+            Err(why) => faults.push(Fault {
+                code: "unreadable-secret",
+                path: (*path).to_owned(),
+                message: format!("{} ({what}): {why}", place.display()),
+                hint: HINT.to_owned(),
+            }),
+        }
+    }
+    if faults.is_empty() {
+        return Ok(out);
+    }
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let problems = bramble_spec::named(&file.display().to_string(), &text, faults);
+    Err(crate::context::refuse(&problems, printer))
+}
+
+/// Says that others on this computer can read a secret: most often nobody meant that.
+fn tell_if_open(path: &Path, what: &str, printer: &Printer) {
+    let mode = std::fs::metadata(path).map_or(0, |meta| meta.mode());
+    if mode & OTHERS != 0 {
+        let path = path.display();
+        printer.note(format!(
+            "note: {path} ({what}) is open to other users of this computer: chmod 600 {path}"
+        ));
+    }
 }
 
 /// Files of secrets, and what each is for.
@@ -72,17 +108,17 @@ fn named(router: &Router) -> Vec<(&str, String)> {
             }),
         );
         let users = registry.private.iter().flat_map(|p| &p.users);
-        out.extend(users.map(|(name, file)| {
-            (
-                file.as_str(),
-                format!("password of the registry's user {name}"),
-            )
-        }));
+        out.extend(users.map(|(name, file)| (file.as_str(), of_user(name))));
     }
     out
 }
 
-fn read_one(path: &Path) -> Result<Secret, String> {
+/// What the password of one of the private registry's users is called.
+pub fn of_user(name: &str) -> String {
+    format!("password of the registry's user {name}")
+}
+
+fn content(path: &Path) -> Result<Secret, String> {
     let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if !meta.is_file() || meta.len() > LONGEST {
         return Err(format!("this is no file of at most {LONGEST} bytes"));

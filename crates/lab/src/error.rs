@@ -19,7 +19,7 @@ pub enum Error {
     Topology(String),
     /// A lab with that name is there already.
     #[error(
-        "lab {name} exists already (in {}): use it, or remove it with `bramble lab down {name}`",
+        "the lab `{name}` exists already (in {}): use it, or remove it with `bramble lab down {name}`",
         dir.display()
     )]
     Exists {
@@ -29,7 +29,7 @@ pub enum Error {
         dir: PathBuf,
     },
     /// There is no lab with that name.
-    #[error("there is no lab {name} (looked in {}): `bramble lab list` shows what there is", dir.display())]
+    #[error("there is no lab `{name}` (looked in {}): `bramble lab list` shows what there is", dir.display())]
     NoLab {
         /// The name asked for.
         name: String,
@@ -37,7 +37,7 @@ pub enum Error {
         dir: PathBuf,
     },
     /// The lab has no machine with that name.
-    #[error("lab {lab} has no machine {machine}; it has {}", .known.join(", "))]
+    #[error("the lab `{lab}` has no machine {machine}; it has {}", .known.join(", "))]
     NoMachine {
         /// The lab's name.
         lab: String,
@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// A network's range is in use already.
     #[error(
-        "network {net} of lab {lab}: range {range} overlaps {with}: choose another range, or remove the other"
+        "network {net} of the lab `{lab}`: range {range} overlaps {with}: choose another range, or remove the other"
     )]
     Overlap {
         /// The lab that was to be made.
@@ -61,7 +61,7 @@ pub enum Error {
         with: String,
     },
     /// Someone else works on the same lab.
-    #[error("lab {lab} is being changed by another process; still so after {} s", .waited.as_secs())]
+    #[error("the lab `{lab}` is being changed by another process; still so after {} s", .waited.as_secs())]
     Locked {
         /// The lab's name, or `*` for the lock over all labs.
         lab: String,
@@ -101,7 +101,7 @@ pub enum Error {
         console: String,
     },
     /// Processes or network parts that would not go.
-    #[error("lab {lab}: {what} still there {} s after its removal began", .waited.as_secs())]
+    #[error("the lab `{lab}`: {what} still there {} s after its removal began", .waited.as_secs())]
     Stuck {
         /// The lab.
         lab: String,

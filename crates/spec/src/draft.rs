@@ -198,7 +198,7 @@ impl DraftMachine {
 }
 
 /// Text as YAML: plain where that means the same text, else in double quotes.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     let begins =
         text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '~' | '.' | '_'));
     let simple = text

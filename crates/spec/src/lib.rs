@@ -10,6 +10,7 @@
 pub mod cluster;
 pub mod draft;
 pub mod file;
+mod named;
 pub mod plan;
 mod problem;
 mod resolve;
@@ -20,6 +21,7 @@ mod tree;
 
 pub use cluster::Cluster;
 pub use draft::{Draft, DraftMachine, lan_behind};
+pub use named::{Fault, named};
 pub use problem::{Place, Problem, Problems, Related};
 pub use schema::schema;
 

@@ -4,6 +4,7 @@
 //! checked further; where something was taken out is remembered, so that later checks don't
 //! complain about its absence.
 
+use crate::draft::scalar;
 use crate::problem::{Place, Problem};
 use crate::tree::{Data, Node, shorten};
 use serde_json::Value;
@@ -82,14 +83,14 @@ impl Checker {
                 Some(branch) => self.value(node, branch),
                 None => {
                     let kinds: Vec<_> = branches.iter().map(|b| noun(self.kind(b))).collect();
-                    self.wrong_type(node, &kinds.join(" or "), "");
+                    self.wrong_type(node, &kinds.join(" or "), "", schema);
                     false
                 }
             };
         }
         let kind = schema.get("type").and_then(Value::as_str).unwrap_or("any");
         if !kind_fits(node, kind) {
-            self.wrong_type(node, noun(kind), kind);
+            self.wrong_type(node, noun(kind), kind, schema);
             return false;
         }
         match kind {
@@ -112,7 +113,7 @@ impl Checker {
         schema.get("type").and_then(Value::as_str).unwrap_or("any")
     }
 
-    fn wrong_type(&mut self, node: &Node, expected: &str, kind: &str) {
+    fn wrong_type(&mut self, node: &Node, expected: &str, kind: &str, schema: &Value) {
         let what = show(&self.path);
         if node.data == Data::Null {
             let problem = Problem::new(
@@ -139,9 +140,14 @@ impl Checker {
             (Data::Map(_), "array") => "begin each item with `- `".to_owned(),
             (Data::Text(text), "array") => format!("write it as a list: [{}]", shorten(text)),
             (Data::List(_), "object") => "write `key: value` lines, without `- `".to_owned(),
-            (Data::Text(_), "object") => {
-                "write its keys in lines of their own, indented".to_owned()
-            }
+            (Data::Text(text), "object") => match only_key(schema) {
+                Some(key) => {
+                    let item = matches!(self.path.last(), Some(Seg::Index(_)));
+                    let dash = if item { "- " } else { "" };
+                    format!("write `{dash}{{ {key}: {} }}`", scalar(text))
+                }
+                None => "write its keys in lines of their own, indented".to_owned(),
+            },
             _ => format!("give it {expected}"),
         };
         let problem = Problem::new(
@@ -155,7 +161,7 @@ impl Checker {
 
     fn word(&mut self, node: &Node, words: &[&str], name: Option<&str>) -> bool {
         let Data::Text(text) = &node.data else {
-            self.wrong_type(node, "a word", "string");
+            self.wrong_type(node, "a word", "string", &Value::Null);
             return false;
         };
         if words.contains(&text.as_str()) {
@@ -395,6 +401,15 @@ impl Checker {
         if lost {
             self.shape.damaged.push(self.path.clone());
         }
+    }
+}
+
+/// The key of a section that needs no other: what a word in the section's place was meant for.
+fn only_key(schema: &Value) -> Option<&str> {
+    let required = schema.get("required")?.as_array()?;
+    match required.as_slice() {
+        [key] => key.as_str(),
+        _ => None,
     }
 }
 

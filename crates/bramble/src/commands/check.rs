@@ -48,6 +48,9 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
         );
         printer.out(line.trim_end());
     }
+    for note in notes(cluster) {
+        printer.note(format!("note: {note}"));
+    }
     if context.bundle.is_none() && cluster.machines.iter().any(Machine::is_node) {
         let version = cluster.kubernetes.version;
         printer.note(format!(
@@ -55,6 +58,12 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// What is allowed, and still not what most people want.
+fn notes(cluster: &Cluster) -> Vec<String> {
+    let vpn = cluster.router.as_ref().and_then(|r| r.vpn.as_ref());
+    vpn.and_then(outside::hidden_vpn).into_iter().collect()
 }
 
 /// How SSH gets to a machine, if not directly at its address.
@@ -163,6 +172,7 @@ fn summary(context: &Context) -> Value {
         },
         "machines": machines,
         "addons": cluster.addons.iter().map(Addon::name).collect::<Vec<_>>(),
+        "notes": notes(cluster),
         "demoPages": outside::demo_pages(cluster),
         "bundle": context.bundle.as_ref().map(|b| b.dir()),
     })

@@ -29,8 +29,8 @@ pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), Cl
     let draft = if draft.name.is_empty() || !has_node(&draft) {
         let missing = missing(&draft);
         if !ask::possible() {
-            return Err(CliError::usage(format!("not said and nobody to ask: {missing}"))
-                .hint("example: bramble init --name home --machine one=192.168.1.11 --machine two=192.168.1.12"));
+            let error = CliError::usage(format!("not said and nobody to ask: {missing}"));
+            return Err(error.hint(format!("example: {}", example(args))));
         }
         questions::ask(draft, args, printer)?
     } else {
@@ -41,10 +41,42 @@ pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), Cl
     };
     let text = draft.to_yaml();
     // Only a file that is right is written.
-    load_text(path, &text, printer)?;
+    if let Err(error) = load_text(&refused_name(path, printer), &text, printer) {
+        printer.warn_raw(&format!(
+            "nothing was written: these are lines of what {} would hold; say it otherwise, and init again",
+            path.display()
+        ));
+        return Err(error);
+    }
     files::write(path, text.as_bytes(), 0o644, args.force)?;
     done(path, &draft, printer);
     Ok(())
+}
+
+/// What messages call a file that will not be there; programs know it by its path.
+fn refused_name(path: &Path, printer: &Printer) -> String {
+    match printer.json() {
+        true => path.display().to_string(),
+        false => format!("{} (not written)", path.display()),
+    }
+}
+
+/// A call that says everything: what was said already, and the rest by example.
+fn example(args: &InitArgs) -> String {
+    let mut words = vec!["bramble init --name".to_owned()];
+    words.push(args.name.clone().unwrap_or_else(|| "home".into()));
+    if let Some(router) = &args.router {
+        words.push(format!("--router {router}"));
+    }
+    let usual = match args.router {
+        Some(_) => ["one=b8:27:eb:00:00:01", "two=b8:27:eb:00:00:02"],
+        None => ["one=192.168.1.11", "two=192.168.1.12"],
+    };
+    match args.machines.as_slice() {
+        [] => words.extend(usual.map(|m| format!("--machine {m}"))),
+        some => words.extend(some.iter().map(|m| format!("--machine {m}"))),
+    }
+    words.join(" ")
 }
 
 fn done(path: &Path, draft: &Draft, printer: &Printer) {

@@ -2,7 +2,7 @@
 
 use crate::args::{Global, KubeconfigArgs};
 use crate::context::{Context, load_file};
-use crate::error::{CliError, Kind};
+use crate::error::{CliError, Explain, Kind};
 use crate::files;
 use crate::kube_place;
 use crate::outside;
@@ -24,6 +24,9 @@ pub async fn run(
         return take_out(&place(args)?, &name, printer);
     }
     let context = Context::reach(global, printer)?;
+    if !args.print {
+        folder(&place(args)?)?;
+    }
     let name = &context.cluster.name;
     let (machine, admin) = fetch(&context, global).await?;
     let (host, port) = outside::api(&context.cluster, machine);
@@ -42,14 +45,6 @@ pub async fn run(
     let before = files::read_secret(&path)?;
     let text = merge(before.as_ref(), &admin, name, Some(&server), args.current)?;
     let changed = before.as_ref().is_none_or(|before| *before != text);
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            CliError::failed(format!(
-                "can't make the folder {}: {error}",
-                folder.display()
-            ))
-        })?;
-    }
     // Written even when nothing differs: the mode is part of it.
     files::write(&path, text.expose().as_bytes(), 0o600, true)?;
     if printer.json() {
@@ -94,6 +89,17 @@ fn place(args: &KubeconfigArgs) -> Result<PathBuf, CliError> {
             CliError::usage("there is no home folder to put the kubeconfig in")
                 .hint("say --into FILE")
         })
+}
+
+/// Sees to it that there is a folder to write in. Only kubectl's own is made: a mistyped path must not
+/// become a new folder.
+fn folder(path: &Path) -> Result<(), CliError> {
+    let own = std::env::home_dir().map(|home| home.join(".kube"));
+    if let Some(own) = own.filter(|own| path.parent() == Some(own)) {
+        std::fs::create_dir_all(&own)
+            .explain(format!("can't make the folder {}", own.display()))?;
+    }
+    files::folder_for(path).map(drop)
 }
 
 fn take_out(path: &Path, name: &str, printer: &Printer) -> Result<(), CliError> {

@@ -4,6 +4,7 @@ use crate::args::{Global, LabAction};
 use crate::context::load_file;
 use crate::error::{CliError, Explain, Kind};
 use crate::printer::{Printer, Style};
+use crate::suggest::closest;
 use bramble_lab::{Event, Lab, LabStatus, Options, Topology};
 use serde_json::json;
 use std::net::Ipv4Addr;
@@ -25,15 +26,34 @@ pub async fn run(global: &Global, action: LabAction, printer: &Printer) -> Resul
 }
 
 fn act(global: &Global, action: LabAction, printer: &Printer) -> Result<(), CliError> {
+    // `check` says itself that this is missing, with everything else.
+    if !matches!(action, LabAction::Check) && !rustix::process::geteuid().is_root() {
+        let word = match &action {
+            LabAction::Up => "up",
+            LabAction::Down { .. } => "down",
+            LabAction::List => "list",
+            LabAction::Check => "check",
+            LabAction::Ssh { machine, .. } => &format!("ssh {machine}"),
+        };
+        return Err(
+            CliError::failed("labs belong to root").hint(format!("sudo bramble lab {word}"))
+        );
+    }
     match action {
         LabAction::Up => up(global, printer),
         LabAction::Down { all: true, .. } => {
             let names: Vec<String> = Lab::list(base()).into_iter().map(|lab| lab.name).collect();
-            down(&names, printer)
+            down(&names, true, printer)
         }
-        LabAction::Down { name, .. } => {
-            let name = name.map_or_else(|| load_file(&global.file, printer).map(|c| c.name), Ok)?;
-            down(&[name], printer)
+        LabAction::Down { name: None, .. } => {
+            down(&[load_file(&global.file, printer)?.name], true, printer)
+        }
+        LabAction::Down {
+            name: Some(name), ..
+        } => {
+            // A mistyped name would look like a lab that is gone.
+            let wished = is_of_file(&global.file, &name);
+            down(&[name], wished, printer)
         }
         LabAction::List => list(printer),
         LabAction::Check => check(printer),
@@ -67,7 +87,7 @@ fn resume(there: &LabStatus, topology: &Topology, printer: &Printer) -> Result<(
     let lab = Lab::open(&there.name).map_err(explain)?;
     if there.damaged.is_none() && there.networks != topology.networks {
         return Err(CliError::failed(format!(
-            "the lab {} has other networks than the file",
+            "the lab `{}` has other networks than the file",
             there.name
         ))
         .hint(format!(
@@ -99,23 +119,27 @@ fn done(printer: &Printer, name: &str, machines: usize) {
     if printer.json() {
         printer.value(&Lab::list(base()).into_iter().find(|l| l.name == name));
     } else {
-        printer.out(format!("lab {name} is up: {machines} machines"));
+        let s = if machines == 1 { "" } else { "s" };
+        printer.out(format!("the lab `{name}` is up: {machines} machine{s}"));
     }
 }
 
-fn down(names: &[String], printer: &Printer) -> Result<(), CliError> {
+/// Takes labs away. Where there is none of a name, it is an error unless that is as `wished`.
+fn down(names: &[String], wished: bool, printer: &Printer) -> Result<(), CliError> {
     let mut gone = Vec::new();
     for name in names {
         let there =
             Lab::down_by_name(base(), name, |event| tell(printer, &event)).map_err(explain)?;
         if there {
             gone.push(name);
+        } else if !wished {
+            return Err(unknown(name));
         }
         if !printer.json() {
             printer.out(if there {
-                format!("lab {name} is gone")
+                format!("the lab `{name}` is gone")
             } else {
-                format!("there is no lab {name}: nothing to do")
+                format!("there is no lab `{name}`: nothing to do")
             });
         }
     }
@@ -125,10 +149,24 @@ fn down(names: &[String], printer: &Printer) -> Result<(), CliError> {
     Ok(())
 }
 
-fn list(printer: &Printer) -> Result<(), CliError> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(CliError::failed("labs belong to root").hint("sudo bramble lab list"));
+/// Whether the cluster file has this name. A file that can't be read names nothing.
+fn is_of_file(file: &Path, name: &str) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    bramble_spec::load("", &text).is_ok_and(|cluster| cluster.name == name)
+}
+
+/// The error of a name that no lab has.
+fn unknown(name: &str) -> CliError {
+    let all: Vec<String> = Lab::list(base()).into_iter().map(|lab| lab.name).collect();
+    let error = CliError::usage(format!("there is no lab `{name}` on this computer"));
+    match closest(name, all.iter().map(String::as_str)) {
+        Some(meant) => error.hint(format!("did you mean {meant}?")),
+        None if all.is_empty() => error.hint("there are no labs at all: nothing is left to remove"),
+        None => error.hint(format!("labs are: {}", all.join(", "))),
     }
+}
+
+fn list(printer: &Printer) -> Result<(), CliError> {
     let labs = Lab::list(base());
     if printer.json() {
         printer.value(&labs);
@@ -248,5 +286,15 @@ fn texts(addresses: &[Ipv4Addr]) -> String {
 }
 
 fn explain(error: bramble_lab::Error) -> CliError {
-    CliError::failed(crate::error::chain(&error))
+    let text = crate::error::chain(&error);
+    match &error {
+        bramble_lab::Error::NoMachine { machine, known, .. } => {
+            let error = CliError::usage(text);
+            match closest(machine, known.iter().map(String::as_str)) {
+                Some(meant) => error.hint(format!("did you mean {meant}?")),
+                None => error,
+            }
+        }
+        _ => CliError::failed(text),
+    }
 }

@@ -1,5 +1,7 @@
 //! `bramble registry`: the router's registries, looked at and filled.
 
+mod name;
+
 use crate::args::{Global, RegistryAction};
 use crate::context::Context;
 use crate::error::{CliError, Explain, chain};
@@ -10,6 +12,7 @@ use bramble_blueprint::registry::{self, Registries};
 use bramble_bundle::{Access, ImageArchive, Patience, Url};
 use bramble_fleet::{Fleet, Session};
 use bramble_machine::shell::word;
+use bramble_secret::Secret;
 use bramble_spec::cluster::Registry;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -27,20 +30,14 @@ pub async fn run(
 ) -> Result<(), CliError> {
     let context = Context::reach(global, printer)?;
     let registries = registries(&context)?;
-    let gate = Gate::reach(&context, global, &registries).await?;
+    let reach = Gate::reach(&context, global, &registries);
     match action {
-        RegistryAction::Ca => ca(&registries, &gate, printer).await,
-        RegistryAction::Status => status(&registries, &gate, printer).await,
+        RegistryAction::Ca => ca(&registries, &reach.await?, printer).await,
+        RegistryAction::Status => status(&registries, &reach.await?, printer).await,
         RegistryAction::Push { image, name } => {
-            push(
-                &context,
-                &registries,
-                &gate,
-                &image,
-                name.as_deref(),
-                printer,
-            )
-            .await
+            // What is wrong on this side is said before any connection.
+            let parcel = parcel(&context, &registries, &image, name.as_deref(), printer).await?;
+            push(&registries, &reach.await?, parcel, printer).await
         }
     }
 }
@@ -254,30 +251,65 @@ fn size(kilobytes: u64) -> String {
     format!("{:.1} MB", kilobytes as f64 * 1024.0 / 1e6)
 }
 
-async fn push(
+/// An image, where it goes, and who brings it.
+struct Parcel {
+    archive: ImageArchive,
+    repository: String,
+    tag: String,
+    user: String,
+    password: Secret,
+}
+
+async fn parcel(
     context: &Context,
     registries: &Registries<'_>,
-    gate: &Gate,
     file: &Path,
     name: Option<&str>,
     printer: &Printer,
-) -> Result<(), CliError> {
+) -> Result<Parcel, CliError> {
     let private = registries.registry.private.as_ref();
     let Some((user, password)) = private.and_then(|p| p.users.first()) else {
         let what = "the router has no private registry";
         return Err(CliError::usage(what).hint("name its users: router.registry.private.users"));
     };
-    let archive = open(file.to_owned()).await?;
     let hosts = registries.private_hosts();
-    let (repository, tag) = place(name, archive.name(), &hosts)?;
-    let folder = context.path.parent().unwrap_or(Path::new("."));
-    let password = crate::secrets::read_file(folder, password)?;
+    // Before a large file is read.
+    let asked = name.map(|name| name::place(Some(name), None, &hosts));
+    let asked = asked.transpose()?;
+    let archive = open(file.to_owned()).await?;
+    let (repository, tag) = match asked {
+        Some(asked) => asked,
+        None => name::place(None, archive.name(), &hosts)?,
+    };
+    let what = crate::secrets::of_user(user);
+    Ok(Parcel {
+        archive,
+        repository,
+        tag,
+        user: user.clone(),
+        password: crate::secrets::read_one(&context.path, password, what, printer)?,
+    })
+}
+
+async fn push(
+    registries: &Registries<'_>,
+    gate: &Gate,
+    parcel: Parcel,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let Parcel {
+        archive,
+        repository,
+        tag,
+        ..
+    } = parcel;
+    let hosts = registries.private_hosts();
     let forward = gate
         .session
         .forward(&registries.address(), Registry::PRIVATE_PORT)
         .await?;
     let mut access = gate.access(registries, forward.local)?;
-    access.login = Some((user.clone(), password));
+    access.login = Some((parcel.user, parcel.password));
     let progress = Progress::new(printer);
     let done =
         bramble_bundle::push(&access, &archive, &repository, &tag, |e| progress.tell(&e)).await;
@@ -307,62 +339,9 @@ async fn open(file: std::path::PathBuf) -> Result<ImageArchive, CliError> {
     opened.map_err(|e| CliError::usage(chain(&e)))
 }
 
-/// Repository and tag: as asked for, or as the image calls itself, without the host.
-fn place(
-    asked: Option<&str>,
-    own: Option<&str>,
-    hosts: &[String],
-) -> Result<(String, String), CliError> {
-    let Some(name) = asked.or(own) else {
-        return Err(CliError::usage("the image in the file has no name")
-            .hint("give it one: bramble registry push FILE.tar web:1"));
-    };
-    let (first, rest) = name.split_once('/').unwrap_or(("", name));
-    let is_host = first.contains(['.', ':']) || first == "localhost";
-    let ours = hosts.iter().any(|host| host == first);
-    if asked.is_some() && is_host && !ours {
-        return Err(
-            CliError::usage(format!("{name}: {first} is another registry"))
-                .hint(format!("the router's is {}", hosts.join(", "))),
-        );
-    }
-    let path = if is_host { rest } else { name };
-    let (path, tag) = path.rsplit_once(':').unwrap_or((path, "latest"));
-    Ok((path.to_owned(), tag.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
-
-    #[test]
-    fn an_image_is_pushed_under_its_name() {
-        let hosts = [
-            "registry.c.internal:5000".to_owned(),
-            "gate:5000".to_owned(),
-        ];
-        let place = |asked, own| place(asked, own, &hosts).map_err(|e| e.message);
-        let is = |path: &str, tag: &str| Ok((path.to_owned(), tag.to_owned()));
-        assert_eq!(place(Some("web:1"), Some("x:2")), is("web", "1"));
-        assert_eq!(place(Some("anna/web"), None), is("anna/web", "latest"));
-        assert_eq!(
-            place(Some("gate:5000/anna/web:2"), None),
-            is("anna/web", "2")
-        );
-        assert_eq!(
-            place(None, Some("docker.example/anna/web:3")),
-            is("anna/web", "3")
-        );
-        assert_eq!(place(None, Some("web:1")), is("web", "1"));
-        assert!(
-            place(Some("docker.example/web"), None)
-                .unwrap_err()
-                .contains("another registry")
-        );
-        assert!(place(None, None).unwrap_err().contains("no name"));
-    }
 
     #[test]
     fn what_the_router_says_is_read() {

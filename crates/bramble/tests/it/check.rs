@@ -24,7 +24,14 @@ fn a_right_file_is_summed_up() {
 fn with_a_router_it_says_who_is_reached_how_and_what_guests_get() {
     let file = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {name: home}\nspec:\n  network: {lan: 10.77.0.0/24}\n  router: {vpn: {users: []}}\n  machines:\n  - {name: gate, roles: [router], address: 192.168.1.100}\n  - {name: one, roles: [control-plane], mac: \"b8:27:eb:00:00:01\"}\n";
     let place = Place::with(file);
-    let text = out(&place.bramble("check").assert().success());
+    let assert = place.bramble("check").assert().success();
+    let text = out(&assert);
+    // Nobody elsewhere finds a private address.
+    let said = err(&assert);
+    assert!(
+        said.contains("note: VPN profiles name 192.168.1.100") && said.contains("router.vpn.host"),
+        "{said}"
+    );
     let words: Vec<Vec<&str>> = text
         .lines()
         .map(|line| line.split_whitespace().collect())
@@ -42,6 +49,7 @@ fn with_a_router_it_says_who_is_reached_how_and_what_guests_get() {
     assert_eq!(value["network"]["guests"], "10.77.0.192-10.77.0.250");
     assert_eq!(value["machines"][0]["ssh"]["host"], "192.168.1.100");
     assert_eq!(value["machines"][1]["ssh"]["jump"], "gate");
+    assert_eq!(value["notes"].as_array().map(Vec::len), Some(1), "{value}");
 }
 
 #[test]

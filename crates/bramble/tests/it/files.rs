@@ -1,7 +1,8 @@
 //! What a cluster file names besides itself: folders of manifests and plug-ins, hooks.
 
 use crate::common::{GOOD, Place, err, out};
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// A cluster with a folder of manifests.
 fn with_manifests() -> Place {
@@ -173,4 +174,61 @@ fn hooks_that_are_no_shell_are_named_before_any_connection() {
         );
         assert!(!text.contains("fine (run)"), "{command}: {text}");
     }
+}
+
+/// A router with a registry's user, whose password is in `pw`.
+const SECRET: &str = "\
+apiVersion: bramble.dev/v1alpha1
+kind: Cluster
+metadata: { name: home }
+spec:
+  network: { lan: 10.77.0.0/24 }
+  router:
+    registry: { private: { users: [{ name: anna, passwordFile: pw }] } }
+  machines:
+    - { name: gate, roles: [router], address: 192.168.1.100 }
+    - { name: one, roles: [control-plane], address: 10.77.0.11 }
+";
+
+#[test]
+fn a_secret_that_is_none_is_told_where_it_is_named() {
+    let place = Place::with(SECRET);
+    for (text, why) in [
+        (None, "No such file"),
+        (Some(""), "it is empty"),
+        (Some("a\nb\n"), "more than one line"),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(place.path("pw"), text).unwrap();
+        }
+        let said = err(&place.bramble("check").assert().code(2));
+        for part in [
+            "--> bramble.yaml:7:64",
+            "pw (password of the registry's user anna)",
+            why,
+            "chmod 600",
+        ] {
+            assert!(said.contains(part), "{part} not in {said}");
+        }
+    }
+    let assert = place.bramble("check --output json").assert().code(2);
+    let value = crate::common::json(&assert);
+    assert_eq!(value["problems"][0]["code"], "unreadable-secret");
+    assert_eq!(value["problems"][0]["line"], 7);
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_noted() {
+    let place = Place::with(SECRET);
+    std::fs::write(place.path("pw"), "secret\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(place.path("pw"), Permissions::from_mode(mode));
+    mode(0o640).unwrap();
+    let said = err(&place.bramble("check").assert().success());
+    assert!(
+        said.contains("note: pw (") && said.contains("chmod 600 pw"),
+        "{said}"
+    );
+    mode(0o600).unwrap();
+    let said = err(&place.bramble("check").assert().success());
+    assert!(!said.contains("chmod"), "{said}");
 }

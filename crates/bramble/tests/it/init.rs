@@ -58,7 +58,33 @@ fn without_a_terminal_missing_flags_are_named() {
         !text.contains("--name NAME") && text.contains("--machine NAME=ADDRESS"),
         "{text}"
     );
+    // The example goes on from what was said.
+    let text = err(&place
+        .bramble("init --router gate=192.168.1.100 --machine one=b8:27:eb:00:00:0a")
+        .assert()
+        .code(2));
+    assert!(
+        text.contains(
+            "bramble init --name home --router gate=192.168.1.100 --machine one=b8:27:eb:00:00:0a"
+        ),
+        "{text}"
+    );
     assert!(!place.path("bramble.yaml").exists());
+}
+
+#[test]
+fn lines_of_a_file_that_is_not_written_are_said_to_be_so() {
+    let place = Place::new();
+    let wrong = "init -f i8.yaml --name home --machine one=192.168.1.11 --machine two=192.168.1.11";
+    let text = err(&place.bramble(wrong).assert().code(2));
+    assert!(
+        text.contains("--> i8.yaml (not written):")
+            && text.contains("nothing was written: these are lines of what i8.yaml would hold"),
+        "{text}"
+    );
+    let mut asked = place.bramble(wrong);
+    let value = json(&asked.args(["--output", "json"]).assert().code(2));
+    assert_eq!(value["file"], "i8.yaml");
 }
 
 #[test]

@@ -97,3 +97,20 @@ fn a_file_that_cannot_be_read_is_left_alone() {
     );
     assert_eq!(place.read("config"), broken);
 }
+
+#[test]
+fn a_folder_that_is_missing_is_named_before_any_connection() {
+    let place = Place::with(crate::common::GOOD);
+    for (command, variable) in [
+        ("kubeconfig --into nope/x", ""),
+        ("kubeconfig", "nope/config"),
+    ] {
+        let mut command = place.bramble(command);
+        let text = err(&command.env("KUBECONFIG", variable).assert().code(2));
+        assert!(
+            text.contains("there is no folder nope") && text.contains("mkdir -p nope"),
+            "{text}"
+        );
+        assert!(!place.path("nope").exists());
+    }
+}

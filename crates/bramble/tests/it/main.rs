@@ -10,6 +10,8 @@ mod generated;
 mod help;
 mod init;
 mod kubeconfig;
+mod lab;
+mod registry;
 mod router;
 mod unreachable;
 mod vpn;

@@ -35,6 +35,13 @@ fn what_the_file_does_not_have_is_said_before_any_connection() {
             &["users are: anna, ben", "router.vpn.users"],
         ),
         (
+            "vpn profile anna --out nope/anna.conf",
+            &[
+                "can't write nope/anna.conf: there is no folder nope",
+                "mkdir -p nope",
+            ],
+        ),
+        (
             "vpn profile anna --openvpn",
             &["has no OpenVPN", "openvpn: {}"],
         ),
@@ -71,4 +78,22 @@ fn a_router_that_does_not_answer_is_named() {
     let assert = place.bramble("vpn list --output json").assert().code(4);
     assert_eq!(json(&assert)["exitCode"], 4, "{}", out(&assert));
     assert!(!place.path("anna.conf").exists());
+}
+
+#[test]
+fn a_profile_that_is_of_no_use_elsewhere_says_so() {
+    let said = |vpn: &str| {
+        let place =
+            Place::with(&file(vpn).replace("management: 127.0.0.1", "management: 10.76.0.2"));
+        let mut profile = place.bramble("vpn profile anna --connect-timeout 1");
+        err(&profile.assert().code(4))
+    };
+    let text = said("{ users: [anna] }");
+    assert!(
+        text.contains("VPN profiles name 10.76.0.2, which nobody finds from elsewhere")
+            && text.contains("router.vpn.host"),
+        "{text}"
+    );
+    let text = said("{ users: [anna], host: vpn.example }");
+    assert!(!text.contains("note:"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 use super::observed::Observed;
 use super::{Outside, outside};
+use crate::outside::hidden_vpn;
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Forward, Machine, PodNetwork, Router, Transport, UplinkAddress, Vpn};
 use ipnet::Ipv4Net;
@@ -221,13 +222,10 @@ fn host_note(router: &Router, vpn: &Vpn) -> Option<String> {
     if router.ddns.as_ref().is_some_and(|d| d.name == *host) {
         return None;
     }
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(own)) if own.is_private() => Some(format!(
-            "VPN profiles name {host}, which nobody finds from elsewhere: set `router.ddns`, or `router.vpn.host` to a name of your public address"
-        )),
-        Ok(_) => None,
-        Err(_) => Some(format!(
+    let named = host.parse::<IpAddr>().is_err();
+    hidden_vpn(vpn).or(named.then(|| {
+        format!(
             "VPN profiles name {host}: it must lead to the public address of your home router (`router.ddns` keeps such a name up to date)"
-        )),
-    }
+        )
+    }))
 }

@@ -5,6 +5,7 @@ use crate::args::{Global, VpnProfileArgs};
 use crate::context::Context;
 use crate::error::{CliError, Kind};
 use crate::files;
+use crate::outside;
 use crate::printer::Printer;
 use bramble_blueprint::vpn::{
     self, CERTIFICATE, KEY, Numbers, OPENVPN, OpenVpnKeys, PRESHARED, PRIVATE, Profile, TLS_CRYPT,
@@ -83,6 +84,12 @@ pub async fn run(
         );
     }
     let wanted = wanted(context, args, vpn)?;
+    if let Some(path) = &args.out {
+        files::folder_for(path)?;
+    }
+    if let Some(hidden) = outside::hidden_vpn(vpn) {
+        printer.note(format!("note: {hidden}"));
+    }
     let session = connect(global, context, router).await?;
     let answer = ask(&session, &program(&args.user), "read the VPN's keys").await?;
     let keys = Keys(sections(&answer));
@@ -275,7 +282,7 @@ fn write(
         files::write(&path, text.expose().as_bytes(), 0o600, there).map_err(|error| match error
             .kind
         {
-            Kind::Usage => in_the_way(&path),
+            Kind::Usage if path.exists() => in_the_way(&path),
             _ => error,
         })?;
         let changed = !same;

@@ -61,10 +61,14 @@ impl Resolver<'_> {
                 users.push(user.clone());
                 continue;
             }
+            let message = match user.trim() {
+                "" => "the name of a VPN user is empty".to_owned(),
+                user => format!("`{}` can't be the name of a VPN user", shorten(user)),
+            };
             self.report(
                 "vpn-user",
                 &below!["vpn", "users", i],
-                format!("`{}` can't be the name of a VPN user", shorten(user)),
+                message,
                 "use lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter",
             );
         }
@@ -139,10 +143,19 @@ impl Resolver<'_> {
                 "vpn-range-size",
                 &path,
                 format!("{range} has the wrong size for {users} VPN users"),
-                "use a /16 to /29 with an address for each user and three more",
+                format!(
+                    "use a /16 to /{}: it has an address for each user and three more",
+                    smallest(users)
+                ),
             );
             return None;
         }
         Some(range)
     }
+}
+
+/// Prefix length of the smallest range for so many users.
+fn smallest(users: usize) -> u32 {
+    let needed = (users as u64).saturating_add(3).next_power_of_two();
+    32u32.saturating_sub(needed.trailing_zeros()).clamp(16, 29)
 }

@@ -86,6 +86,7 @@ fn tunnels() -> Vec<Case> {
     let inside = |section: &str| vpn(section).replace("192.168.1.100", "10.77.0.1");
     vec![
         ("vpn-user", router("{vpn: {users: [«Anna»]}}"), "`Anna` can't be the name of a VPN user", "lower-case"),
+        ("vpn-user", router("{vpn: {users: [«\"\"»]}}"), "the name of a VPN user is empty", "lower-case"),
         ("duplicate-item", router("{vpn: {users: [anna, «anna»]}}"), "stands twice in `router.vpn.users`", "remove one"),
         ("missing-key", router("{vpn: «{wireguard: {}}»}"), "`router.vpn` has no `users`", "Who may come in"),
         ("bad-vpn-host", vpn("host: «\"vpn.example.org:51820\"»"), "`vpn.example.org:51820` is neither", "the host alone"),
@@ -100,7 +101,7 @@ fn tunnels() -> Vec<Case> {
         ("vpn-overlap", vpn("wireguard: {}").replace("10.77.0.", "10.8.0.").replace("vpn:", "«vpn»:"), "the VPN range 10.8.0.0/24 and `network.lan`", "router.vpn.wireguard.range"),
         ("vpn-range-size", vpn("wireguard: {range: «10.8.0.0/30»}"), "10.8.0.0/30 has the wrong size for 1 VPN users", "/16 to /29"),
         ("vpn-range-size", vpn("wireguard: {range: «10.0.0.0/15»}"), "10.0.0.0/15 has the wrong size", "/16 to /29"),
-        ("vpn-range-size", router("{vpn: {users: [a, b, c, d, e, f], openvpn: {range: «10.8.0.0/29»}}}"), "10.8.0.0/29 has the wrong size for 6 VPN users", "three more"),
+        ("vpn-range-size", router("{vpn: {users: [a, b, c, d, e, f], openvpn: {range: «10.8.0.0/29»}}}"), "10.8.0.0/29 has the wrong size for 6 VPN users", "/16 to /28: it has an address for each user and three more"),
         ("vpn-range-public", vpn("wireguard: {range: «11.8.0.0/24»}"), "11.8.0.0/24 belong to somebody", "10.8.0.0/24"),
         ("range-not-ipv4", vpn("wireguard: {range: «\"fd00:8::/64\"»}"), "VPN clients have IPv4 addresses", "IPv4 range"),
         ("unknown-protocol", vpn("openvpn: {protocol: «tpc»}"), "unknown protocol `tpc`", "did you mean `tcp`?"),
@@ -162,6 +163,8 @@ fn images() -> Vec<Case> {
     vec![
         ("bad-mirror-host", mirror("host: «\"https://docker.io\"»"), "`https://docker.io` is not the host of a registry to mirror", "without https://"),
         ("bad-mirror-host", mirror("host: «registry-1.docker.io»"), "no image's name begins with `registry-1.docker.io`", "write `docker.io`"),
+        ("wrong-type", registry("mirrors: [«docker.io»]"), "takes a section with keys, but this is the text `docker.io`", "write `- { host: docker.io }`"),
+        ("wrong-type", registry("mirrors: [{host: quay.io}, «\"r.example: 5000\"»]"), "this is the text `r.example: 5000`", "write `- { host: \"r.example: 5000\" }`"),
         ("mirrored-twice", registry("mirrors: [{host: docker.io}, {host: «docker.io»}]"), "the mirrored registry `docker.io` is given twice", "remove one"),
         ("mirror-of-itself", mirror("host: «registry.lab.internal»"), "`registry.lab.internal` is the router", "remove it"),
         ("mirror-of-itself", mirror("host: «\"gate:5000\"»"), "`gate:5000` is the router", "near already"),
