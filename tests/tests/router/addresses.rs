@@ -28,8 +28,7 @@ pub fn devices_get_addresses(site: &Site) -> String {
             has == own
         });
     }
-    let guest = stranger_gets_an_address(site, "guest");
-    guest
+    stranger_gets_an_address(site, "guest")
 }
 
 /// The address that somebody unknown gets, one of the pool.
