@@ -298,3 +298,25 @@ fn explain(error: bramble_lab::Error) -> CliError {
         _ => CliError::failed(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_machine_that_the_lab_lacks_is_wrong_use_as_it_is_elsewhere() {
+        let error = |machine: &str| {
+            explain(bramble_lab::Error::NoMachine {
+                lab: "home".into(),
+                machine: machine.into(),
+                known: vec!["gate".into(), "one".into()],
+            })
+        };
+        let unknown = error("nobody");
+        assert_eq!(unknown.kind, Kind::Usage);
+        assert!(unknown.message.contains("the lab `home`"), "{unknown:?}");
+        assert!(unknown.message.ends_with("gate, one"), "{unknown:?}");
+        assert_eq!(error("gat").hints, ["did you mean gate?"]);
+    }
+}
