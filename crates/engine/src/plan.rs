@@ -315,7 +315,7 @@ fn confirm_step(seen: &Observation) -> Option<StepPlan> {
             name: CONFIRM.to_owned(),
             needs: Vec::new(),
             items: vec![Item {
-                id: "change:unconfirmed".to_owned(),
+                id: program::UNCONFIRMED.to_owned(),
                 change: Change::new(Verb::Update, said, program::keep(), undo),
             }],
             finally: Script::new(),

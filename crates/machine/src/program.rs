@@ -115,6 +115,11 @@ pub fn arm(changes: &[Guarded], nonce: &str) -> Script {
     script.line("mv -T /run/bramble/revert.sh /run/bramble/reverting.sh || exit 0");
     // The step's program may still be at work.
     script.line("prepare");
+    // Whoever looked before this has seen something else: it shows in the size of the journal.
+    let settled = to_line(&Line::Gone {
+        id: UNCONFIRMED.to_owned(),
+    });
+    script.line(format!("j {}", word(settled)));
     for (index, change) in changes.iter().enumerate().rev() {
         take_back(&mut script, index, change);
     }
@@ -191,10 +196,13 @@ pub fn confirm() -> &'static str {
      rm -rf /run/bramble/confirmed.sh /run/bramble/kept\nsystemctl stop bramble-revert.timer"
 }
 
+/// Id of a change that nobody has confirmed yet, in plans and in the journal.
+pub const UNCONFIRMED: &str = "change:unconfirmed";
+
 /// What [`confirm`] does, for a later run that finds a change which nobody has confirmed: by its own
 /// connection the machine is reached.
 pub fn keep() -> Script {
-    let gone = "the machine has just taken back what an interrupted run changed: run the same command again";
+    let gone = "what an interrupted run changed was taken back or confirmed meanwhile: run the same command again";
     let mut script = Script::of(format!(
         "[ -e /run/bramble/revert.sh ] || {{ echo {}; exit 1; }}",
         word(gone)

@@ -322,6 +322,8 @@ mkdir -p /etc/netns/{name}
         let found = self.try_run("getent hosts one").stdout;
         let full = format!("one.{}.internal", site.name());
         assert!(found.starts_with(&node) && found.contains(&full), "{found}");
+        let found = self.try_run(&format!("getent hosts {node}")).stdout;
+        assert!(found.contains(&full), "{found}");
         for pod in pods(site) {
             let page = wait::answer(&format!("{name} to read {pod}"), LIMIT, || {
                 self.page(&pod, 8080)
@@ -452,7 +454,7 @@ fn addresses_are_shared_by_nobody(site: &Site) {
     assert_eq!(text, "carl 2\nben 3\nanna 4");
 }
 
-/// After a restart of the router clients come back by themselves.
+/// When the router's programs die, clients come back by themselves.
 fn it_comes_back_with_the_machine(site: &Site, clients: &[&Client]) {
     site.on(
         "gate",

@@ -28,14 +28,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }
     if on.machine.is_node() {
         // What kubeadm's preflight asks for.
-        names.extend([
-            "conntrack",
-            "iptables",
-            "socat",
-            "ethtool",
-            "ebtables",
-            "nftables",
-        ]);
+        names.extend(["conntrack", "iptables", "socat", "ethtool", "ebtables"]);
+    }
+    // Of the router's packages this one alone is a node's as well: it must not go with one of the two roles.
+    if on.machine.is_node() || on.router().is_some() {
+        names.push("nftables");
     }
     if on.is(Role::ControlPlane) {
         names.push("bash-completion");

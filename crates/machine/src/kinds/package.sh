@@ -89,11 +89,14 @@ part_with() {
 		stay=$(needed_by $keep)
 		set -- $(printf '%s\n' "$@" | grep -vxF -- "$stay" || :)
 	fi
+	# sudo refuses to go where root has no password: Bramble made no other way in than there was.
+	export SUDO_FORCE_REMOVE=yes
 	[ $# -eq 0 ] || apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-remove-essential --allow-change-held-packages purge "$@"
 }
 # These packages, and all that they need.
 needed_by() {
-	apt-cache depends --recurse --installed --no-recommends --no-suggests "$@" 2>/dev/null | grep -v '^ ' | sort -u
+	apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks \
+		--no-replaces --no-enhances "$@" 2>/dev/null | grep -v '^ ' | sort -u
 }
 # Takes accounts away that our packages made and that none of those of ours knows which stay:
 # bury PACKAGES THAT STAY.
@@ -106,7 +109,8 @@ bury() {
 		if getent group "$g" >/dev/null && ! known "$g" $makers; then groupdel "$g" || :; fi
 	done
 }
-# Lets go what is not needed any more for the packages $W, of which there is one at least.
+# Lets go what is not needed any more for the packages $W, of which there is one at least. What their programs
+# made at run time stays until everything goes: somebody may have put something of value beside it.
 drop() {
 	[ -e "$P.added" ] && [ -n "$W" ] || return 0
 	wanted=$(needed_by $W)
@@ -121,8 +125,7 @@ drop() {
 		package) grep -qxF -e "$name" "$P.after" || continue ;;
 		user) getent passwd "$name" >/dev/null || continue ;;
 		group) getent group "$name" >/dev/null || continue ;;
-		absent) printf '%s\n' "$L" | grep -qxF -e "$name" || { rm -rf -- "$name" && continue; } ;;
-		auto) printf '%s\n' $W | grep -qxF -e "$name" || { apt-mark auto "$name" && continue; } ;;
+		auto) printf '%s\n' $W | grep -qxF -e "$name" || { apt-mark auto "$name" >/dev/null && continue; } ;;
 		esac
 		printf '%s %s\n' "$kind" "$name"
 	done <"$P.added" >"$P.added.new"

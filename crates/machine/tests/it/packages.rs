@@ -186,7 +186,7 @@ fn what_is_asked_for_no_more_goes() {
     assert!(matches!(said, Some(Said::Failed(..))), "{said:?}");
     // Cut off in between, it is finished by the next run.
     apply(&m, &three);
-    m.hand("! dpkg -s ours 2>/dev/null && ! getent passwd ours-daemon && [ ! -e /var/lib/ours ] && dpkg -s ourlib other extra pin && id other-daemon");
+    m.hand("! dpkg -s ours 2>/dev/null && ! getent passwd ours-daemon && [ -e /var/lib/ours ] && dpkg -s ourlib other extra pin && id other-daemon");
     assert!(plan(&m, &three).expect("a plan").is_none());
     // More and less at once.
     let swapped = less(&["other", "ours"]);
@@ -200,8 +200,10 @@ fn what_is_asked_for_no_more_goes() {
     m.hand("apt-get -q -y install needs");
     apply(&m, &less(&["other"]));
     m.hand("dpkg -s needs ours ourlib && id ours-daemon");
+    m.hand("apt-get -q -y purge needs");
     undo_all(&m);
-    m.hand("dpkg -s needs ours ourlib pin && ! dpkg -s other 2>/dev/null && ! id other-daemon 2>/dev/null");
+    m.hand("[ ! -e /var/lib/ours ]");
+    m.hand("! dpkg -s ours ourlib 2>/dev/null && dpkg -s pin && ! dpkg -s other 2>/dev/null && ! id other-daemon 2>/dev/null");
 }
 
 /// Makes a change that ends before anything is removed; how it ended.

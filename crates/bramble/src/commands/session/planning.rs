@@ -178,7 +178,7 @@ pub(super) async fn away(
     }
     orphans(look, &mut out);
     order_teardown(context, &mut out);
-    ways::order_teardown(&mut out, look, ways);
+    ways::order_teardown(&mut out, look, scope, ways);
     ways::behind_what_is_gone(&mut out, look, scope, ways);
     leave(look, place, &mut out).await;
     // When everything goes, the API goes with it; a part of it is taken out by name.

@@ -29,15 +29,28 @@ fn remark(plan: &Plan) -> Option<String> {
     ))
 }
 
-/// The way to a machine goes last, and not at all while something of Bramble stays behind it.
-pub(super) fn order_teardown(plan: &mut Plan, look: &Look, all: &Ways) {
+/// The way to a machine goes last, and not at all while something of Bramble stays behind it. What can't be
+/// looked at may hold something of it; unless the way is asked for by its name, it stays for that.
+pub(super) fn order_teardown(plan: &mut Plan, look: &Look, scope: &Scope, all: &Ways) {
     for through in all.values().map(|w| &w.through) {
         let closes = |plan: &Plan| {
             let mut ways = all.values().filter(|w| w.through == *through);
             ways.any(|w| ways::opens(plan, w))
         };
+        if !closes(plan) {
+            continue;
+        }
         let left = left_behind(plan, look, all, through);
-        if left.is_empty() || !closes(plan) {
+        let silent = silent_behind(look, scope, all, through);
+        if left.is_empty() && !silent.is_empty() {
+            plan.machines.remove(through);
+            plan.obstacles.push(Obstacle {
+                machine: through.clone(),
+                message: format!("{} behind it can't be looked at, and would be cut off", silent.join(", ")),
+                hint: format!("switch them on and run this again; if nothing of Bramble is on them: bramble down --machine {through}"),
+            });
+        }
+        if left.is_empty() {
             continue;
         }
         plan.machines.remove(through);
@@ -74,10 +87,20 @@ pub(super) fn behind_what_is_gone(plan: &mut Plan, look: &Look, scope: &Scope, a
     }
     plan.remarks.extend(behind.into_iter().map(|(through, names)| {
         format!(
-            "{} not looked at: {through} has nothing of the router any more, and lets nobody through; a teardown takes it last, when nothing of Bramble is left behind it",
+            "{} not looked at: {through} has nothing of the router any more, and lets nobody through; a teardown of everything takes it last, when nothing of Bramble is left behind it",
             names.join(", ")
         )
     }));
+}
+
+/// Machines behind one that don't answer, where the teardown is of everything.
+fn silent_behind<'a>(look: &'a Look, scope: &Scope, all: &Ways, through: &str) -> Vec<&'a str> {
+    let behind = |name: &str| all.get(name).is_some_and(|w| w.through == through);
+    look.unseen
+        .keys()
+        .filter(|name| scope.machines.is_empty() && behind(name))
+        .map(String::as_str)
+        .collect()
 }
 
 /// Machines behind one that this plan does not take down whole.
@@ -155,7 +178,7 @@ mod tests {
             plan.machines.insert(name.into(), machine);
             look.seen.insert(name.into(), seen);
         }
-        order_teardown(&mut plan, &look, &all());
+        order_teardown(&mut plan, &look, &scope, &all());
         plan
     }
 
@@ -256,6 +279,26 @@ mod tests {
         let mut plan = changing("router/dhcp", &[]);
         order(&mut plan, &Look::default(), &Scope::default(), &all());
         assert!(plan.later.is_empty());
+    }
+
+    #[test]
+    fn no_router_goes_while_nobody_knows_what_is_behind_it() {
+        let after = |machines: &[&str]| {
+            let scope = Scope {
+                steps: Vec::new(),
+                machines: machines.iter().map(|s| (*s).to_owned()).collect(),
+            };
+            let mut look = unseen(&["two"]);
+            look.seen.insert("gate".into(), seen(&["router/dhcp"]));
+            let mut plan = changing("router/dhcp", &["two"]);
+            order_teardown(&mut plan, &look, &scope, &all());
+            let said: Vec<String> = plan.obstacles.into_iter().map(|o| o.message).collect();
+            (plan.machines.contains_key("gate"), said)
+        };
+        let said = "two behind it can't be looked at, and would be cut off";
+        assert_eq!(after(&[]), (false, vec![said.to_owned()]));
+        // Whoever names it knows.
+        assert_eq!(after(&["gate"]), (true, vec![]));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn run(
         let _ = path.parent().map(std::fs::remove_dir);
     }
     // What somebody else has told an interface since then stays.
-    let told = record.links.iter().filter(|l| platform.holds_link(l));
+    let told = record.links.iter().filter(|l| platform.touches_link(l));
     let links: Vec<&LinkDns> = told.collect();
     for program in links.iter().flat_map(|l| platform.unset_link(l)) {
         Programs.run(&program)?;

@@ -94,6 +94,10 @@ impl Platform for Linux<'_> {
         resolved::holds(self.run, link)
     }
 
+    fn touches_link(&self, link: &LinkDns) -> bool {
+        resolved::touched(self.run, link)
+    }
+
     fn programs(&self) -> &'static [&'static str] {
         &["ip"]
     }

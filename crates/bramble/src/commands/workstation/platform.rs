@@ -114,6 +114,10 @@ pub trait Platform {
     fn holds_link(&self, _link: &LinkDns) -> bool {
         false
     }
+    /// Whether an interface has some of what it was told.
+    fn touches_link(&self, _link: &LinkDns) -> bool {
+        false
+    }
     /// Programs that are needed.
     fn programs(&self) -> &'static [&'static str];
 }

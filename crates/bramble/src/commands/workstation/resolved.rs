@@ -60,7 +60,7 @@ fn choose(state: &State, names: &Names, old: &[LinkDns]) -> Resolver {
     let here = state.links.get(&names.device);
     let told = |link: &Link| {
         let mut links = old.iter().filter(|o| o.server.is_some());
-        links.any(|o| o.device == names.device && holds_in(link, o))
+        links.any(|o| o.device == names.device && touched_in(link, o))
     };
     let own = here.filter(|link| !told(link) && !link.servers.is_empty());
     // In the machines' own network the router is asked for everything.
@@ -110,7 +110,7 @@ fn choose(state: &State, names: &Names, old: &[LinkDns]) -> Resolver {
 /// Domains that an interface had before it was told others.
 fn before(device: &str, link: Option<&Link>, old: &[LinkDns]) -> Vec<String> {
     match (old.iter().find(|o| o.device == device), link) {
-        (Some(old), Some(link)) if holds_in(link, old) => old.before.clone(),
+        (Some(old), Some(link)) if touched_in(link, old) => old.before.clone(),
         (_, link) => link.map(|l| l.domains.clone()).unwrap_or_default(),
     }
 }
@@ -127,25 +127,38 @@ pub fn holds(run: &dyn Run, link: &LinkDns) -> bool {
     found.is_some_and(|found| holds_in(found, link))
 }
 
+/// Whether an interface has some of what it was told: a connection that was cut off tells it a part.
+pub fn touched(run: &dyn Run, link: &LinkDns) -> bool {
+    let state = state(run).unwrap_or_default();
+    let found = state.links.get(&link.device);
+    found.is_some_and(|found| touched_in(found, link))
+}
+
 fn holds_in(found: &Link, told: &LinkDns) -> bool {
+    let server = told.server.map(|s| vec![s.to_string()]);
+    same_domains(found, told) && server.is_none_or(|s| s == found.servers)
+}
+
+fn touched_in(found: &Link, told: &LinkDns) -> bool {
+    let server = told.server.map(|s| vec![s.to_string()]);
+    same_domains(found, told) || server.is_some_and(|s| s == found.servers)
+}
+
+fn same_domains(found: &Link, told: &LinkDns) -> bool {
     let sorted = |domains: &[String]| {
         let mut all = domains.to_vec();
         all.sort();
         all
     };
-    let server = told.server.map(|s| vec![s.to_string()]);
-    sorted(&found.domains) == sorted(&told.domains) && server.is_none_or(|s| s == found.servers)
+    sorted(&found.domains) == sorted(&told.domains)
 }
 
-/// Tells an interface.
+/// Tells an interface. The server comes last: cut off before, it is asked for nothing, not for everything.
 pub fn set(link: &LinkDns) -> Vec<Argv> {
-    let mut out = Vec::new();
+    let mut out = vec![tell("domain", link, &link.domains)];
     if let Some(server) = link.server {
-        out.push(tell("dns", link, &[server.to_string()]));
-    }
-    out.push(tell("domain", link, &link.domains));
-    if link.server.is_some() {
         out.push(tell("default-route", link, &["no".to_owned()]));
+        out.push(tell("dns", link, &[server.to_string()]));
     }
     out
 }
@@ -286,16 +299,22 @@ mod tests {
         assert_eq!(
             lines(&set(link)),
             [
-                "resolvectl dns wlan0 10.77.0.1",
                 "resolvectl domain wlan0 ~ceil.internal ~0.77.10.in-addr.arpa",
                 "resolvectl default-route wlan0 no",
+                "resolvectl dns wlan0 10.77.0.1",
             ]
         );
         assert_eq!(
             lines(&unset(link)),
             ["resolvectl revert wlan0", "resolvectl domain wlan0 lan"]
         );
-        // Once more: what was there before is remembered.
+        // Cut off in between, and once more: what was there before is remembered.
+        let part = [
+            "Global:\nLink 3 (wlan0):\n",
+            "Global:\nLink 3 (wlan0): ~ceil.internal\n               ~0.77.10.in-addr.arpa\n",
+            "Link 3 (wlan0): yes\n",
+        ];
+        assert_eq!(chosen(part, &links).expect("settings").1, links);
         let told = [
             "Global:\nLink 3 (wlan0): 10.77.0.1\n",
             "Global:\nLink 3 (wlan0): ~ceil.internal\n               ~0.77.10.in-addr.arpa\n",
