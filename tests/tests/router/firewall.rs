@@ -208,8 +208,9 @@ pub fn what_an_interrupted_run_changed_stays(site: &Site) {
 
 /// Rules that shut the operator out go back by themselves, and the run says so.
 pub fn a_lock_out_goes_back_by_itself(site: &Site) {
-    let state =
-        format!("{LIST}; cat /etc/bramble-router.nft; grep -v unconfirmed /var/lib/bramble/journal | sort | tail -n 1");
+    let state = format!(
+        "{LIST}; cat /etc/bramble-router.nft; grep -v unconfirmed /var/lib/bramble/journal | sort | tail -n 1"
+    );
     let before = site.on("gate", &state);
     let closed = "open: [tcp/8080]\n    trusted: [192.0.2.0/24]";
     site.write(&spec(site).replace("open: [ssh, tcp/8080, udp/5000-5002]", closed));
