@@ -109,3 +109,20 @@ pub fn json(assert: &Assert) -> Value {
     let text = out(assert);
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("not one JSON document ({e}):\n{text}"))
 }
+
+/// A port of this computer where nobody listens.
+pub fn closed_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A file with a router behind a closed port that has this section, and a machine.
+pub fn silent_router(section: &str) -> String {
+    let port = closed_port();
+    format!(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: home }}\nspec:\n  network: {{ lan: 10.77.0.0/24 }}\n  router: {section}\n  machines:\n    - {{ name: gate, roles: [router], address: 10.77.0.1, management: 127.0.0.1, ssh: {{ port: {port} }} }}\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n"
+    )
+}

@@ -117,11 +117,7 @@ fn the_guide_follows_the_file() {
 /// A router that doesn't answer costs the hardware address, not the guide.
 #[test]
 fn the_guide_needs_no_connection() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = crate::common::closed_port();
     let text = FILE.replace(
         "ssh: { port: 2222 }",
         &format!("management: 127.0.0.1, ssh: {{ port: {port} }}"),

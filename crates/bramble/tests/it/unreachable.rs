@@ -1,6 +1,6 @@
 //! A machine that does not answer: named, in time, with its exit code.
 
-use crate::common::{Place, err, json, out};
+use crate::common::{Place, closed_port, err, json, out};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,9 @@ fn file(port: u16) -> String {
     )
 }
 
-/// A port of this computer where nobody listens.
-fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 #[test]
 fn every_command_that_needs_it_says_so() {
-    let place = Place::with(&file(closed()));
+    let place = Place::with(&file(closed_port()));
     for command in [
         "fleet ping",
         "fleet df --machine gone",
@@ -41,7 +32,7 @@ fn every_command_that_needs_it_says_so() {
 
 #[test]
 fn json_is_one_document_all_the_same() {
-    let place = Place::with(&file(closed()));
+    let place = Place::with(&file(closed_port()));
     let value = json(&place.bramble("fleet ping --output json").assert().code(4));
     assert_eq!(value["machines"][0]["machine"], "gone");
     assert_eq!(value["machines"][0]["reachable"], false);
@@ -92,7 +83,7 @@ fn a_machine_that_says_nothing_costs_no_more_than_its_limit() {
 
 #[test]
 fn what_must_be_confirmed_is_not_done_unasked() {
-    let place = Place::with(&file(closed()));
+    let place = Place::with(&file(closed_port()));
     let text = err(&place.bramble("fleet reboot").assert().code(2));
     assert!(text.contains("gone") && text.contains("--yes"), "{text}");
 }

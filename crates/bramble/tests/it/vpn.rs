@@ -1,17 +1,10 @@
 //! `vpn` without a router that answers; the rest needs one and stands with the whole-system tests.
 
-use crate::common::{GOOD, Place, err, json, out};
+use crate::common::{GOOD, Place, err, json, out, silent_router};
 
 /// A router behind a closed port, with this VPN.
 fn file(vpn: &str) -> String {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    format!(
-        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: home }}\nspec:\n  network: {{ lan: 10.77.0.0/24 }}\n  router: {{ vpn: {vpn} }}\n  machines:\n    - {{ name: gate, roles: [router], address: 10.77.0.1, management: 127.0.0.1, ssh: {{ port: {port} }} }}\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n"
-    )
+    silent_router(&format!("{{ vpn: {vpn} }}"))
 }
 
 #[test]

@@ -40,26 +40,29 @@ pub(super) fn order_teardown(plan: &mut Plan, look: &Look, scope: &Scope, all: &
         if !closes(plan) {
             continue;
         }
-        let left = left_behind(plan, look, all, through);
-        let silent = silent_behind(look, scope, all, through);
-        if left.is_empty() && !silent.is_empty() {
-            plan.machines.remove(through);
-            plan.obstacles.push(Obstacle {
-                machine: through.clone(),
-                message: format!("{} behind it can't be looked at, and would be cut off", silent.join(", ")),
-                hint: format!("switch them on and run this again; if nothing of Bramble is on them: bramble down --machine {through}"),
-            });
-        }
-        if left.is_empty() {
+        let left = left_behind(plan, look, all, through).join(", ");
+        let silent = silent_behind(look, scope, all, through).join(", ");
+        let (message, hint) = if !left.is_empty() {
+            (
+                format!("{left} behind it would stay, and be cut off"),
+                "take all of it down, or the machines behind it first: bramble down --machine NAME"
+                    .to_owned(),
+            )
+        } else if !silent.is_empty() {
+            (
+                format!("{silent} behind it can't be looked at, and would be cut off"),
+                format!(
+                    "switch them on and run this again; if nothing of Bramble is on them: bramble down --machine {through}"
+                ),
+            )
+        } else {
             continue;
-        }
+        };
         plan.machines.remove(through);
         plan.obstacles.push(Obstacle {
             machine: through.clone(),
-            message: format!("{} behind it would stay, and be cut off", left.join(", ")),
-            hint:
-                "take all of it down, or the machines behind it first: bramble down --machine NAME"
-                    .into(),
+            message,
+            hint,
         });
     }
     ways::last(plan, all);
