@@ -143,26 +143,48 @@ impl<'a> On<'a> {
         })
     }
 
-    /// The control plane that is made first.
-    pub fn first_control_plane(&self) -> Option<&'a Machine> {
-        self.cluster().with_role(Role::ControlPlane).next()
+    /// The control planes of the file, in its order.
+    pub fn control_planes(&self) -> impl Iterator<Item = &'a Machine> + use<'a> {
+        self.cluster().with_role(Role::ControlPlane)
     }
 
-    /// Whether this machine is it.
+    /// Whether somebody saw this machine as a control plane that was made to the end.
+    pub fn stands(&self, machine: &str) -> bool {
+        self.inputs
+            .facts
+            .get(machine)
+            .is_some_and(|f| f.control_plane)
+    }
+
+    /// The control plane that others join by: one that stands, else the one that is made first.
+    pub fn door(&self) -> Option<&'a Machine> {
+        let standing = self.control_planes().find(|m| self.stands(&m.name));
+        standing.or_else(|| self.control_planes().next())
+    }
+
+    /// Whether this machine is the file's first control plane.
     pub fn is_first_control_plane(&self) -> bool {
-        self.first_control_plane()
+        self.control_planes()
+            .next()
             .is_some_and(|m| m.name == self.machine.name)
+    }
+
+    /// Whether this machine begins the cluster: it is the one to be made first, and none stands.
+    pub fn founds(&self) -> bool {
+        self.door().is_some_and(|m| m.name == self.machine.name)
     }
 
     /// `host:port` of the API as machines use it.
     pub fn api_endpoint(&self) -> String {
         match &self.cluster().kubernetes.endpoint {
-            Endpoint::None => match self.first_control_plane() {
+            Endpoint::None => match self.control_planes().next() {
                 Some(machine) => with_port(&machine.address.to_string(), 6443),
                 None => String::new(),
             },
             Endpoint::External { host, port } => with_port(host, *port),
-            Endpoint::Vip { address, port } => with_port(&address.to_string(), *port),
+            Endpoint::Vip { address, port, .. } | Endpoint::KubeVip { address, port } => {
+                with_port(&address.to_string(), *port)
+            }
         }
     }
 

@@ -45,11 +45,6 @@ pub(crate) fn of(on: &On) -> Vec<Fixed> {
     };
     let mut out = vec![
         cluster(
-            "kubernetes.version",
-            kubernetes.version.to_string(),
-            "put the old version back: this release of Bramble doesn't upgrade running clusters",
-        ),
-        cluster(
             "kubernetes.podRange",
             kubernetes.pod_range.to_string(),
             LATER,

@@ -12,14 +12,56 @@ use bramble_machine::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Absolute path.
-    pub path: &'static str,
+    path: &'static str,
+    /// What makes the file anew.
+    makers: Vec<ResourceId>,
 }
 
 impl Kept {
+    /// The file at this path; `maker` is what makes it anew.
+    pub fn new(path: &'static str, maker: &str) -> Self {
+        Self {
+            path,
+            makers: vec![maker.to_owned()],
+        }
+    }
+
     fn copy(&self) -> String {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         format!("{HOME}/kept.{name}")
     }
+
+    fn kept(&self) -> String {
+        put(&word(self.path), &word(self.copy()), HOME)
+    }
+
+    /// Where its maker took the copy away in the same run, there is a new file to keep.
+    fn back(&self) -> String {
+        // Beside the folder, not in it: whoever watches the folder must not see half a file.
+        let folder = self.path.rsplitn(3, '/').nth(2).unwrap_or_default();
+        let copy = word(self.copy());
+        format!(
+            "if [ -e {copy} ]; then\n{}\nelse\n{}\nfi",
+            put(&copy, &word(self.path), folder),
+            self.kept()
+        )
+    }
+
+    fn change(&self, verb: Verb, summary: impl Into<String>, apply: String) -> Change {
+        let undo = Undo::Action(action::Undo {
+            name: self.id(),
+            title: format!("the copy of {}", self.path),
+            program: format!("rm -f {}", word(self.copy())),
+            destroys: None,
+        });
+        Change::new(verb, summary, Script::of(apply), undo)
+    }
+}
+
+/// A copy under another name, whole or not at all.
+fn put(from: &Word, to: &Word, folder: &str) -> String {
+    let new = word(format!("{folder}/.bramble-kept"));
+    format!("cp -a -- {from} {new}\nsync {new}\nmv -fT -- {new} {to}")
 }
 
 impl Resource for Kept {
@@ -32,29 +74,26 @@ impl Resource for Kept {
     }
 
     fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
-        let (path, copy) = (word(self.path), word(self.copy()));
         let (found, kept) = (seen.sha256(self.path), seen.sha256(&self.copy()));
-        // Beside the folder, not in it: whoever watches the folder must not see half a file.
-        let folder = self.path.rsplitn(3, '/').nth(2).unwrap_or_default();
-        let take = |from: &Word, to: &Word, folder: &str| {
-            let new = word(format!("{folder}/.bramble-kept"));
-            Script::of(format!(
-                "cp -a -- {from} {new}\nsync {new}\nmv -fT -- {new} {to}"
-            ))
-        };
-        let back = || take(&copy, &path, folder);
-        let (verb, summary, apply) = match (found, kept) {
-            (Some(found), Some(kept)) if found == kept => return Ok(None),
-            (_, None) => (Verb::Create, "keep a copy", take(&path, &copy, HOME)),
-            (None, Some(_)) => (Verb::Create, "put it back: it is gone", back()),
-            (Some(_), Some(_)) => (Verb::Update, "put it back: it was changed", back()),
-        };
-        let undo = Undo::Action(action::Undo {
-            name: self.id(),
-            title: format!("the copy of {}", self.path),
-            program: format!("rm -f {copy}"),
-            destroys: None,
-        });
-        Ok(Some(Change::new(verb, summary, apply, undo)))
+        Ok(match (found, kept) {
+            (Some(found), Some(kept)) if found == kept => None,
+            (_, None) => Some(self.change(Verb::Create, "keep a copy", self.kept())),
+            (None, Some(_)) => {
+                Some(self.change(Verb::Create, "put it back: it is gone", self.back()))
+            }
+            (Some(_), Some(_)) => {
+                Some(self.change(Verb::Update, "put it back: it was changed", self.back()))
+            }
+        })
+    }
+
+    fn watches(&self) -> &[ResourceId] {
+        &self.makers
+    }
+
+    /// What made the file made it anew.
+    fn follow(&self, _seen: &Observation, because: &str) -> Option<Change> {
+        let summary = format!("keep a new copy because {because} changed");
+        Some(self.change(Verb::Update, summary, self.kept()))
     }
 }

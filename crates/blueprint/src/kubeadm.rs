@@ -67,6 +67,13 @@ pub fn join(on: &On) -> String {
     documents(&[join_document(on)])
 }
 
+/// The same for a machine that becomes a control plane.
+pub fn join_control_plane(on: &On) -> String {
+    let mut document = join_document(on);
+    document["controlPlane"] = json!({ "localAPIEndpoint": own_endpoint(on) });
+    documents(&[document])
+}
+
 fn documents(all: &[Value]) -> String {
     // Values of these types always have a YAML form.
     let texts = all
@@ -106,8 +113,13 @@ fn init_document(on: &On) -> Value {
         // the same phase and stay. "0s" would mean forever.
         "bootstrapTokens": [{ "ttl": "1s", "usages": ["signing", "authentication"], "description": "unused" }],
         "nodeRegistration": registration(on),
-        "localAPIEndpoint": { "advertiseAddress": on.machine.address.to_string(), "bindPort": 6443 },
+        "localAPIEndpoint": own_endpoint(on),
     })
+}
+
+/// Where this machine's own API server listens.
+fn own_endpoint(on: &On) -> Value {
+    json!({ "advertiseAddress": on.machine.address.to_string(), "bindPort": 6443 })
 }
 
 fn cluster_document(on: &On) -> Value {

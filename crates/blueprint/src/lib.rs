@@ -9,6 +9,7 @@
 
 mod borrowed;
 mod context;
+mod etcd;
 mod fixed;
 mod interfaces;
 mod kept;
@@ -19,6 +20,7 @@ mod obstacle;
 mod proxy;
 mod reach;
 pub mod registry;
+mod release;
 mod remains;
 mod served;
 pub mod steps;
@@ -26,5 +28,6 @@ pub mod vpn;
 mod ways;
 
 pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};
+pub use etcd::remove_member;
 pub use limits::limits;
 pub use steps::{blueprint, holds_nodes, hook_points, manifests, node_steps, step_names};

@@ -2,24 +2,11 @@
 //! made half.
 
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Endpoint, Machine, Role};
+use bramble_spec::cluster::Machine;
 
 /// Each thing that can't be made, with what to do instead.
 pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
     let mut out = Vec::new();
-    let control_planes = cluster.with_role(Role::ControlPlane).count();
-    if control_planes > 1 {
-        out.push((
-            format!("the file names {control_planes} control planes; this release makes one"),
-            "give all but one of them the role worker".into(),
-        ));
-    }
-    if matches!(cluster.kubernetes.endpoint, Endpoint::Vip { .. }) {
-        out.push((
-            "kubernetes.endpoint.vip: this release makes no virtual address".into(),
-            "leave the endpoint out, or name a load balancer of your own (external)".into(),
-        ));
-    }
     // Ranges of pods and services are IPv4, and a node needs an address of the same family.
     let six = |m: &&Machine| m.is_node() && m.address.is_ipv6();
     if let Some(machine) = cluster.machines.iter().find(six) {

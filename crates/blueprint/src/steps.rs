@@ -9,11 +9,14 @@ use std::sync::Arc;
 
 mod access;
 mod base;
-mod control_plane;
+pub(crate) mod control_plane;
 mod demo;
 mod disks;
+mod endpoint;
 mod hooks;
 mod hosts;
+mod joining;
+mod kubelet;
 mod kubernetes;
 mod lldp;
 mod memory;
@@ -27,6 +30,7 @@ mod router;
 mod runtime;
 mod runtime_config;
 mod time;
+mod upgrade;
 mod worker;
 
 pub use demo::documents as manifests;
@@ -127,8 +131,18 @@ const STEPS: &[Entry] = &[
     },
     Entry {
         name: "kubernetes",
-        title: "kubeadm, kubelet, kubectl, images",
+        title: "kubeadm, images",
         make: kubernetes::step,
+    },
+    Entry {
+        name: "control-plane/endpoint",
+        title: "the API's address that control planes share",
+        make: endpoint::step,
+    },
+    Entry {
+        name: "control-plane/upgrade",
+        title: "the control plane's pods, raised to another release",
+        make: upgrade::step,
     },
     // Before the pod network: workers wait for it, and have their own pod network made meanwhile.
     Entry {
@@ -223,7 +237,7 @@ pub fn blueprint(inputs: Inputs) -> Blueprint {
             .insert(machine.name.clone(), MachineBlueprint { steps });
         let way = crate::ways::way(&on);
         out.ways.extend(way.map(|way| (machine.name.clone(), way)));
-        worker::facts(&on, &mut out.facts);
+        joining::facts(&on, &mut out.facts);
         remarks(&on, &mut out.remarks);
     }
     out.remarks

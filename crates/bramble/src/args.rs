@@ -451,6 +451,10 @@ pub enum BundleAction {
         /// URL of another registry, with `--from upstream`.
         #[arg(long, value_name = "URL")]
         registry: Option<String>,
+        /// Patch release that the programs call themselves, with `--from debian`: the source has one, and
+        /// trying an upgrade takes two.
+        #[arg(long, value_name = "VERSION")]
+        label: Option<String>,
         /// Architecture; may be given more than once. By default this computer's.
         #[arg(long = "arch", value_name = "ARCH")]
         archs: Vec<String>,

@@ -10,7 +10,7 @@ use bramble_machine::api::ApiResource;
 use bramble_machine::step::ApiStep;
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::Role;
+use bramble_spec::cluster::{Endpoint, Role};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use tokio::sync::Mutex;
 const LIMIT: Duration = Duration::from_secs(600);
 /// How long the API server may take to answer after it was made or mended.
 const READY: Duration = Duration::from_secs(120);
+/// Where an API server listens.
+const API_PORT: u16 = 6443;
 /// Between two attempts to connect to it.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -34,6 +36,8 @@ pub struct Connected {
 /// The API of a cluster.
 pub struct KubePlace {
     control_planes: Vec<(String, String)>,
+    /// Ports at which a control plane may be asked, the best first.
+    ports: Vec<u16>,
     connected: Mutex<Option<Arc<Connected>>>,
     /// A step has waited for an answer as long as it may: the next ones ask once.
     waited: AtomicBool,
@@ -54,8 +58,16 @@ pub struct Difference {
     /// Steps with their changes: those of the file, then those that made something and are no
     /// longer in it.
     pub steps: Vec<(ApiStep, Vec<ApiChange>)>,
-    /// Names of all nodes.
-    pub nodes: Vec<String>,
+    /// All nodes.
+    pub nodes: Vec<Node>,
+}
+
+/// A node of the cluster, in the file or not.
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Whether it can run pods.
+    pub ready: bool,
 }
 
 impl KubePlace {
@@ -65,8 +77,14 @@ impl KubePlace {
             .with_role(Role::ControlPlane)
             .map(|m| (m.name.clone(), m.address.to_string()))
             .collect();
+        // Leads to every API server that is ready, and not only to the machine's own.
+        let balancer = match cluster.kubernetes.endpoint {
+            Endpoint::Vip { port, .. } => Some(port),
+            _ => None,
+        };
         Self {
             control_planes,
+            ports: balancer.into_iter().chain([API_PORT]).collect(),
             connected: Mutex::new(None),
             waited: AtomicBool::new(false),
         }
@@ -91,10 +109,12 @@ impl KubePlace {
             let Some(session) = sessions.get(name) else {
                 continue;
             };
-            match through(session, address).await {
-                Ok(Some(connected)) => return Ok(Some(connected)),
-                Ok(None) => {}
-                Err(error) => problem = Some(error),
+            for port in &self.ports {
+                match through(session, address, *port).await {
+                    Ok(Some(connected)) => return Ok(Some(connected)),
+                    Ok(None) => break,
+                    Err(error) => problem = Some(error),
+                }
             }
         }
         problem.map_or(Ok(None), Err)
@@ -126,7 +146,13 @@ impl KubePlace {
             let nodes = api.status().await?.nodes;
             Ok(Difference {
                 steps: steps.into_iter().zip(changes).collect(),
-                nodes: nodes.into_iter().map(|node| node.name).collect(),
+                nodes: nodes
+                    .into_iter()
+                    .map(|node| Node {
+                        name: node.name,
+                        ready: node.ready,
+                    })
+                    .collect(),
             })
         };
         match asked.await {
@@ -187,12 +213,16 @@ impl KubePlace {
 }
 
 /// Through one control plane; `None` if it has no admin's kubeconfig.
-async fn through(session: &Session, address: &str) -> Result<Option<Connected>, ApiError> {
+async fn through(
+    session: &Session,
+    address: &str,
+    port: u16,
+) -> Result<Option<Connected>, ApiError> {
     let Some(kubeconfig) = admin(session).await? else {
         return Ok(None);
     };
     let forward = session
-        .forward(address, 6443)
+        .forward(address, port)
         .await
         .map_err(|e| fleet(&e))?;
     let api = Api::connect(&kubeconfig, Some(forward.local))
@@ -247,6 +277,14 @@ async fn planned(
 /// down: who forgets that has a remark to read, and not a node without its labels.
 fn is_stranger(step: &ApiStep, id: &str) -> bool {
     keeps_nodes(step) && id.starts_with("node:") && !step.resources.iter().any(|r| r.id() == id)
+}
+
+/// Whether a resource is about a node being in service, which leaves nothing behind that could be pruned.
+fn in_service(resource: &ApiResource) -> bool {
+    matches!(
+        resource,
+        ApiResource::Drained { .. } | ApiResource::Serving { .. } | ApiResource::NoNode { .. }
+    )
 }
 
 /// Whether a step is the one that says what nodes are.
@@ -312,6 +350,11 @@ impl ApiPlace for KubePlace {
         api.wait_ready(READY, |p| tell(on, p))
             .await
             .map_err(|e| kube(&e))?;
+        if step.resources.iter().all(in_service) {
+            let applied = api.apply(step, LIMIT, |p| tell(on, p)).await;
+            let applied = applied.map_err(|e| kube(&e))?;
+            return Ok(applied.iter().filter(|a| a.changed).count());
+        }
         let mut within_reach = step.clone();
         let out_of_reach = unreachable(sessions, std::slice::from_ref(step));
         within_reach

@@ -14,7 +14,9 @@ const WEB_PORT: u16 = 80;
 pub fn api(cluster: &Cluster, machine: &Machine) -> (String, u16) {
     let (host, port) = match &cluster.kubernetes.endpoint {
         Endpoint::External { host, port } => (host.clone(), *port),
-        Endpoint::Vip { address, port } => (address.to_string(), *port),
+        Endpoint::Vip { address, port, .. } | Endpoint::KubeVip { address, port } => {
+            (address.to_string(), *port)
+        }
         Endpoint::None => (machine.address.to_string(), API_PORT),
     };
     if let Some(through) = by_router(cluster, &host, port) {

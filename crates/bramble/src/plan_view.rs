@@ -368,6 +368,7 @@ mod tests {
                 needs: Vec::new(),
             },
             changes: changes.map(|all| all.into_iter().map(change).collect()),
+            apart: false,
         }
     }
 

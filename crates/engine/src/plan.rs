@@ -122,6 +122,8 @@ pub struct ApiPlan {
     pub step: ApiStep,
     /// The changes; `None` = known after the control plane exists.
     pub changes: Option<Vec<ApiChange>>,
+    /// It waits for what it needs and for nothing else; others are made one after the other.
+    pub apart: bool,
 }
 
 impl Plan {

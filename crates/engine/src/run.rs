@@ -255,35 +255,45 @@ impl Runner<'_> {
 
     async fn api(&self) {
         let Some(place) = self.means.api else { return };
-        for ApiPlan { step, changes } in &self.plan.api {
-            let key = (String::new(), step.name.clone());
-            let nothing = changes.as_ref().is_some_and(Vec::is_empty);
-            if nothing && !self.disturbed(&step.needs) {
-                self.board.finish(&key, Sum::default());
-                continue;
+        let (apart, rest): (Vec<&ApiPlan>, Vec<_>) = self.plan.api.iter().partition(|a| a.apart);
+        let in_order = async {
+            for step in rest {
+                self.api_step(place, step).await;
             }
-            if !self.ready("", &step.name, &step.needs).await {
+        };
+        let apart = join_all(apart.into_iter().map(|step| self.api_step(place, step)));
+        join(in_order, apart).await;
+    }
+
+    async fn api_step(&self, place: &dyn ApiPlace, plan: &ApiPlan) {
+        let ApiPlan { step, changes, .. } = plan;
+        let key = (String::new(), step.name.clone());
+        let nothing = changes.as_ref().is_some_and(Vec::is_empty);
+        if nothing && !self.disturbed(&step.needs) {
+            self.board.finish(&key, Sum::default());
+            return;
+        }
+        if !self.ready("", &step.name, &step.needs).await {
+            self.board.fail(&key);
+            return;
+        }
+        let begun = Instant::now();
+        self.started(&key);
+        let on = |progress| self.api_progress(&step.name, begun, progress);
+        match place.apply(self.means.sessions, step, &on).await {
+            Ok(changes) => {
+                self.outcome.lock().await.changes += changes;
+                let took = begun.elapsed();
+                self.finished(&key, Sum { changes, took });
+            }
+            Err(error) => {
+                let failure = Failure {
+                    resource: None,
+                    message: error.message,
+                    log: error.log,
+                };
+                self.fail("", &step.name, failure).await;
                 self.board.fail(&key);
-                continue;
-            }
-            let begun = Instant::now();
-            self.started(&key);
-            let on = |progress| self.api_progress(&step.name, begun, progress);
-            match place.apply(self.means.sessions, step, &on).await {
-                Ok(changes) => {
-                    self.outcome.lock().await.changes += changes;
-                    let took = begun.elapsed();
-                    self.finished(&key, Sum { changes, took });
-                }
-                Err(error) => {
-                    let failure = Failure {
-                        resource: None,
-                        message: error.message,
-                        log: error.log,
-                    };
-                    self.fail("", &step.name, failure).await;
-                    self.board.fail(&key);
-                }
             }
         }
     }

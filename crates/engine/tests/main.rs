@@ -474,6 +474,7 @@ async fn a_wait_for_another_step_has_no_number_for_its_end() {
             needs: Vec::new(),
         },
         changes: None,
+        apart: false,
     });
     let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
     let means = Means {

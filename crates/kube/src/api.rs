@@ -1,5 +1,6 @@
 //! The API as a place: plan, apply, prune.
 
+use crate::drain::DrainOptions;
 use crate::inventory::{Inventory, Key};
 use crate::node;
 use crate::nodes::plan_nodes;
@@ -137,6 +138,18 @@ impl Api {
                     self.apply_node(step, name, clock, &mut on).await?
                 }
                 ApiResource::NoNode { name } => self.delete_node(name).await?,
+                ApiResource::Drained { name, limit, force } => {
+                    let options = DrainOptions {
+                        limit: *limit,
+                        force: *force,
+                        ..DrainOptions::default()
+                    };
+                    self.take_out(name, &options, &mut on).await?
+                }
+                ApiResource::Serving { name, kubelet } => {
+                    self.put_back(name, kubelet.as_deref(), clock, &mut on)
+                        .await?
+                }
                 ApiResource::Object { manifest, .. } => {
                     object::apply(&self.rest, &id, manifest, clock, &mut on).await?
                 }
@@ -160,7 +173,7 @@ impl Api {
                         rollout::wait(&self.rest, &id, &target.path, clock, &mut on).await?;
                     }
                 }
-                ApiResource::NoNode { .. } | ApiResource::Object { .. } => {}
+                _ => {}
             }
         }
         Ok(out)
@@ -343,7 +356,7 @@ impl Api {
 fn object_key(resource: &ApiResource) -> Result<Option<Key>, Error> {
     match resource {
         ApiResource::Object { manifest, .. } => object::key(&resource.id(), manifest).map(Some),
-        ApiResource::Node { .. } | ApiResource::NoNode { .. } => Ok(None),
+        _ => Ok(None),
     }
 }
 

@@ -24,6 +24,7 @@ mod object;
 mod pods;
 mod rest;
 mod rollout;
+mod serving;
 mod show;
 mod status;
 mod wait;
@@ -32,7 +33,7 @@ pub use api::{Api, Applied, Planned};
 pub use drain::DrainOptions;
 pub use error::Error;
 pub use inventory::{INVENTORY_NAME, INVENTORY_NAMESPACE};
-pub use node::MANAGED;
+pub use node::{DRAINED, MANAGED};
 pub use object::MANAGER;
 pub use status::{
     Check, ClusterStatus, NodeCondition, NodeStatus, PodCount, PodTrouble, WarningEvent,

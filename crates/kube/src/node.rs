@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// Annotation with what Bramble set: `{"step": {"labels/x": "value before" or null}}`.
 pub const MANAGED: &str = "bramble.dev/managed";
+/// Annotation of a node that Bramble has cordoned for a while.
+pub const DRAINED: &str = "bramble.dev/drained";
 /// kubeadm's taints of a control plane. They go when a list of taints is given without them.
 const ROLE_TAINTS: [&str; 2] = [
     "node-role.kubernetes.io/master",
@@ -73,6 +75,11 @@ pub(crate) fn readiness(node: &Value) -> Result<(), String> {
     }
 }
 
+/// Whether Bramble has cordoned the node.
+pub(crate) fn drained(node: &Value) -> bool {
+    annotation(node, DRAINED).is_some()
+}
+
 /// Whether a step remembers anything on the node.
 pub(crate) fn remembers(node: &Value, step: &str) -> bool {
     record(node).contains_key(step)
@@ -129,6 +136,13 @@ pub(crate) fn plan(
         };
         annotations.insert(MANAGED.into(), text);
     }
+    // Nobody drains it now: whatever does comes before this, and puts it back itself.
+    let left_drained = !wanted.release && drained(node);
+    if left_drained {
+        annotations.insert(DRAINED.into(), Value::Null);
+        work.summary
+            .push("uncordon: a run that drained it was cut off".into());
+    }
     if labels.is_empty() && annotations.is_empty() && taints.is_none() && cidr.is_none() {
         return Ok(None);
     }
@@ -141,6 +155,9 @@ pub(crate) fn plan(
     }
     if !annotations.is_empty() {
         patch["metadata"]["annotations"] = Value::Object(annotations);
+    }
+    if left_drained {
+        patch["spec"]["unschedulable"] = Value::Null;
     }
     if let Some(taints) = taints {
         patch["spec"]["taints"] = taints;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A taint of a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,6 +38,23 @@ pub enum ApiResource {
         /// Node name.
         name: String,
     },
+    /// A node that takes no new pods and holds none that can run elsewhere, until it is
+    /// [serving](ApiResource::Serving) again. Where it can't be emptied within the limit it serves as before.
+    Drained {
+        /// Node name.
+        name: String,
+        /// How long its pods may take to leave, budgets and all.
+        limit: Duration,
+        /// Pods that no controller would start again are lost, instead of being in the way.
+        force: bool,
+    },
+    /// A node that is ready and takes pods, as far as Bramble had kept them off.
+    Serving {
+        /// Node name.
+        name: String,
+        /// The release that its kubelet must have reported.
+        kubelet: Option<String>,
+    },
     /// An object to apply (server-side) as given.
     Object {
         /// The manifest.
@@ -51,6 +69,8 @@ impl ApiResource {
     pub fn id(&self) -> String {
         match self {
             ApiResource::Node { name, .. } | ApiResource::NoNode { name } => format!("node:{name}"),
+            ApiResource::Drained { name, .. } => format!("drain:{name}"),
+            ApiResource::Serving { name, .. } => format!("serve:{name}"),
             ApiResource::Object { manifest, .. } => {
                 let get = |p: &str| manifest.pointer(p).and_then(|v| v.as_str()).unwrap_or("");
                 let (ns, name) = (get("/metadata/namespace"), get("/metadata/name"));

@@ -47,6 +47,8 @@ pub struct Facts {
     pub bridge_filter: bool,
     /// Whether Bramble's record is on the machine.
     pub home: bool,
+    /// Whether it is a control plane that was made to the end.
+    pub control_plane: bool,
     /// Whether it is about to take back a change that nobody has confirmed: a run was cut off.
     pub armed: bool,
     /// Whether the kernel's configuration can be read (kubeadm's system check wants it).
@@ -128,6 +130,7 @@ impl Default for Facts {
             clock: 0,
             bridge_filter: true,
             home: false,
+            control_plane: false,
             armed: false,
             kernel_config: true,
             ethernet: vec!["eth0".into(), "eth1".into()],
@@ -210,6 +213,7 @@ impl Facts {
             clock: get("clock").parse().unwrap_or(0),
             bridge_filter: yes("bridge_filter"),
             home: yes("home"),
+            control_plane: yes("control_plane"),
             armed: yes("armed"),
             kernel_config: yes("kernel_config"),
             ethernet: names("ethernet"),

@@ -87,6 +87,9 @@ pub struct Change {
     /// It can cut the connection (addresses, firewall, sshd, the operator's own account): the machine
     /// takes it back unless a new connection confirms it.
     pub guard: Option<Guard>,
+    /// The machine does no work for others while it is made: its node is drained before and serves again
+    /// after the step.
+    pub empties: bool,
     /// What is lost by it and can't be had back: needs the operator's word.
     pub destroys: Option<String>,
     /// It is made of what this resource of this machine gets in the same run, and is worth nothing
@@ -107,6 +110,7 @@ impl Change {
             needs: Vec::new(),
             limit: Duration::from_secs(300),
             guard: None,
+            empties: false,
             destroys: None,
             with: None,
         }

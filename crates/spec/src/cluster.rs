@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 mod disk;
 mod router;
@@ -113,7 +114,9 @@ impl Cluster {
         match &self.kubernetes.endpoint {
             Endpoint::None => {}
             Endpoint::External { host, .. } => all.push(host.clone()),
-            Endpoint::Vip { address, .. } => all.push(address.to_string()),
+            Endpoint::Vip { address, .. } | Endpoint::KubeVip { address, .. } => {
+                all.push(address.to_string());
+            }
         }
         let first = u32::from(self.kubernetes.service_range.network()) + 1;
         all.push(Ipv4Addr::from(first).to_string());
@@ -306,6 +309,8 @@ pub struct Kubernetes {
     pub schedule_on_control_plane: bool,
     /// `NodePort` range is kubeadm's; kubelet's maximum of pods, default 110.
     pub max_pods: u16,
+    /// How nodes are raised to another release.
+    pub upgrade: Upgrade,
 }
 
 impl Kubernetes {
@@ -327,13 +332,60 @@ pub enum Endpoint {
         /// Port.
         port: u16,
     },
-    /// A virtual address held by one of the control planes (kept for the high-availability steps).
+    /// A virtual address held by one of the control planes, by keepalived; HAProxy leads on from there.
     Vip {
         /// The address.
         address: IpAddr,
         /// Port.
         port: u16,
+        /// VRRP's number of the address, unique on its network; 1 to 255.
+        vrrp_id: u8,
     },
+    /// The same, held by kube-vip, a pod on each control plane.
+    KubeVip {
+        /// The address.
+        address: IpAddr,
+        /// Port.
+        port: u16,
+    },
+}
+
+impl Endpoint {
+    /// The address that control planes share.
+    pub fn shared(&self) -> Option<IpAddr> {
+        match self {
+            Endpoint::Vip { address, .. } | Endpoint::KubeVip { address, .. } => Some(*address),
+            Endpoint::None | Endpoint::External { .. } => None,
+        }
+    }
+}
+
+/// How nodes are raised to another release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upgrade {
+    /// How many workers may be away at a time.
+    pub max_unavailable: MaxUnavailable,
+    /// How long the pods of one node may take to leave it.
+    pub drain_limit: Duration,
+}
+
+/// How many workers may be away at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxUnavailable {
+    /// So many; at least 1.
+    Count(usize),
+    /// So many of a hundred, 1 to 100.
+    Percent(u8),
+}
+
+impl MaxUnavailable {
+    /// Of this many workers: a share is rounded down, but one may always be away.
+    pub fn of(self, workers: usize) -> usize {
+        match self {
+            MaxUnavailable::Count(count) => count.max(1),
+            MaxUnavailable::Percent(percent) => (workers * usize::from(percent) / 100).max(1),
+        }
+    }
 }
 
 /// Where containerd comes from.

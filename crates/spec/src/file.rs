@@ -138,18 +138,53 @@ pub struct Kubernetes {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 2000))]
     pub max_pods: Option<u16>,
+    /// How nodes are raised to another release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
 }
 
-/// Where the API is reached: `external` or `vip`, not both.
+/// How nodes are raised to another release: first the control planes one by one, then the workers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Upgrade {
+    /// How many workers may be away at a time: a number, or a share such as `25%`, rounded down. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<MaxUnavailable>,
+    /// How long the pods of one node may take to leave it, such as `90s`, `5m`, `1h`. Default: 5m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[1-9][0-9]{0,4}[smh]$"))]
+    pub drain_timeout: Option<String>,
+}
+
+/// A number of workers, or a share of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MaxUnavailable {
+    /// So many.
+    Count(#[schemars(range(min = 1, max = 1000))] u16),
+    /// A share, `1%` to `100%`.
+    Share(#[schemars(extend("pattern" = "^([1-9][0-9]?|100)%$"))] String),
+}
+
+/// Where the API is reached: one of `external`, `vip` and `kubeVip`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoint {
     /// `host:port` of a load balancer that you provide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<String>,
-    /// `address` or `address:port` that one of the control planes holds at a time. Default port: 6443.
+    /// `address` or `address:port` that one of the control planes holds at a time (keepalived), and that leads to
+    /// every API server that is ready (HAProxy). Default port: 8443; 6443 is the API servers' own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vip: Option<String>,
+    /// VRRP's number for `vip`, unique on the network. Default: the last part of the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 255))]
+    pub vrrp_id: Option<u8>,
+    /// `address` or `address:port` that one of the control planes holds at a time, by kube-vip: a pod on each of
+    /// them, whose image must be in the bundle. Default port: 6443.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kube_vip: Option<String>,
 }
 
 /// The network that the machines share.

@@ -318,3 +318,15 @@ pub(crate) fn unusable(address: IpAddr) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// `90s`, `5m`, `1h`.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return None,
+    };
+    let count: u64 = text.get(..text.len() - 1)?.parse().ok()?;
+    Some(std::time::Duration::from_secs(count.checked_mul(unit)?))
+}

@@ -1,38 +1,87 @@
-//! The first control plane, by kubeadm.
+//! Control planes, by kubeadm: the first one begins the cluster, the others join it one after the other.
 
-use super::{kubernetes, reset};
+use super::{joining, kubelet, reset};
 use crate::context::{On, r};
 use crate::fixed;
 use crate::kept::Kept;
 use crate::kubeadm;
+use crate::obstacle::Obstacle;
 use crate::proxy;
+use crate::release;
 use crate::remains::Remains;
-use bramble_machine::kinds::{Action, Check, Service};
+use bramble_machine::kinds::{Action, Check};
 use bramble_machine::shell::word;
-use bramble_machine::{Resource, Script, Step};
+use bramble_machine::{Resource, Script, Step, StepRef};
 use bramble_spec::cluster::{Quirk, Role};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const NAME: &str = "control-plane/init";
+/// The same whether the machine begins a cluster or joins one: whichever it did, its record stays valid
+/// when another becomes the first of the file.
 const INIT: &str = "kubeadm-init";
 /// The last that kubeadm makes, and what says that the control plane is made.
 pub(super) const ADMIN: &str = "/etc/kubernetes/admin.conf";
 
 pub(super) fn step(on: &On) -> Option<Step> {
-    if !on.is(Role::ControlPlane) || !on.is_first_control_plane() {
+    if !on.is(Role::ControlPlane) {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
+    out.extend(split(on).map(r));
+    out.push(r(release::noted(on)));
+    out.extend(kubelet::installed(on));
     out.push(r(living()));
-    out.push(r(init(on)));
-    out.extend(STATIC_PODS.map(|path| r(Kept { path })));
-    out.push(r(Service::on("kubelet.service").watching([
-        format!("file:{}", kubernetes::UNIT),
-        format!("file:{}", kubernetes::FLAGS),
-        "binary:/usr/local/bin/kubelet".to_owned(),
-    ])));
-    Some(on.step(NAME, out))
+    out.push(r(if on.founds() { init(on) } else { join(on) }));
+    out.extend(STATIC_PODS.map(|path| r(Kept::new(path, release::PODS))));
+    out.push(r(kubelet::running()));
+    Some(on.step_after(NAME, out, after(on)))
+}
+
+/// One member of etcd is added at a time, each to a cluster that is whole: every control plane that is to
+/// join waits for the one before it in the file.
+fn after(on: &On) -> Vec<StepRef> {
+    let Some(door) = on.door().filter(|_| !on.founds()) else {
+        return Vec::new();
+    };
+    let before = on
+        .control_planes()
+        .take_while(|m| m.name != on.machine.name)
+        .filter(|m| !on.stands(&m.name));
+    let names = [door].into_iter().chain(before.last());
+    names
+        .map(|m| (m.name.clone(), NAME.to_owned()))
+        .filter(|(name, _)| *name != on.machine.name)
+        .collect()
+}
+
+/// Who begins a cluster must know that there is none: a control plane that is only switched off would come
+/// back with another one of the same name. Those behind this machine, as a router, can't be seen before
+/// it lets them through.
+fn split(on: &On) -> Option<Obstacle> {
+    let looked = on.inputs.facts.contains_key(&on.machine.name);
+    if !on.founds() || on.stands(&on.machine.name) || !looked {
+        return None;
+    }
+    let unseen: Vec<&str> = on
+        .control_planes()
+        .filter(|m| !on.inputs.facts.contains_key(&m.name))
+        .filter(|m| {
+            !on.router().is_some_and(
+                |router| matches!(m.address, IpAddr::V4(a) if router.lan().contains(&a)),
+            )
+        })
+        .map(|m| m.name.as_str())
+        .collect();
+    (!unseen.is_empty()).then(|| Obstacle {
+        name: "founding".into(),
+        what: format!(
+            "it would begin a new cluster, and {} can't be looked at, where the cluster may live already",
+            unseen.join(", ")
+        ),
+        hint: "make them reachable, or take them out of the file if they are gone for good".into(),
+    })
 }
 
 /// What kubeadm makes of the configuration: the kubelet runs what is there, and nobody else looks.
@@ -72,21 +121,60 @@ fn init(on: &On) -> Action {
     if !has_dns(on) {
         args.push_str(" --skip-phases=addon/coredns");
     }
+    let mut run = prepared(on);
+    run.print_bytes(config.as_bytes(), "> /run/bramble/init.yaml");
+    run.line(format!("kubeadm {args} || {{ c=$?; {EXPLAIN}; exit $c; }}"));
+    run.line("rm -f /run/bramble/init.yaml");
+    action(
+        format!("make the control plane ({})", on.version()),
+        run,
+        "the cluster's data in etcd",
+    )
+}
+
+/// Joins with the cluster's keys in place. The API server's certificate is made before, because kubeadm
+/// would give it the names that the cluster began with, and not this machine's.
+fn join(on: &On) -> Action {
+    let mut run = prepared(on);
+    run.print_bytes(kubeadm::init(on).as_bytes(), "> /run/bramble/init.yaml");
+    run.line("mkdir -p /etc/kubernetes/pki/etcd");
+    run.line(format!(
+        "printf %s \"${}\" | base64 -d | tar -xzf - -C /etc/kubernetes/pki",
+        bramble_machine::program::fact_variable(joining::KEYS)
+    ));
+    run.line("kubeadm init phase certs apiserver --config /run/bramble/init.yaml");
+    run.line(joining::configured(&kubeadm::join_control_plane(on)));
+    run.line(format!(
+        "kubeadm join --config /run/bramble/join.yaml{} || {{ c=$?; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
+        ignored(on)
+    ));
+    run.line("rm -f /run/bramble/join.yaml /run/bramble/init.yaml");
+    let mut action = action(
+        format!("join the control planes at {}", on.api_endpoint()),
+        run,
+        "this control plane's copy of the cluster's data",
+    );
+    action.needs = vec![
+        joining::forgotten(on),
+        joining::TOKEN.into(),
+        joining::CA_HASH.into(),
+        joining::KEYS.into(),
+    ];
+    action
+}
+
+fn prepared(on: &On) -> Script {
     let mut run = Script::of(reset::baseline());
     // kubeadm hands them on to the control plane's pods, which call webhooks and the like.
     proxy::export(&mut run, &proxy::environment(on, &on.cluster().no_proxy()));
     run.line("umask 077");
-    run.print_bytes(config.as_bytes(), "> /run/bramble/init.yaml");
-    run.line(format!("kubeadm {args} || {{ c=$?; {EXPLAIN}; exit $c; }}"));
-    run.line("rm -f /run/bramble/init.yaml");
-    let mut action = Action::new(
-        INIT,
-        format!("make the control plane ({})", on.version()),
-        Check::Exists(ADMIN.into()),
-        run,
-    )
-    .undone_by(reset::program())
-    .destroying("the cluster's data in etcd");
+    run
+}
+
+fn action(title: String, run: Script, destroys: &str) -> Action {
+    let mut action = Action::new(INIT, title, Check::Exists(ADMIN.into()), run)
+        .undone_by(reset::program())
+        .destroying(destroys);
     action.restart_clean = true;
     action.limit = Duration::from_secs(900);
     action
@@ -96,7 +184,7 @@ fn init(on: &On) -> Action {
 pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat || :; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat || :";
 
 /// The argument that makes kubeadm go on in spite of [`preflight`]; empty if it need not.
-pub(super) fn ignored(on: &On) -> String {
+pub(crate) fn ignored(on: &On) -> String {
     let checks = preflight(on);
     if checks.is_empty() {
         return String::new();

@@ -1,20 +1,17 @@
-//! kubeadm, kubelet, kubectl and crictl from the bundle, the kubelet's unit and flags, images.
+//! kubeadm and crictl from the bundle, images.
 
 use super::runtime::PLUGINS;
 use super::runtime_config::CERTS;
-use super::{control_plane, reset, worker};
+use super::{control_plane, worker};
 use crate::context::{On, r};
 use crate::obstacle::Obstacle;
 use crate::registry::Registries;
 use crate::remains::Foreign;
 use bramble_machine::kinds::image::Pull;
-use bramble_machine::kinds::{Action, Archive, Binary, Check, ContainerImage, Directory, File};
-use bramble_machine::{Resource, Script, Step};
+use bramble_machine::kinds::{Archive, Binary, ContainerImage, Directory, File};
+use bramble_machine::{Resource, Step};
 use bramble_spec::cluster::{Role, Runtime};
 use std::sync::Arc;
-
-pub(super) const UNIT: &str = "/etc/systemd/system/kubelet.service";
-pub(super) const FLAGS: &str = "/etc/default/kubelet";
 
 pub(super) fn step(on: &On) -> Option<Step> {
     if !on.machine.is_node() {
@@ -26,17 +23,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
         files: &[control_plane::ADMIN, worker::KUBELET],
         actions: &["action:kubeadm-init", "action:kubeadm-join"],
     }));
-    for name in ["kubeadm", "kubelet", "kubectl", "crictl"] {
-        if let Some(binary) = on.inputs.bundle.and_then(|b| b.binary(name, on.arch())) {
-            out.push(r(Binary {
-                path: format!("/usr/local/bin/{name}"),
-                sha256: binary.sha256.clone(),
-                size: binary.size,
-                mode: 0o755,
-                version: format!("{name} {}", binary.version),
-            }));
-        }
-    }
+    out.extend(
+        ["kubeadm", "crictl"]
+            .iter()
+            .filter_map(|name| binary(on, name)),
+    );
     if let Some(archive) = on
         .inputs
         .bundle
@@ -58,16 +49,11 @@ pub(super) fn step(on: &On) -> Option<Step> {
         out.push(r(Directory::new("/etc/bash_completion.d")));
         out.push(r(File::text("/etc/bash_completion.d/kubectl", COMPLETION)));
     }
-    out.push(r(File::text(UNIT, KUBELET_UNIT)));
-    out.push(r(File::text(FLAGS, flags(on))));
     if on.cluster().runtime == Runtime::Debian {
         // The bundle's plug-ins bring them.
         out.push(r(Directory::new("/opt/cni")));
         out.push(r(Directory::new(PLUGINS)));
     }
-    // What pods and the kubelet leave behind goes when this is undone: after the nodes are reset,
-    // and before the programs that are needed for it.
-    out.push(r(enable_kubelet()));
     let role = if on.is(Role::ControlPlane) {
         Role::ControlPlane
     } else {
@@ -158,75 +144,17 @@ fn missing(on: &On, out: &mut Vec<Arc<dyn Resource>>) {
     }
 }
 
-/// Enabled, but not started: kubeadm starts it once it has a configuration.
-fn enable_kubelet() -> Action {
-    let link = "/etc/systemd/system/multi-user.target.wants/kubelet.service";
-    Action::new(
-        "kubelet-enabled",
-        "enable kubelet.service",
-        Check::Exists(link.into()),
-        Script::of("refresh kubelet.service\nat_boot kubelet.service"),
-    )
-    .undone_by(format!(
-        "systemctl -q disable --now kubelet.service 2>/dev/null || :\nrm -f {link}\n{}",
-        reset::program()
-    ))
-    .destroying("what a control plane or node on it still holds")
-}
-
-/// What differs between machines, and so can't be in the configuration that kubeadm gives to all.
-fn flags(on: &On) -> String {
-    let mut flags = vec![
-        format!("--node-ip={}", on.machine.address),
-        format!("--max-pods={}", on.cluster().kubernetes.max_pods),
-        format!(
-            "--cgroup-driver={}",
-            if on.facts.cgroup2 {
-                "systemd"
-            } else {
-                "cgroupfs"
-            }
-        ),
-    ];
-    if !on.facts.oom_adjustable {
-        flags.push("--oom-score-adj=0".into());
-    }
-    if on.facts.container {
-        // /proc/swaps of a container is its host's: nothing that could be switched off here.
-        flags.push("--fail-swap-on=false".into());
-    }
-    if !on.facts.cgroup2 && on.version().minor >= 31 {
-        // The kubelet has the flag from 1.31 on, and refuses version 1 without it from 1.35 on.
-        flags.push("--fail-cgroupv1=false".into());
-    }
-    format!(
-        "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n",
-        flags.join(" ")
-    )
+/// A program of the bundle, if it holds it for this machine.
+pub(super) fn binary(on: &On, name: &str) -> Option<Arc<dyn Resource>> {
+    let binary = on.inputs.bundle?.binary(name, on.arch())?;
+    Some(r(Binary {
+        path: format!("/usr/local/bin/{name}"),
+        sha256: binary.sha256.clone(),
+        size: binary.size,
+        mode: 0o755,
+        version: format!("{name} {}", binary.version),
+    }))
 }
 
 const COMPLETION: &str = "# Made by Bramble.\nsource <(kubectl completion bash)\n";
 const CRICTL: &str = "# Made by Bramble.\nruntime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\n";
-
-/// As kubeadm expects it (kubernetes.io, "Configuring each kubelet in your cluster using kubeadm").
-const KUBELET_UNIT: &str = "\
-# Made by Bramble.
-[Unit]
-Description=kubelet: the Kubernetes node agent
-Documentation=https://kubernetes.io/docs/
-Wants=network-online.target
-After=network-online.target containerd.service
-
-[Service]
-Environment=\"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf\"
-Environment=\"KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml\"
-EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
-EnvironmentFile=-/etc/default/kubelet
-ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
-Restart=always
-StartLimitInterval=0
-RestartSec=3
-
-[Install]
-WantedBy=multi-user.target
-";

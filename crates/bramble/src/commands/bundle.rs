@@ -23,6 +23,7 @@ pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Re
             version,
             url,
             registry,
+            label,
             archs,
             dir,
         } => {
@@ -34,10 +35,15 @@ pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Re
                     .as_deref()
                     .map(|u| address("--registry", u))
                     .transpose()?,
+                label: label
+                    .as_deref()
+                    .map(parse_version)
+                    .transpose()
+                    .map_err(|e| CliError::usage(format!("--label: {e}")))?,
                 archs: archs.iter().map(|a| arch(a)).collect::<Result<_, _>>()?,
             };
-            let dir =
-                dir.unwrap_or_else(|| usual_dir().join(format!("{}-{}", name(from), wish.version)));
+            let called = wish.label.unwrap_or(wish.version);
+            let dir = dir.unwrap_or_else(|| usual_dir().join(format!("{}-{called}", name(from))));
             build(wish, dir, printer).await
         }
         BundleAction::Push { dir } => push::run(global, dir, printer).await,
@@ -59,6 +65,7 @@ struct Wish {
     version: Version,
     url: Option<Url>,
     registry: Option<Url>,
+    label: Option<Version>,
     archs: Vec<Arch>,
 }
 
@@ -136,9 +143,10 @@ fn source(wish: &Wish) -> Result<Source, CliError> {
         BundleFrom::Debian | BundleFrom::Mirror if wish.registry.is_some() => {
             needless("--registry")
         }
+        BundleFrom::Upstream | BundleFrom::Mirror if wish.label.is_some() => needless("--label"),
         BundleFrom::Debian => Ok(Source::Debian {
             cache: bramble_bundle::DEBIAN_CACHE.into(),
-            as_version: None,
+            as_version: wish.label,
         }),
         BundleFrom::Mirror => {
             let base = wish.url.clone().ok_or_else(|| {

@@ -131,7 +131,7 @@ fn endpoint(endpoint: &Endpoint) -> Option<String> {
     match endpoint {
         Endpoint::None => None,
         Endpoint::External { host, port } => Some(format!("{host}:{port}")),
-        Endpoint::Vip { address, port } => {
+        Endpoint::Vip { address, port, .. } | Endpoint::KubeVip { address, port } => {
             Some(std::net::SocketAddr::new(*address, *port).to_string())
         }
     }

@@ -17,8 +17,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 mod ending;
+mod leaving;
 mod opening;
 mod planning;
+mod rollout;
 mod ways;
 
 pub use ending::{report, unreachable, verdict};

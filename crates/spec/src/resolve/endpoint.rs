@@ -3,15 +3,39 @@
 use super::machines::Known;
 use super::network::edge;
 use super::{Resolver, route};
-use crate::cluster::{Endpoint, Kubernetes, Network, Role};
+use crate::cluster::{Endpoint, Kubernetes, MaxUnavailable, Network, Role, Upgrade};
+use crate::file;
 use crate::problem::Problem;
 use crate::shape::Seg;
 use crate::syntax;
 use crate::tree::shorten;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The API server's port.
 const API_PORT: u16 = 6443;
+/// HAProxy's, on the same machines.
+const BALANCER_PORT: u16 = 8443;
+/// How long the pods of a node may take to leave it, where the file doesn't say.
+const DRAIN: Duration = Duration::from_secs(300);
+
+/// The shape check has seen that every part can be read.
+pub(super) fn upgrade(written: Option<&file::Upgrade>) -> Upgrade {
+    let away = written.and_then(|w| w.max_unavailable.as_ref());
+    let share = |text: &str| text.trim_end_matches('%').parse().ok();
+    let max_unavailable = match away {
+        Some(file::MaxUnavailable::Count(count)) => MaxUnavailable::Count(usize::from(*count)),
+        Some(file::MaxUnavailable::Share(text)) => {
+            share(text).map_or(MaxUnavailable::Count(1), MaxUnavailable::Percent)
+        }
+        None => MaxUnavailable::Count(1),
+    };
+    let limit = written.and_then(|w| w.drain_timeout.as_deref());
+    Upgrade {
+        max_unavailable,
+        drain_limit: limit.and_then(syntax::duration).unwrap_or(DRAIN),
+    }
+}
 
 impl Resolver<'_> {
     /// Reads the endpoint. Returns the virtual address, if there is one.
@@ -26,33 +50,54 @@ impl Resolver<'_> {
             .as_ref()
             .and_then(|k| k.endpoint.clone())?;
         let at = |key: &str| route!["spec", "kubernetes", "endpoint", key];
-        match (&written.external, &written.vip) {
-            (Some(_), Some(_)) => {
-                let other = self.key_place(&at("external"));
-                let problem = Problem::new(
-                    "two-endpoints",
-                    self.key_place(&at("vip")),
-                    "the API has one endpoint, and both `external` and `vip` are given",
-                )
-                .hint("keep `external` for your own load balancer, or `vip` for an address that the control planes share")
-                .related(other, "the other one");
-                self.push(problem);
-                None
-            }
+        let given: Vec<&str> = [
+            ("external", written.external.is_some()),
+            ("vip", written.vip.is_some()),
+            ("kubeVip", written.kube_vip.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect();
+        if let [first, second, ..] = given.as_slice() {
+            let other = self.key_place(&at(first));
+            let problem = Problem::new(
+                "two-endpoints",
+                self.key_place(&at(second)),
+                format!("the API has one endpoint, and both `{first}` and `{second}` are given"),
+            )
+            .hint("keep `external` for your own load balancer, `vip` or `kubeVip` for an address that the control planes share")
+            .related(other, "the other one");
+            self.push(problem);
+            return None;
+        }
+        if written.vrrp_id.is_some() && written.vip.is_none() {
+            self.report(
+                "vrrp-without-vip",
+                &at("vrrpId"),
+                "`vrrpId` numbers the address `vip`, and there is none",
+                "remove it",
+            );
+        }
+        let (shared, usual_port) = match (&written.vip, &written.kube_vip) {
+            (Some(vip), _) => (Some(("vip", vip)), BALANCER_PORT),
+            (None, other) => (other.as_ref().map(|vip| ("kubeVip", vip)), API_PORT),
+        };
+        match (&written.external, shared) {
             (None, None) => {
                 let path = route!["spec", "kubernetes", "endpoint"];
-                let asked = self.lost(&at("external")) || self.lost(&at("vip"));
+                let keys = ["external", "vip", "kubeVip"];
+                let asked = keys.into_iter().any(|key| self.lost(&at(key)));
                 if !asked && !self.damaged_below(&path) {
                     self.report(
                         "empty-endpoint",
                         &path,
-                        "`endpoint` says neither `external` nor `vip`",
+                        "`endpoint` says neither `external` nor `vip` nor `kubeVip`",
                         "add one of them, or remove `endpoint`",
                     );
                 }
                 None
             }
-            (Some(external), None) => {
+            (Some(external), _) => {
                 match syntax::host_port(external) {
                     Ok((host, Some(port))) if syntax::host(host) => {
                         kubernetes.endpoint = Endpoint::External {
@@ -78,23 +123,23 @@ impl Resolver<'_> {
                 }
                 None
             }
-            (None, Some(vip)) => {
+            (None, Some((key, vip))) => {
                 let parsed = syntax::host_port(vip)
                     .ok()
                     .and_then(|(host, port)| Some((host.parse::<IpAddr>().ok()?, port)));
                 let Some((address, port)) = parsed else {
                     self.report(
                         "bad-vip",
-                        &at("vip"),
+                        &at(key),
                         format!("`{}` is not an address with or without port", shorten(vip)),
-                        "write a free address of the LAN, such as 10.77.0.10 or 10.77.0.10:6443",
+                        format!("write a free address of the LAN, such as 10.77.0.10 or 10.77.0.10:{usual_port}"),
                     );
                     return None;
                 };
                 if let Some(why) = syntax::unusable(address) {
                     self.report(
                         "unusable-vip",
-                        &at("vip"),
+                        &at(key),
                         format!("the virtual address can't be {address}: it {why}"),
                         "write a free address of the LAN",
                     );
@@ -103,16 +148,39 @@ impl Resolver<'_> {
                 if let Some(other) = known.iter().find(|k| k.address == Some(address)) {
                     let problem = Problem::new(
                         "vip-taken",
-                        self.place(&at("vip")),
+                        self.place(&at(key)),
                         format!("the virtual address {address} is that of {}", Self::called(other)),
                     )
                     .hint("choose an address that no machine has: it moves between the control planes")
                     .related(self.place(&other.address_path), "the machine's address");
                     self.push(problem);
                 }
+                let IpAddr::V4(four) = address else {
+                    self.report(
+                        "vip-ipv6",
+                        &at(key),
+                        format!("the virtual address {address} is an IPv6 one"),
+                        "write an IPv4 address; nodes have IPv4 addresses too",
+                    );
+                    return None;
+                };
+                let port = port.unwrap_or(usual_port);
+                if key == "kubeVip" {
+                    kubernetes.endpoint = Endpoint::KubeVip { address, port };
+                    return Some(address);
+                }
+                if port == API_PORT {
+                    self.report(
+                        "vip-port",
+                        &at(key),
+                        format!("the virtual address can't have the port {API_PORT}: the API servers have it on every control plane"),
+                        format!("leave the port out ({BALANCER_PORT}), or choose another"),
+                    );
+                }
                 kubernetes.endpoint = Endpoint::Vip {
                     address,
-                    port: port.unwrap_or(API_PORT),
+                    port,
+                    vrrp_id: written.vrrp_id.unwrap_or(four.octets()[3].max(1)),
                 };
                 Some(address)
             }
@@ -132,7 +200,11 @@ impl Resolver<'_> {
         vip: Option<IpAddr>,
     ) {
         let Some(vip) = vip else { return };
-        let path = route!["spec", "kubernetes", "endpoint", "vip"];
+        let key = match kubernetes.endpoint {
+            Endpoint::KubeVip { .. } => "kubeVip",
+            _ => "vip",
+        };
+        let path = route!["spec", "kubernetes", "endpoint", key];
         match network.lan {
             Some(lan) if !lan.contains(&vip) => {
                 let example = known

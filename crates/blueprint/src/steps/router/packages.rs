@@ -5,12 +5,13 @@
 
 use crate::context::{On, r};
 use crate::masked::Masked;
+use crate::steps::endpoint;
 use crate::vpn::learns_pods;
 use bramble_machine::Step;
 use bramble_machine::kinds::Packages;
 
 /// Name of the packages' group.
-const GROUP: &str = "router";
+pub(crate) const GROUP: &str = "router";
 
 pub(crate) fn step(on: &On) -> Option<Step> {
     let router = on.router()?;
@@ -45,7 +46,7 @@ pub(crate) fn step(on: &On) -> Option<Step> {
             leftovers.extend(["/etc/nginx", "/var/lib/nginx", "/var/www"]);
         }
     }
-    if router.ingress.is_some() {
+    if router.ingress.is_some() || endpoint::balances(on) {
         names.push("haproxy");
         leftovers.extend(["/etc/haproxy", "/var/lib/haproxy"]);
     }

@@ -1,6 +1,6 @@
 //! The plan for all machines and the API, and what stands in its way.
 
-use super::ways;
+use super::{leaving, rollout, ways};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::kube_place::{Compared, KubePlace};
@@ -9,20 +9,11 @@ use bramble_engine::plan::{self, ApiPlan, MachinePlan, Obstacle, Scope};
 use bramble_engine::together;
 use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
-use bramble_machine::api::ApiResource;
 use bramble_machine::journal::Identity;
-use bramble_machine::step::{ApiStep, StepRef};
 use bramble_machine::{Blueprint, Observation, Undo};
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Machine, Role};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The step that makes a node of a worker.
-const JOIN: &str = "worker/join";
-/// The step that makes a control plane.
-const INIT: &str = "control-plane/init";
-/// The step in the API that takes out nodes whose machines have left.
-const LEAVE: &str = "nodes/leave";
 
 /// The cluster as its machines know it; one that none of them knows gets a new id.
 pub fn identity(context: &Context, look: &Look) -> Identity {
@@ -73,6 +64,7 @@ pub(super) async fn towards(
             })),
         }
     }
+    let mut nodes = None;
     together::join(&mut out);
     ways::order(&mut out, look, scope, &blueprint.ways);
     let mut planes = context.cluster.with_role(Role::ControlPlane).peekable();
@@ -104,6 +96,7 @@ pub(super) async fn towards(
         let unknown = |step| ApiPlan {
             step,
             changes: None,
+            apart: false,
         };
         match compared {
             Compared::Absent => out.api = steps.into_iter().map(unknown).collect(),
@@ -115,16 +108,21 @@ pub(super) async fn towards(
                 out.api = steps.into_iter().map(unknown).collect();
             }
             Compared::Known(difference) => {
-                out.remarks
-                    .extend(strangers(&context.cluster, &difference.nodes));
+                out.remarks.extend(strangers(
+                    &context.cluster,
+                    difference.nodes.iter().map(|n| &n.name),
+                ));
                 let known = difference.steps.into_iter().map(|(step, changes)| ApiPlan {
                     step,
                     changes: Some(changes),
+                    apart: false,
                 });
                 out.api = known.collect();
+                nodes = Some(difference.nodes);
             }
         }
     }
+    rollout::order(context, look, nodes.as_deref(), &mut out);
     Ok(out)
 }
 
@@ -176,11 +174,11 @@ pub(super) async fn away(
             }),
         }
     }
-    orphans(look, &mut out);
-    order_teardown(context, &mut out);
+    leaving::orphans(context, look, &mut out);
+    leaving::order_teardown(&mut out);
     ways::order_teardown(&mut out, look, scope, ways);
     ways::behind_what_is_gone(&mut out, look, scope, ways);
-    leave(look, place, &mut out).await;
+    leaving::leave(context, look, &[], place, &mut out).await;
     // When everything goes, the API goes with it; a part of it is taken out by name.
     if !scope.steps.is_empty() && scope.machines.is_empty() {
         let made = place.retired(&look.sessions, &[]).await.map_err(silent)?;
@@ -193,76 +191,10 @@ pub(super) async fn away(
         out.api.extend(steps.into_iter().map(|step| ApiPlan {
             step,
             changes: changes.next(),
+            apart: false,
         }));
     }
     Ok(out)
-}
-
-/// Whether a step of a machine is undone.
-fn goes(plan: &MachinePlan, step: &str) -> bool {
-    let mut steps = plan.steps.iter().filter(|s| s.name == step);
-    steps.any(|s| !s.items.is_empty())
-}
-
-/// A control plane doesn't go while workers stay that would wait for it forever, and could join no other.
-fn orphans(look: &Look, plan: &mut Plan) {
-    let stays = |name: &String, seen: &Observation| {
-        seen.journal.cluster.as_ref() == Some(&plan.cluster)
-            && seen.journal.records.iter().any(|r| r.step == JOIN)
-            && !plan.machines.get(name).is_some_and(|m| goes(m, JOIN))
-    };
-    let workers = look.seen.iter().filter(|(name, seen)| stays(name, seen));
-    let workers: Vec<&str> = workers.map(|(name, _)| name.as_str()).collect();
-    if workers.is_empty() {
-        return;
-    }
-    let planes = plan.machines.iter().filter(|(_, m)| goes(m, INIT));
-    let planes: Vec<String> = planes.map(|(name, _)| name.clone()).collect();
-    for machine in planes {
-        plan.machines.remove(&machine);
-        plan.obstacles.push(Obstacle {
-            machine,
-            message: format!(
-                "it is the control plane of {}, which would stay",
-                workers.join(", ")
-            ),
-            hint: format!("take all of it down, or the workers first: bramble down --step {JOIN}"),
-        });
-    }
-}
-
-/// Nodes whose machines leave are taken out of the cluster that goes on without them.
-async fn leave(look: &Look, place: &KubePlace, plan: &mut Plan) {
-    let going = |step: &'static str| {
-        let of = plan.machines.iter().filter(move |(_, m)| goes(m, step));
-        of.map(|(name, _)| name.clone())
-    };
-    let leaving: Vec<String> = going(JOIN).collect();
-    // When the control plane goes, the API goes with it.
-    if leaving.is_empty() || going(INIT).next().is_some() {
-        return;
-    }
-    let step = ApiStep {
-        name: LEAVE.into(),
-        needs: leaving.iter().map(|m| (m.clone(), JOIN.into())).collect(),
-        resources: leaving
-            .iter()
-            .map(|name| ApiResource::NoNode { name: name.clone() })
-            .collect(),
-    };
-    match place.plan(&look.sessions, std::slice::from_ref(&step)).await {
-        Ok(None) => {}
-        Ok(Some(changes)) => plan.api.push(ApiPlan {
-            step,
-            changes: changes.into_iter().next(),
-        }),
-        // The machines may go all the same: that is what a machine that is needed elsewhere is for.
-        Err(error) => plan.remarks.push(format!(
-            "the API does not answer, so {} will still be listed as nodes (kubectl delete node ...): {}",
-            leaving.join(", "),
-            error.message
-        )),
-    }
 }
 
 /// Takes a machine's plan into the whole, unless it removes the login that it is carried out by.
@@ -309,30 +241,6 @@ fn under_a_node(name: &str, seen: &Observation, scope: &Scope) -> Option<Obstacl
 
 fn silent(error: bramble_engine::api::ApiError) -> CliError {
     CliError::failed(error.message).hint("`bramble status` shows the state of the cluster")
-}
-
-/// Workers leave before the control planes that they talk to.
-fn order_teardown(context: &Context, plan: &mut Plan) {
-    let is_control_plane = |name: &str| {
-        context
-            .cluster
-            .machine(name)
-            .is_some_and(|m| m.is(Role::ControlPlane))
-    };
-    let leaving: Vec<StepRef> = plan
-        .machines
-        .iter()
-        .filter(|(name, _)| !is_control_plane(name))
-        .flat_map(|(name, m)| m.steps.iter().map(move |s| (name.clone(), s.name.clone())))
-        .filter(|(_, step)| step == JOIN)
-        .collect();
-    for (name, machine) in &mut plan.machines {
-        if is_control_plane(name) {
-            for step in machine.steps.iter_mut().filter(|s| s.name == INIT) {
-                step.needs.clone_from(&leaving);
-            }
-        }
-    }
 }
 
 fn unseen(context: &Context, look: &Look) -> BTreeMap<String, String> {

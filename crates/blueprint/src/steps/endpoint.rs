@@ -1,0 +1,255 @@
+//! The address of the API that the control planes share: keepalived holds it on one of them, HAProxy on
+//! each leads to every API server that is ready.
+
+use super::control_plane;
+use crate::context::{On, r};
+use crate::masked::Masked;
+use bramble_machine::kinds::{Action, Check, Directory, File, Packages, Service};
+use bramble_machine::{Resource, Script, Step, StepRef};
+use bramble_spec::cluster::{Endpoint, Role};
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+const NAME: &str = "control-plane/endpoint";
+const GROUP: &str = "endpoint";
+const BALANCER: &str = "/etc/haproxy/bramble-api.cfg";
+const BALANCER_UNIT: &str = "/etc/systemd/system/bramble-api.service";
+const HOLDER: &str = "/etc/keepalived/keepalived.conf";
+const FOLDER: &str = "/usr/local/lib/bramble";
+const CHECK: &str = "/usr/local/lib/bramble/api-address";
+/// Where a control plane's HAProxy says whether it leads anywhere, on the loopback.
+const HEALTH: u16 = 8449;
+
+/// What the address is.
+struct Shared {
+    address: Ipv4Addr,
+    port: u16,
+    id: u8,
+    interface: String,
+}
+
+fn shared(on: &On) -> Option<Shared> {
+    let Endpoint::Vip {
+        address: std::net::IpAddr::V4(address),
+        port,
+        vrrp_id,
+    } = on.cluster().kubernetes.endpoint
+    else {
+        return None;
+    };
+    let interface = match on.router() {
+        Some(_) => on.lan_interface().ok(),
+        None => on.facts.default_interface.clone(),
+    };
+    on.is(Role::ControlPlane).then(|| Shared {
+        address,
+        port,
+        id: vrrp_id,
+        interface: interface.unwrap_or_else(|| "eth0".into()),
+    })
+}
+
+/// Whether HAProxy is needed here for the API. On the router it comes with the router's packages.
+pub(super) fn balances(on: &On) -> bool {
+    shared(on).is_some()
+}
+
+pub(super) fn step(on: &On) -> Option<Step> {
+    let shared = shared(on)?;
+    let mut names = vec!["keepalived", "nftables"];
+    let mut out: Vec<Arc<dyn Resource>> = Vec::new();
+    let ingress = on.router().is_some_and(|router| router.ingress.is_some());
+    let group = match on.router() {
+        Some(_) => super::router::packages::GROUP,
+        None => {
+            names.push("haproxy");
+            GROUP
+        }
+    };
+    let leftovers = ["/etc/keepalived", "/etc/haproxy", "/var/lib/haproxy"];
+    out.push(r(Packages::new(GROUP, names).leaving(leftovers).quietly()));
+    if !ingress {
+        let brought = Packages::came_with(group, "haproxy");
+        out.push(r(Masked::new("haproxy.service", brought)));
+    }
+    if on.founds() {
+        out.push(r(free(&shared)));
+    }
+    out.push(r(
+        File::text(BALANCER, balancer(on, &shared)).checked("haproxy -c -q -f \"$new\"")
+    ));
+    out.push(r(File::text(BALANCER_UNIT, UNIT)));
+    let balancing = Service::on("bramble-api.service")
+        .watching([format!("file:{BALANCER}"), format!("file:{BALANCER_UNIT}")])
+        .reloading();
+    out.push(r(balancing));
+    out.push(r(Directory::new(FOLDER)));
+    out.push(r(File {
+        mode: 0o755,
+        ..File::text(CHECK, check(&shared))
+    }));
+    out.push(r(
+        File::text(HOLDER, holder(on, &shared)).checked("keepalived -t -f \"$new\"")
+    ));
+    let holding = Service::on("keepalived.service")
+        .watching([format!("file:{HOLDER}")])
+        .reloading();
+    out.push(r(holding));
+    Some(on.step_after(NAME, out, after(on)))
+}
+
+/// Who finds out whether the address is free must not find another control plane with it.
+fn after(on: &On) -> Vec<StepRef> {
+    let door = on.door().filter(|_| !on.founds());
+    let door = door.filter(|m| !on.stands(&m.name));
+    let needs = door.map(|m| (m.name.clone(), NAME.to_owned()));
+    needs.into_iter().collect()
+}
+
+/// Looks for other owners of the address and of the VRRP id, before the first control plane takes them.
+fn free(shared: &Shared) -> Action {
+    let mut run = Script::of(format!(
+        "address={} id={} dev={}",
+        shared.address, shared.id, shared.interface
+    ));
+    run.line(include_str!("endpoint_free.sh"));
+    run.line("date >$B/endpoint.free");
+    Action::new(
+        "endpoint-free",
+        format!(
+            "see that nobody has the address {} or the VRRP id {}",
+            shared.address, shared.id
+        ),
+        Check::Succeeds(format!(
+            "[ -e {}/endpoint.free ] || [ -e {} ]",
+            bramble_machine::HOME,
+            control_plane::ADMIN
+        )),
+        run,
+    )
+    .undone_by("rm -f $B/endpoint.free")
+}
+
+/// HAProxy's configuration manual, chapters 3 (global), 4 (proxies) and 5 (server options).
+fn balancer(on: &On, shared: &Shared) -> String {
+    let mut out = String::from(BALANCING);
+    let _ = write!(
+        out,
+        "\nlisten health\n\tmode http\n\tbind 127.0.0.1:{HEALTH}\n\tacl nobody nbsrv(api) lt 1\n\tmonitor-uri /\n\tmonitor fail if nobody\n\
+         \nlisten api\n\tbind :{}\n\toption httpchk GET /readyz\n\thttp-check expect status 200\n",
+        shared.port
+    );
+    for machine in on.control_planes() {
+        let address = crate::context::with_port(&machine.address.to_string(), 6443);
+        let _ = writeln!(out, "\tserver {} {address}", machine.name);
+    }
+    out
+}
+
+/// keepalived.conf(5). All have one priority, so that the address moves only when its holder is in trouble;
+/// who can't reach any API server stands back behind those that do.
+fn holder(on: &On, shared: &Shared) -> String {
+    let mut out = format!(
+        "# Made by Bramble.\n\
+         global_defs {{\n\trouter_id {name}\n\tscript_user root\n\tenable_script_security\n\tvrrp_garp_master_refresh 10\n}}\n\n\
+         vrrp_script api {{\n\tscript {CHECK}\n\tinterval 1\n\ttimeout 2\n\tfall 2\n\trise 2\n\tweight -50\n}}\n\n\
+         vrrp_instance api {{\n\tstate BACKUP\n\tinterface {interface}\n\tvirtual_router_id {id}\n\tpriority 100\n\
+         \tadvert_int 1\n\tdown_timer_adverts {ADVERTS}\n\tunicast_src_ip {own}\n",
+        name = on.machine.name,
+        interface = shared.interface,
+        id = shared.id,
+        own = on.machine.address,
+    );
+    let peers: Vec<String> = on
+        .control_planes()
+        .filter(|m| m.name != on.machine.name)
+        .map(|m| format!("\t\t{}\n", m.address))
+        .collect();
+    if !peers.is_empty() {
+        let _ = writeln!(out, "\tunicast_peer {{\n{}\t}}", peers.concat());
+    }
+    let _ = writeln!(
+        out,
+        "\tvirtual_ipaddress {{\n\t\t{}/32\n\t}}\n\ttrack_script {{\n\t\tapi\n\t}}\n}}",
+        shared.address
+    );
+    out
+}
+
+/// Adverts, one a second, that may be missing before another takes the address: longer than the address
+/// lives without its holder, see [`LIFE`].
+const ADVERTS: u8 = 4;
+
+/// Seconds that the address lives on a machine whose keepalived doesn't renew it.
+const LIFE: u8 = 3;
+
+/// Run by keepalived once a second, on every control plane.
+fn check(shared: &Shared) -> String {
+    format!(
+        "#!/bin/bash\n\
+         # Made by Bramble. Renews the address where this machine holds it: the kernel lets go of it by itself\n\
+         # when nobody does, be it that keepalived was killed or that everything here was frozen. Another control\n\
+         # plane has it then, and one address must not have two owners. Then asks HAProxy whether it leads to an\n\
+         # API server.\n\
+         held=$(ip -o -4 address show dev {interface} to {address}/32)\n\
+         [ -z \"$held\" ] || ip address change {address}/32 dev {interface} valid_lft {LIFE} preferred_lft {LIFE}\n\
+         exec 3<>/dev/tcp/127.0.0.1/{HEALTH} || exit 1\n\
+         printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3\n\
+         read -r -t 1 line <&3\n\
+         [[ $line == *' 200 '* ]]\n",
+        interface = shared.interface,
+        address = shared.address,
+    )
+}
+
+/// TLS goes through to the API servers, which clients verify; a check that only asks whether one is ready
+/// has nothing to protect, and begins before there is a CA. What is marked down loses its connections at
+/// once: a frozen server would keep clients waiting for ever.
+const BALANCING: &str = "\
+# Made by Bramble.
+global
+	log stdout format raw local0 notice
+	user haproxy
+	group haproxy
+	maxconn 8192
+
+defaults
+	log global
+	mode tcp
+	option dontlognull
+	option dontlog-normal
+	option redispatch 1
+	option clitcpka
+	option srvtcpka
+	balance roundrobin
+	retries 3
+	timeout connect 2s
+	timeout client 4h
+	timeout server 4h
+	timeout http-request 5s
+	timeout check 1s
+	default-server check check-ssl verify none inter 1s fastinter 500ms downinter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+";
+
+const UNIT: &str = "\
+# Made by Bramble.
+[Unit]
+Description=Leads to the API servers of the cluster
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+RuntimeDirectory=bramble-api
+ExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/bramble-api.cfg -p /run/bramble-api/pid
+ExecReload=/usr/sbin/haproxy -c -q -f /etc/haproxy/bramble-api.cfg
+ExecReload=/bin/kill -USR2 $MAINPID
+KillMode=mixed
+Restart=always
+RestartSec=1
+SuccessExitStatus=143
+
+[Install]
+WantedBy=multi-user.target
+";

@@ -1,0 +1,34 @@
+# $address, $id and $dev are set. Listens for VRRP for longer than three adverts of a second, and asks meanwhile
+# by ARP: a connection that nobody takes is enough to be told whose the address is.
+nft delete table inet bramble-listen 2>/dev/null || :
+nft -f - <<EOF
+table inet bramble-listen {
+	set heard { type ipv4_addr; flags dynamic; size 64; }
+	chain in {
+		type filter hook prerouting priority raw; policy accept;
+		ip protocol vrrp @th,8,8 $id add @heard { ip saddr }
+	}
+}
+EOF
+# Adapters drop groups that nobody joined.
+ip maddress add 01:00:5e:00:00:12 dev "$dev" 2>/dev/null && joined=1 || joined=''
+timeout 1 bash -c "exec 3<>/dev/tcp/$address/6443" 2>/dev/null || :
+n=0
+while [ $n -lt 17 ]; do
+	n=$((n + 1))
+	sleep 0.2
+done
+heard=$(nft list set inet bramble-listen heard | sed -n '/elements/,$p' | grep -oE '[0-9]+(\.[0-9]+){3}' | tr '\n' ' ' || :)
+owner=$(ip -4 neighbour show "$address" dev "$dev" | sed -n 's/.*lladdr \([0-9a-f:]*\).*/\1/p')
+nft delete table inet bramble-listen
+[ -z "$joined" ] || ip maddress del 01:00:5e:00:00:12 dev "$dev" 2>/dev/null || :
+if [ -n "$owner" ]; then
+	echo "the address $address is in use: $owner answers for it"
+	echo 'Remedy: choose a free address in kubernetes.endpoint.vip.'
+	exit 1
+fi
+if [ -n "$heard" ]; then
+	echo "the VRRP id $id is in use on this network, by ${heard% }"
+	echo 'Remedy: choose another one in kubernetes.endpoint.vrrpId (1 to 255).'
+	exit 1
+fi

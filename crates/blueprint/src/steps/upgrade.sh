@@ -1,0 +1,32 @@
+# $target, $ignored and $dns are set. The copies of the old static pods would be put back by the next plan.
+rm -f /var/lib/bramble/kept.*.yaml
+export KUBECONFIG=/etc/kubernetes/admin.conf
+config() { timeout 60 kubectl get --raw "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"; }
+has_coredns() { timeout 60 kubectl get --raw /apis/apps/v1/namespaces/kube-system/deployments/coredns >/dev/null 2>&1; }
+said=$(config)
+now=$(printf '%s' "$said" | sed -n 's/.*kubernetesVersion: \(v[0-9.]*[0-9]\).*/\1/p')
+begun=/var/lib/bramble/upgrade.begun
+explain() {
+	echo '--- kubelet:'
+	journalctl -u kubelet -n 15 --no-pager -o cat || :
+}
+# The first control plane upgrades what the cluster has once; the others follow it. Who was cut off in the
+# middle of the first does it again.
+if [ "$now" != "$target" ] || [ "$(cat $begun 2>/dev/null)" = "$target" ]; then
+	had=1
+	has_coredns || had=''
+	printf '%s\n' "$target" >$begun.new
+	mv $begun.new $begun
+	# shellcheck disable=SC2086 # one argument, or none
+	kubeadm upgrade apply "$target" --yes $ignored || { c=$?; explain; exit $c; }
+	# kubeadm installs the cluster's DNS where there is none; its image is not in the bundle.
+	if [ -z "$dns$had" ]; then
+		for path in /apis/apps/v1/namespaces/kube-system/deployments/coredns /api/v1/namespaces/kube-system/services/kube-dns /api/v1/namespaces/kube-system/configmaps/coredns; do
+			timeout 60 kubectl delete --raw "$path" >/dev/null 2>&1 || :
+		done
+	fi
+	rm -f $begun
+else
+	# shellcheck disable=SC2086
+	kubeadm upgrade node $ignored || { c=$?; explain; exit $c; }
+fi

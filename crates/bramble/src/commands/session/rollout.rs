@@ -1,0 +1,246 @@
+//! The order in which nodes are raised to another release: the pods of all control planes one by one, then
+//! the kubelets of the control planes one by one, then the workers, as many at a time as the file allows.
+//! Each node is drained before its kubelet is changed and serves again after it; the first that fails ends
+//! it for all that have not begun.
+
+use super::leaving::{INIT, JOIN, drain_step};
+use crate::context::Context;
+use crate::kube_place::Node;
+use bramble_engine::plan::{ApiPlan, MachinePlan, Obstacle, StepPlan};
+use bramble_engine::{ApiChange, Look, Plan};
+use bramble_machine::Verb;
+use bramble_machine::api::ApiResource;
+use bramble_machine::step::{ApiStep, StepRef};
+use bramble_spec::cluster::{Machine, Role};
+
+/// The step that raises a control plane's own pods.
+const PODS: &str = "control-plane/upgrade";
+/// Where a node has written down its release.
+const NOTE: &str = "/var/lib/bramble/fixed.kubernetes.version";
+
+/// Puts the plan's changes that empty nodes in their order. `nodes`: what the API says of them, if it was
+/// asked.
+pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan: &mut Plan) {
+    let raised: Vec<&Machine> = context
+        .cluster
+        .machines
+        .iter()
+        .filter(|m| node_step(plan, m).is_some_and(empties))
+        .collect();
+    let planes: Vec<&Machine> = context.cluster.with_role(Role::ControlPlane).collect();
+    let pods: Vec<StepRef> = planes
+        .iter()
+        .filter(|m| changes(plan, &m.name, PODS))
+        .map(|m| (m.name.clone(), PODS.to_owned()))
+        .collect();
+    one_by_one(&pods, plan);
+    let (first, rest): (Vec<&Machine>, Vec<_>) = raised
+        .iter()
+        .copied()
+        .partition(|m| m.is(Role::ControlPlane));
+    if !raised.is_empty() || !pods.is_empty() {
+        plan.obstacles
+            .extend(obstacles(context, look, nodes, &rest, plan));
+        newcomers(context, &pods, plan);
+    }
+    let workers = context.cluster.machines.iter().filter(|m| m.is_node());
+    let workers = workers.filter(|m| !m.is(Role::ControlPlane)).count();
+    let at_once = context
+        .cluster
+        .kubernetes
+        .upgrade
+        .max_unavailable
+        .of(workers);
+    let before = in_turns(context, &first, 1, pods, plan);
+    in_turns(context, &rest, at_once, before, plan);
+}
+
+/// The step that makes a node of a machine.
+fn node_step<'a>(plan: &'a Plan, machine: &Machine) -> Option<&'a StepPlan> {
+    let steps = &plan.machines.get(&machine.name)?.steps;
+    steps.iter().find(|s| s.name == step_name(machine))
+}
+
+fn step_name(machine: &Machine) -> &'static str {
+    if machine.is(Role::ControlPlane) {
+        INIT
+    } else {
+        JOIN
+    }
+}
+
+fn empties(step: &StepPlan) -> bool {
+    !step.undo && step.items.iter().any(|item| item.change.empties)
+}
+
+fn changes(plan: &Plan, machine: &str, step: &str) -> bool {
+    let steps = plan.machines.get(machine).map(|m| m.steps.as_slice());
+    let mut steps = steps.unwrap_or_default().iter();
+    steps.any(|s| s.name == step && !s.items.is_empty())
+}
+
+fn needs(plan: &mut Plan, machine: &str, step: &str, more: &[StepRef]) {
+    let steps = plan
+        .machines
+        .get_mut(machine)
+        .map(|m: &mut MachinePlan| &mut m.steps);
+    for found in steps.into_iter().flatten().filter(|s| s.name == step) {
+        found.needs.extend(more.iter().cloned());
+    }
+}
+
+fn one_by_one(steps: &[StepRef], plan: &mut Plan) {
+    for (before, step) in steps.iter().zip(steps.iter().skip(1)) {
+        needs(plan, &step.0, &step.1, std::slice::from_ref(before));
+    }
+}
+
+/// Machines that join meanwhile have the new programs already: no kubelet may be newer than the API.
+fn newcomers(context: &Context, pods: &[StepRef], plan: &mut Plan) {
+    for machine in &context.cluster.machines {
+        if node_step(plan, machine).is_some_and(|step| !empties(step)) {
+            let others: Vec<StepRef> = pods
+                .iter()
+                .filter(|p| p.0 != machine.name)
+                .cloned()
+                .collect();
+            needs(plan, &machine.name, step_name(machine), &others);
+        }
+    }
+}
+
+/// Lets machines take turns, all of them after `before`. Gives what comes after them.
+fn in_turns(
+    context: &Context,
+    machines: &[&Machine],
+    at_once: usize,
+    before: Vec<StepRef>,
+    plan: &mut Plan,
+) -> Vec<StepRef> {
+    let mut served: Vec<StepRef> = Vec::new();
+    for (turn, machine) in machines.iter().enumerate() {
+        let name = &machine.name;
+        // All of those before, and not only the one whose place it takes: where one failed nobody begins.
+        let earlier = &served[..turn.saturating_sub(at_once - 1)];
+        let after = before.iter().chain(earlier).cloned().collect();
+        let limit = context.cluster.kubernetes.upgrade.drain_limit;
+        let drain = ApiResource::Drained {
+            name: name.clone(),
+            limit,
+            force: false,
+        };
+        plan.api
+            .push(turn_step(drain_step(name), after, drain, "cordon, drain"));
+        let drained = (String::new(), drain_step(name));
+        needs(
+            plan,
+            name,
+            step_name(machine),
+            std::slice::from_ref(&drained),
+        );
+        let serve = ApiResource::Serving {
+            name: name.clone(),
+            kubelet: Some(context.cluster.kubernetes.version.to_string()),
+        };
+        let done = vec![drained, (name.clone(), step_name(machine).to_owned())];
+        let step = format!("serve/{name}");
+        plan.api.push(turn_step(
+            step.clone(),
+            done,
+            serve,
+            "wait until it is ready, uncordon",
+        ));
+        served.push((String::new(), step));
+    }
+    before.into_iter().chain(served).collect()
+}
+
+fn turn_step(name: String, needs: Vec<StepRef>, resource: ApiResource, said: &str) -> ApiPlan {
+    let change = ApiChange {
+        id: resource.id(),
+        verb: Verb::Run,
+        summary: said.to_owned(),
+        diff: None,
+    };
+    ApiPlan {
+        step: ApiStep {
+            name,
+            needs,
+            resources: vec![resource],
+        },
+        changes: Some(vec![change]),
+        apart: true,
+    }
+}
+
+/// What must not be while a release is raised.
+fn obstacles(
+    context: &Context,
+    look: &Look,
+    nodes: Option<&[Node]>,
+    workers: &[&Machine],
+    plan: &Plan,
+) -> Vec<Obstacle> {
+    let wanted = context.cluster.kubernetes.version;
+    let mut out = Vec::new();
+    let mut obstacle = |machine: &str, message: String, hint: String| {
+        out.push(Obstacle {
+            machine: machine.to_owned(),
+            message,
+            hint,
+        });
+    };
+    for plane in context.cluster.with_role(Role::ControlPlane) {
+        let Some(seen) = look.seen.get(&plane.name) else {
+            obstacle(
+                &plane.name,
+                format!(
+                    "it can't be looked at, and every control plane has to be raised to {wanted}"
+                ),
+                format!(
+                    "make it reachable; if it is gone for good: bramble machine remove {}",
+                    plane.name
+                ),
+            );
+            continue;
+        };
+        let note = seen.content(NOTE).map(str::trim).unwrap_or_default();
+        let behind = !note.is_empty() && note != wanted.to_string();
+        let comes = changes(plan, &plane.name, PODS) || changes(plan, &plane.name, INIT);
+        if behind && !comes && !workers.is_empty() {
+            obstacle(
+                &plane.name,
+                format!(
+                    "it runs {note} and is not part of this plan; no kubelet may be newer than the API"
+                ),
+                "raise the control planes first: bramble up without --machine and --step".into(),
+            );
+        }
+    }
+    let allowed = context.cluster.kubernetes.upgrade.max_unavailable;
+    let all = context
+        .cluster
+        .machines
+        .iter()
+        .filter(|m| m.is_node() && !m.is(Role::ControlPlane));
+    let all: Vec<&str> = all.map(|m| m.name.as_str()).collect();
+    let down: Vec<&str> = nodes
+        .unwrap_or_default()
+        .iter()
+        .filter(|n| !n.ready && all.contains(&n.name.as_str()))
+        .filter(|n| !workers.iter().any(|w| w.name == n.name))
+        .map(|n| n.name.as_str())
+        .collect();
+    if !workers.is_empty() && down.len() >= allowed.of(all.len()) {
+        obstacle(
+            down[0],
+            format!(
+                "not ready: {}; with a worker that is raised more would be away than maxUnavailable ({}) allows",
+                down.join(", "),
+                allowed.of(all.len())
+            ),
+            "mend it first, or raise kubernetes.upgrade.maxUnavailable".into(),
+        );
+    }
+    out
+}
