@@ -16,6 +16,9 @@ pub const CONFIRM: &str = "confirm";
 /// The name of the step that undoes what the file no longer names.
 pub const RETIRE: &str = "retire";
 
+/// The same for what is needed until everything else is done.
+pub const RETIRE_LAST: &str = "retire/last";
+
 /// The name of the step that takes Bramble's record off a machine.
 pub const FORGET: &str = "forget";
 
@@ -187,13 +190,8 @@ pub fn towards(
     };
     if scope.machine(machine) {
         out.steps.extend(confirm_step(seen));
-        let retired = seen
-            .journal
-            .records
-            .iter()
-            .filter(|r| !wanted.contains(&r.id) && scope.includes(&r.step))
-            .map(|r| (r.id.as_str(), &r.undo));
-        out.steps.push(undo_step(RETIRE, retired.collect()));
+        out.steps
+            .push(undo_step(RETIRE, retired(seen, &wanted, scope, false)));
     }
     let mut changed: BTreeSet<ResourceId> = BTreeSet::new();
     for step in steps {
@@ -226,12 +224,31 @@ pub fn towards(
             undo: false,
         });
     }
+    if scope.machine(machine) {
+        let last = retired(seen, &wanted, scope, true);
+        out.steps.push(undo_step(RETIRE_LAST, last));
+    }
     drop_needless(steps, &changed, &mut out);
     if errors.is_empty() {
         Ok(out)
     } else {
         Err(errors)
     }
+}
+
+/// What is recorded and no longer wanted, of the one kind or the other (see [`Undo::is_last`]).
+fn retired<'a>(
+    seen: &'a Observation,
+    wanted: &BTreeSet<ResourceId>,
+    scope: &Scope,
+    last: bool,
+) -> Vec<(&'a str, &'a Undo)> {
+    let records = seen.journal.records.iter();
+    records
+        .filter(|r| !wanted.contains(&r.id) && scope.includes(&r.step))
+        .filter(|r| r.undo.is_last() == last)
+        .map(|r| (r.id.as_str(), &r.undo))
+        .collect()
 }
 
 /// Takes out preparations for changes that are not part of the plan.

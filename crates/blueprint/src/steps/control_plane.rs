@@ -216,8 +216,9 @@ fn preflight(on: &On) -> Vec<&'static str> {
         out.push("NumCPU");
     }
     if on.is(Role::ControlPlane) && !has_dns(on) {
-        // kubeadm asks for the image even when the phase that needs it is skipped.
-        out.push("ImagePull");
+        // kubeadm asks for the image even when the phase that needs it is skipped, and before an
+        // upgrade for what runs.
+        out.extend(["ImagePull", "CoreDNSUnsupportedPlugins", "CoreDNSMigration"]);
     }
     out
 }

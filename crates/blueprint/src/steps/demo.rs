@@ -88,7 +88,7 @@ pub(super) fn step(inputs: Inputs, node_port: u16) -> Result<ApiStep, String> {
                         }],
                     }},
                     "tolerations": [toleration("master"), toleration("control-plane")],
-                    "terminationGracePeriodSeconds": 2,
+                    "terminationGracePeriodSeconds": 6,
                     "containers": [{
                         "name": "web",
                         "image": image.reference,
@@ -98,6 +98,8 @@ pub(super) fn step(inputs: Inputs, node_port: u16) -> Result<ApiStep, String> {
                             "valueFrom": { "fieldRef": { "fieldPath": "spec.nodeName" } },
                         }],
                         "ports": [{ "name": "http", "containerPort": 8080, "protocol": "TCP" }],
+                        // Until every node has taken it out of the service requests still come.
+                        "lifecycle": { "preStop": { "exec": { "command": ["sleep", "3"] } } },
                         "readinessProbe": { "httpGet": { "path": "/", "port": "http" }, "periodSeconds": 1 },
                     }],
                 },

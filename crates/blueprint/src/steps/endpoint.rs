@@ -16,6 +16,8 @@ const GROUP: &str = "endpoint";
 const BALANCER: &str = "/etc/haproxy/bramble-api.cfg";
 const BALANCER_UNIT: &str = "/etc/systemd/system/bramble-api.service";
 const HOLDER: &str = "/etc/keepalived/keepalived.conf";
+const DROP_IN_FOLDER: &str = "/etc/systemd/system/keepalived.service.d";
+const DROP_IN: &str = "/etc/systemd/system/keepalived.service.d/bramble.conf";
 const FOLDER: &str = "/usr/local/lib/bramble";
 const CHECK: &str = "/usr/local/lib/bramble/api-address";
 /// Where a control plane's HAProxy says whether it leads anywhere, on the loopback.
@@ -92,8 +94,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
     out.push(r(
         File::text(HOLDER, holder(on, &shared)).checked("keepalived -t -f \"$new\"")
     ));
+    out.push(r(Directory::new(DROP_IN_FOLDER)));
+    out.push(r(File::text(DROP_IN, RESTART)));
     let holding = Service::on("keepalived.service")
-        .watching([format!("file:{HOLDER}")])
+        .watching([format!("file:{HOLDER}"), format!("file:{DROP_IN}")])
         .reloading();
     out.push(r(holding));
     Some(on.step_after(NAME, out, after(on)))
@@ -230,6 +234,17 @@ defaults
 	timeout http-request 5s
 	timeout check 1s
 	default-server check check-ssl verify none inter 1s fastinter 500ms downinter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+";
+
+/// Debian's unit leaves it dead once it was killed.
+const RESTART: &str = "\
+# Made by Bramble.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=always
+RestartSec=1
 ";
 
 const UNIT: &str = "\

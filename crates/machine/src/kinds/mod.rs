@@ -188,6 +188,12 @@ impl Undo {
         }
     }
 
+    /// Whether something that runs may still need it until the machine is what it should be: an image that
+    /// a newer one takes the place of.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Undo::Image(_))
+    }
+
     /// What is lost when it is undone and can't be had back.
     pub fn destroys(&self) -> Option<String> {
         match self {

@@ -15,6 +15,8 @@ use bramble_spec::cluster::{Machine, Role};
 
 /// The step that raises a control plane's own pods.
 const PODS: &str = "control-plane/upgrade";
+/// The step in the API that says what nodes are.
+const NODES: &str = "nodes";
 /// Where a node has written down its release.
 const NOTE: &str = "/var/lib/bramble/fixed.kubernetes.version";
 
@@ -51,8 +53,46 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         .upgrade
         .max_unavailable
         .of(workers);
+    plan.remarks
+        .extend(said(context, &pods, &first, &rest, at_once));
     let before = in_turns(context, &first, 1, pods, plan);
-    in_turns(context, &rest, at_once, before, plan);
+    let served = in_turns(context, &rest, at_once, before, plan);
+    // It uncordons what it finds drained.
+    for api in plan.api.iter_mut().filter(|a| a.step.name == NODES) {
+        api.step.needs.extend(served.iter().cloned());
+    }
+}
+
+/// The order in words.
+fn said(
+    context: &Context,
+    pods: &[StepRef],
+    planes: &[&Machine],
+    workers: &[&Machine],
+    at_once: usize,
+) -> Option<String> {
+    let names = |machines: &[&Machine]| {
+        let names: Vec<&str> = machines.iter().map(|m| m.name.as_str()).collect();
+        names.join(", ")
+    };
+    let mut parts = Vec::new();
+    if !pods.is_empty() {
+        let names: Vec<&str> = pods.iter().map(|(name, _)| name.as_str()).collect();
+        parts.push(format!("the control plane on {}", names.join(", ")));
+    }
+    if !planes.is_empty() {
+        parts.push(format!("the kubelets of {}", names(planes)));
+    }
+    if !workers.is_empty() {
+        parts.push(format!("{} ({at_once} at a time)", names(workers)));
+    }
+    (!parts.is_empty()).then(|| {
+        format!(
+            "to {}, one after the other: {}",
+            context.cluster.kubernetes.version,
+            parts.join("; then ")
+        )
+    })
 }
 
 /// The step that makes a node of a machine.
