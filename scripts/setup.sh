@@ -22,7 +22,7 @@ if [ "${1:-}" = --test ]; then
 	# Real daemons and checkers that the tests run.
 	need="$need openssh-server sudo shellcheck etcd-server openssl bird2 iputils-ping python3-venv python3-pip jq time"
 	# Programs that look at a router from both sides.
-	need="$need nmap kea-admin bind9-dnsutils"
+	need="$need nmap kea-admin bind9-dnsutils iputils-arping"
 	# Images: another client than Bramble's own, and the server of the router.
 	need="$need skopeo docker-registry nginx"
 fi

@@ -10,6 +10,8 @@ scripts/check.sh
 cargo build --locked --workspace --all-targets
 # Real API servers and clusters come from the bundle; made once, kept in /var/cache/bramble.
 target/debug/bramble bundle build --from debian
+# The same programs that call themselves the next release: an upgrade takes two.
+target/debug/bramble bundle build --from debian --label v1.20.3
 # The crates' own tests first: they are quick and name the place. Labs share one computer's cores, so
 # the whole-system tests run by themselves.
 cargo test --locked --workspace --exclude bramble-tests

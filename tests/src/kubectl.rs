@@ -1,6 +1,6 @@
 //! The bundle's kubectl, run on this computer.
 
-use crate::program::Running;
+use crate::program::{Done, Running};
 use crate::site::{Site, VERSION};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -38,15 +38,19 @@ impl Kubectl {
     /// When it fails.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> String {
+        let done = self.done(args);
+        assert_eq!(done.code, Some(0), "kubectl {args:?}:\n{}", done.said());
+        done.stdout.trim_end().to_owned()
+    }
+
+    fn done(&self, args: &[&str]) -> Done {
         let mut command = Command::new(&self.program);
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .arg("--request-timeout=20s")
             .args(args);
         command.env("no_proxy", "*").env("NO_PROXY", "*");
-        let done = Running::start(&mut command).finish();
-        assert_eq!(done.code, Some(0), "kubectl {args:?}:\n{}", done.said());
-        done.stdout.trim_end().to_owned()
+        Running::start(&mut command).finish()
     }
 
     /// Objects as JSON: the items of a list.
@@ -64,17 +68,14 @@ impl Kubectl {
     /// Nodes that are ready.
     #[track_caller]
     pub fn ready(&self) -> Vec<String> {
-        let ready = |node: &Value| {
-            let conditions = node["status"]["conditions"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            conditions
-                .iter()
-                .any(|c| c["type"] == "Ready" && c["status"] == "True")
-        };
-        let nodes = self.items(&["nodes"]);
-        nodes.iter().filter(|n| ready(n)).map(name).collect()
+        ready(&self.items(&["nodes"]))
+    }
+
+    /// The same while the API may be away; none then.
+    pub fn try_ready(&self) -> Vec<String> {
+        let done = self.done(&["get", "-o", "json", "nodes"]);
+        let list: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+        ready(list["items"].as_array().map_or(&[], Vec::as_slice))
     }
 
     /// The demo's running pods.
@@ -104,6 +105,15 @@ pub struct Pod {
     pub node: String,
     /// Its address.
     pub address: String,
+}
+
+fn ready(nodes: &[Value]) -> Vec<String> {
+    let ready = |node: &&Value| {
+        let conditions = node["status"]["conditions"].as_array();
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|c| c["type"] == "Ready" && c["status"] == "True")
+    };
+    nodes.iter().filter(ready).map(name).collect()
 }
 
 /// An object's name.

@@ -113,11 +113,16 @@ pub enum Command {
         after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo"
     )]
     Down(DownArgs),
-    /// Machines, nodes, pods, versions, drift.
+    /// Machines, control planes, nodes, pods, versions, certificates, drift: whether all is well.
     #[command(
-        after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes"
+        after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes\n\nExit codes: 0 all is well, 1 something is not, 4 a machine is not reached. A certificate that ends\nwithin 30 days is said and leaves all well."
     )]
     Status,
+    /// Wait until the cluster is healthy.
+    #[command(
+        after_help = "Examples:\n  bramble wait\n  bramble wait --for api --timeout 2m\n  bramble up && bramble wait --for nodes\n\nExit codes: 0 it is, 1 it was not in time."
+    )]
+    Wait(WaitArgs),
     /// A shell on a machine, or one command.
     #[command(
         after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's."
@@ -279,6 +284,33 @@ pub struct DownArgs {
     /// Don't ask.
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Options of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// What must hold.
+    #[arg(
+        long = "for",
+        value_enum,
+        default_value = "healthy",
+        value_name = "STATE"
+    )]
+    pub state: WaitFor,
+    /// How long at most, such as 90s, 5m, 1h.
+    #[arg(long, default_value = "5m", value_name = "TIME")]
+    pub timeout: String,
+}
+
+/// What `wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WaitFor {
+    /// Nothing that `status` would complain about.
+    Healthy,
+    /// Every machine of the file is a node that is ready.
+    Nodes,
+    /// The API server answers and says that it is ready.
+    Api,
 }
 
 /// Options of `ssh`.

@@ -25,6 +25,7 @@ mod steps;
 mod unlock;
 mod up;
 mod vpn;
+mod wait;
 mod workstation;
 
 /// Runs the command.
@@ -61,5 +62,6 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
         Command::Status => status::run(global, printer).await,
+        Command::Wait(args) => wait::run(global, &args, printer).await,
     }
 }

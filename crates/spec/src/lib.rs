@@ -24,6 +24,7 @@ pub use draft::{Draft, DraftMachine, lan_behind};
 pub use named::{Fault, named};
 pub use problem::{Place, Problem, Problems, Related};
 pub use schema::schema;
+pub use syntax::duration;
 
 use cluster::Version;
 

@@ -1,7 +1,10 @@
 //! `bramble status`: machines, nodes, pods, versions, and how far all of it is from the file.
 
 mod look;
+mod planes;
 mod view;
+
+pub use look::{State, look};
 
 use crate::args::Global;
 use crate::context::Context;
@@ -13,7 +16,7 @@ use crate::progress::Progress;
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer).await?;
     let progress = Progress::new(printer);
-    let state = look::look(&context, global, &progress).await?;
+    let state = look(&context, global, &progress).await?;
     progress.planned();
     if printer.json() {
         printer.value(&view::json(&context, &state));

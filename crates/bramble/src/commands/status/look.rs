@@ -1,5 +1,6 @@
 //! What is looked at: every machine, then the API through one of them.
 
+use super::planes::{self, Plane};
 use crate::args::Global;
 use crate::commands::session::{identity, strangers};
 use crate::context::Context;
@@ -10,7 +11,7 @@ use bramble_engine::identity::foreign;
 use bramble_engine::plan::{self, Scope};
 use bramble_engine::{ApiPlace, Look, Sessions};
 use bramble_fleet::Session;
-use bramble_kube::ClusterStatus;
+use bramble_kube::{ClusterStatus, NodeStatus};
 use bramble_machine::journal::Identity;
 use bramble_machine::{Blueprint, Facts};
 use bramble_spec::cluster::{Machine, Role};
@@ -37,6 +38,8 @@ pub struct State {
     pub machines: Vec<MachineState>,
     /// What the API says.
     pub api: ApiState,
+    /// Control planes that were reached and are made.
+    pub planes: Vec<Plane>,
     /// Changes that a plan would make in the API, if that is known.
     pub api_drift: Option<usize>,
     /// Things worth a remark.
@@ -116,8 +119,9 @@ pub async fn look(
     let look = bramble_engine::observe(&fleet, &targets, &whole, &|_, _| {}).await;
     let blueprint = whole(&look.facts());
     let place = KubePlace::new(&context.cluster);
-    let (vitals, (api, api_drift)) = futures::join!(
+    let (vitals, planes, (api, api_drift)) = futures::join!(
         vitals(&look.sessions),
+        planes::read(&context.cluster, &look.sessions),
         cluster(&place, &look.sessions, &blueprint, planned)
     );
     let unseen = context
@@ -139,6 +143,7 @@ pub async fn look(
         .map(|m| machine(m, &look, &cluster, &blueprint, planned, &vitals))
         .collect();
     let mut remarks = blueprint.remarks;
+    remarks.extend(planes::remarks(&planes));
     if let ApiState::Answers(status) = &api {
         let nodes = status.nodes.iter().map(|node| &node.name);
         remarks.extend(strangers(&context.cluster, nodes));
@@ -146,6 +151,7 @@ pub async fn look(
     Ok(State {
         machines,
         api,
+        planes,
         api_drift,
         remarks,
     })
@@ -266,6 +272,28 @@ impl State {
             .collect()
     }
 
+    /// What keeps the API from being used.
+    pub fn api_troubles(&self) -> Vec<String> {
+        match &self.api {
+            ApiState::Answers(status) => {
+                let failing = status.checks.iter().filter(|c| !c.ok);
+                failing
+                    .map(|c| format!("the API server's check {} fails: {}", c.name, c.message))
+                    .collect()
+            }
+            ApiState::Absent => vec!["there is no cluster yet".into()],
+            ApiState::Silent(why) => vec![format!("the API does not answer: {why}")],
+        }
+    }
+
+    /// What keeps machines of the file from being nodes that are ready.
+    pub fn node_troubles(&self, context: &Context) -> Vec<String> {
+        match &self.api {
+            ApiState::Answers(status) => missing_nodes(context, status),
+            _ => self.api_troubles(),
+        }
+    }
+
     /// Everything that is not as it should be, one line for each.
     pub fn troubles(&self, context: &Context) -> Vec<String> {
         let mut out = Vec::new();
@@ -300,10 +328,19 @@ impl State {
             }
         }
         match &self.api {
-            ApiState::Answers(status) => out.extend(api_troubles(context, status)),
+            ApiState::Answers(status) => {
+                out.extend(api_troubles(context, status));
+                out.extend(
+                    status
+                        .nodes
+                        .iter()
+                        .flat_map(|n| node_troubles(&status.version, n)),
+                );
+            }
             ApiState::Absent => out.push("there is no cluster yet".into()),
             ApiState::Silent(why) => out.push(format!("the API does not answer: {why}")),
         }
+        out.extend(planes::troubles(&context.cluster, &self.planes));
         if let Some(n) = self.api_drift.filter(|n| *n > 0) {
             let s = if n == 1 { "" } else { "s" };
             out.push(format!(
@@ -314,7 +351,7 @@ impl State {
     }
 }
 
-fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
+fn missing_nodes(context: &Context, status: &ClusterStatus) -> Vec<String> {
     let mut out = Vec::new();
     for machine in context.cluster.machines.iter().filter(|m| m.is_node()) {
         match status.nodes.iter().find(|n| n.name == machine.name) {
@@ -329,6 +366,11 @@ fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
             Some(_) => {}
         }
     }
+    out
+}
+
+fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
+    let mut out = missing_nodes(context, status);
     for check in status.checks.iter().filter(|c| !c.ok) {
         out.push(format!(
             "the API server's check {} fails: {}",
@@ -337,6 +379,43 @@ fn api_troubles(context: &Context, status: &ClusterStatus) -> Vec<String> {
     }
     for pod in status.troubled.iter().filter(|p| !p.starting) {
         out.push(format!("pod {}/{}: {}", pod.namespace, pod.name, pod.why));
+    }
+    out
+}
+
+/// Conditions of a node that it suffers from, and a kubelet that doesn't fit the API server (kubernetes.io,
+/// "Version Skew Policy": never newer, and since 1.28 up to three minor releases older, before two).
+fn node_troubles(api: &str, node: &NodeStatus) -> Vec<String> {
+    let mut out = Vec::new();
+    let bad = node
+        .conditions
+        .iter()
+        .filter(|c| c.kind.ends_with("Pressure"));
+    for condition in bad.filter(|c| c.status == "True") {
+        out.push(format!(
+            "node {} has {}: {}",
+            node.name, condition.kind, condition.message
+        ));
+    }
+    let parse = |text: &str| bramble_bundle::parse_version(text).ok();
+    if let (Some(server), Some(kubelet)) = (parse(api), parse(&node.version)) {
+        let older = if server.minor >= 28 { 3 } else { 2 };
+        if kubelet.minor > server.minor {
+            out.push(format!(
+                "the kubelet of {} ({kubelet}) is newer than the API server ({server})",
+                node.name
+            ));
+        } else if kubelet.minor + older < server.minor {
+            out.push(format!(
+                "the kubelet of {} ({kubelet}) is too old for the API server ({server})",
+                node.name
+            ));
+        } else if kubelet != server {
+            out.push(format!(
+                "an upgrade is not finished: the kubelet of {} is {kubelet}, the API server {server} (bramble up goes on)",
+                node.name
+            ));
+        }
     }
     out
 }

@@ -1,6 +1,7 @@
 //! The state as text and as JSON.
 
 use super::look::{ApiState, Drift, MachineState, Seen, State};
+use super::planes::{Plane, SOON};
 use crate::commands::fleet::span;
 use crate::context::Context;
 use crate::printer::{Printer, Style};
@@ -39,6 +40,10 @@ pub fn text(context: &Context, state: &State, printer: &Printer) {
         }
     }
     show(printer, &rows);
+    if !state.planes.is_empty() {
+        printer.out("");
+        planes(&state.planes, printer);
+    }
     if let ApiState::Answers(status) = &state.api {
         printer.out("");
         nodes(status, printer);
@@ -138,6 +143,43 @@ fn roles(machine: &Machine) -> Vec<&'static str> {
     machine.roles.iter().map(|r| r.as_str()).collect()
 }
 
+/// Control planes: what runs, etcd, who has the shared address, how long certificates last.
+fn planes(all: &[Plane], printer: &Printer) {
+    let shared = all.iter().any(|p| p.holds_address.is_some());
+    let mut words = vec!["CONTROL PLANE", "RUNS", "ETCD", "CERTIFICATES"];
+    if shared {
+        words.push("ADDRESS");
+    }
+    let mut rows = vec![heads(&words)];
+    for plane in all {
+        let runs = match plane.stopped.len() {
+            0 => cell(Style::Green, "all"),
+            n => cell(Style::Red, format!("{n} stopped")),
+        };
+        let etcd = match &plane.member {
+            None => cell(Style::Red, "no answer"),
+            Some(member) if !member.led => cell(Style::Red, "no leader"),
+            Some(member) => {
+                let role = if member.leads { "leads" } else { "follows" };
+                format!("{role}, {:.1} MB", member.size as f64 / 1e6).into()
+            }
+        };
+        let certificates = match plane.certificates.first().map(|c| c.days) {
+            None => "?".into(),
+            Some(days) if days < 0 => cell(Style::Red, "over"),
+            Some(days) if days < SOON => cell(Style::Yellow, format!("{days} days")),
+            Some(days) => format!("{days} days").into(),
+        };
+        let mut row = vec![cell(Style::Bold, &plane.name), runs, etcd, certificates];
+        if shared {
+            let has = plane.holds_address == Some(true);
+            row.push(if has { "holds it" } else { "" }.into());
+        }
+        rows.push(row);
+    }
+    show(printer, &rows);
+}
+
 fn nodes(status: &ClusterStatus, printer: &Printer) {
     let mut rows = vec![heads(&["NODE", "STATE", "KUBELET", "PODS FROM", "AGE"])];
     for node in &status.nodes {
@@ -211,6 +253,7 @@ pub fn json(context: &Context, state: &State) -> Value {
     out.insert("troubles".into(), json!(troubles));
     out.insert("remarks".into(), json!(state.remarks));
     out.insert("machines".into(), json!(machines));
+    out.insert("controlPlanes".into(), json!(state.planes));
     let (api, error) = match &state.api {
         ApiState::Answers(_) => ("answers", None),
         ApiState::Absent => ("absent", None),

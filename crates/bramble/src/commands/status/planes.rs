@@ -1,0 +1,316 @@
+//! Control planes: what runs on them, their members of etcd, who has the shared address, how long their
+//! certificates last. Read on the machines, so that it can be told while the API is away.
+
+use bramble_engine::Sessions;
+use bramble_fleet::Session;
+use bramble_spec::Cluster;
+use bramble_spec::cluster::{Endpoint, Role};
+use futures::future::join_all;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long reading one may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Certificates that end within this many days are said.
+pub const SOON: i64 = 30;
+const DAY: i64 = 24 * 3600;
+
+/// One control plane at this moment.
+#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plane {
+    /// Its machine.
+    pub name: String,
+    /// Whether it has the address that control planes share; `None` where there is none.
+    pub holds_address: Option<bool>,
+    /// What should run here and does not.
+    pub stopped: Vec<String>,
+    /// What runs here.
+    pub running: Vec<String>,
+    /// Its member of etcd, if that answers.
+    pub member: Option<Member>,
+    /// Whom its member of etcd knows.
+    pub members: Vec<String>,
+    /// Its certificates, those that end first at the beginning.
+    pub certificates: Vec<Certificate>,
+}
+
+/// A member of etcd.
+#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Whether it leads.
+    pub leads: bool,
+    /// Whether it knows a leader.
+    pub led: bool,
+    /// Size of its data in bytes.
+    pub size: u64,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Certificate {
+    /// Where it is.
+    pub path: String,
+    /// Whole days until it ends; less than 0 once it has.
+    pub days: i64,
+}
+
+/// Reads all that can be reached, at once.
+pub async fn read(cluster: &Cluster, sessions: &Sessions) -> Vec<Plane> {
+    let shared = cluster.kubernetes.endpoint.shared();
+    let managed = matches!(cluster.kubernetes.endpoint, Endpoint::Vip { .. });
+    let address = shared.map_or(String::new(), |a| a.to_string());
+    let program = format!("address='{address}'\n{}", include_str!("planes.sh"));
+    let planes = cluster.with_role(Role::ControlPlane).filter_map(|machine| {
+        let session = sessions.get(&machine.name)?;
+        let program = &program;
+        Some(async move {
+            let text = ask(session, program).await?;
+            let mut plane = Plane::parse(&machine.name, &text)?;
+            // kube-vip is a pod of its own.
+            if !managed {
+                plane.stopped.retain(|part| !part.ends_with(".service"));
+            }
+            Some(plane)
+        })
+    });
+    join_all(planes).await.into_iter().flatten().collect()
+}
+
+/// What can't be read stays unknown: the look itself went well.
+async fn ask(session: &Session, program: &str) -> Option<String> {
+    let done = session
+        .run(program.as_bytes(), LIMIT, "read the control plane", |_| {})
+        .await
+        .ok()?;
+    Some(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+impl Plane {
+    /// Reads the lines of `planes.sh`; `None` for a machine that is no control plane yet.
+    fn parse(name: &str, text: &str) -> Option<Self> {
+        let mut out = Plane {
+            name: name.to_owned(),
+            ..Plane::default()
+        };
+        for line in text.lines() {
+            let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match key {
+                "holder" => out.holds_address = Some(rest == "yes"),
+                "keepalived" => out.part("keepalived.service", rest),
+                "balancer" => out.part("bramble-api.service", rest),
+                "part" => {
+                    let (part, state) = rest.split_once(' ').unwrap_or((rest, "no"));
+                    out.part(part, state);
+                }
+                "etcd" => out.member = Member::parse(rest),
+                "members" => out.members = members(rest),
+                "certificate" => out.certificates.extend(Certificate::parse(rest)),
+                _ => {}
+            }
+        }
+        out.certificates.sort_by_key(|c| c.days);
+        (!out.running.is_empty() || !out.stopped.is_empty()).then_some(out)
+    }
+
+    fn part(&mut self, name: &str, state: &str) {
+        let list = if state == "yes" {
+            &mut self.running
+        } else {
+            &mut self.stopped
+        };
+        list.push(name.to_owned());
+    }
+}
+
+impl Member {
+    /// `etcdctl endpoint status -w json` of one endpoint.
+    fn parse(text: &str) -> Option<Self> {
+        let all: Value = serde_json::from_str(text).ok()?;
+        let status = all.get(0)?.get("Status")?;
+        let number = |key: &str| status.get(key).and_then(Value::as_u64);
+        let own = status.pointer("/header/member_id").and_then(Value::as_u64);
+        let leader = number("leader").filter(|id| *id != 0);
+        Some(Self {
+            leads: leader.is_some() && leader == own,
+            led: leader.is_some(),
+            size: number("dbSize").unwrap_or(0),
+        })
+    }
+}
+
+/// Names of `etcdctl member list -w json`; one that never started has its peers' address.
+fn members(text: &str) -> Vec<String> {
+    let all: Value = serde_json::from_str(text).unwrap_or_default();
+    let list = all.get("members").and_then(Value::as_array);
+    let name = |member: &Value| {
+        let name = member.get("name").and_then(Value::as_str).unwrap_or("");
+        let peer = member.pointer("/peerURLs/0").and_then(Value::as_str);
+        if name.is_empty() {
+            peer.unwrap_or("?").to_owned()
+        } else {
+            name.to_owned()
+        }
+    };
+    list.into_iter().flatten().map(name).collect()
+}
+
+impl Certificate {
+    fn parse(text: &str) -> Option<Self> {
+        let (left, path) = text.split_once(' ')?;
+        let left: i64 = left.parse().ok()?;
+        Some(Self {
+            path: path.to_owned(),
+            days: left.div_euclid(DAY),
+        })
+    }
+}
+
+/// Everything that is not as it should be.
+pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
+    let mut out = Vec::new();
+    for plane in planes {
+        for part in &plane.stopped {
+            out.push(format!("{part} does not run on {}", plane.name));
+        }
+        match &plane.member {
+            Some(member) if !member.led => {
+                out.push(format!(
+                    "etcd on {} has no leader: the quorum is lost",
+                    plane.name
+                ));
+            }
+            None if plane.running.iter().any(|p| p == "etcd") => {
+                out.push(format!("etcd on {} runs and does not answer", plane.name));
+            }
+            _ => {}
+        }
+        let over = plane.certificates.iter().filter(|c| c.days < 0);
+        out.extend(over.map(|c| format!("{} on {} is over", c.path, plane.name)));
+    }
+    let strangers: Vec<&String> = planes
+        .iter()
+        .flat_map(|p| &p.members)
+        .filter(|name| {
+            !cluster
+                .machine(name)
+                .is_some_and(|m| m.is(Role::ControlPlane))
+        })
+        .collect();
+    if let Some(name) = strangers.first() {
+        out.push(format!(
+            "etcd has the member {name}, which is no control plane of the file"
+        ));
+    }
+    out.extend(address(cluster, planes));
+    out
+}
+
+/// One machine must have the shared address.
+fn address(cluster: &Cluster, planes: &[Plane]) -> Option<String> {
+    let shared = cluster.kubernetes.endpoint.shared()?;
+    let holders: Vec<&str> = planes
+        .iter()
+        .filter(|p| p.holds_address == Some(true))
+        .map(|p| p.name.as_str())
+        .collect();
+    let all = cluster.with_role(Role::ControlPlane).count();
+    match holders.as_slice() {
+        [_] => None,
+        // Who was not asked may have it.
+        [] if planes.len() < all => None,
+        [] => Some(format!("nobody has the shared address {shared}")),
+        several => Some(format!(
+            "the shared address {shared} has several owners: {}",
+            several.join(", ")
+        )),
+    }
+}
+
+/// What will be a trouble soon: it doesn't make the cluster unhealthy.
+pub fn remarks(planes: &[Plane]) -> Vec<String> {
+    let first = |plane: &Plane| {
+        let certificate = plane
+            .certificates
+            .iter()
+            .find(|c| (0..SOON).contains(&c.days))?;
+        Some(format!(
+            "{} on {} ends in {} days",
+            certificate.path, plane.name, certificate.days
+        ))
+    };
+    planes.iter().filter_map(first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const TEXT: &str = r#"holder yes
+keepalived yes
+balancer no
+part etcd yes
+part kube-apiserver yes
+part kube-scheduler no
+etcd [{"Endpoint":"https://127.0.0.1:2379","Status":{"header":{"cluster_id":1,"member_id":7,"revision":9,"raft_term":2},"version":"3.4.23","dbSize":2048,"leader":7,"raftIndex":11,"raftTerm":2}}]
+members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0.1:2380"]},{"ID":8,"peerURLs":["https://10.0.0.9:2380"]}]}
+certificate 864001 /etc/kubernetes/pki/apiserver.crt
+certificate -5 /etc/kubernetes/admin.conf
+"#;
+
+    fn cluster() -> Cluster {
+        bramble_spec::load("test", "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  kubernetes: { endpoint: { vip: 10.0.0.5 } }\n  network: { lan: 10.0.0.0/24 }\n  machines:\n    - { name: one, roles: [control-plane], address: 10.0.0.1 }\n").unwrap()
+    }
+
+    #[test]
+    fn what_a_control_plane_is_is_read() {
+        let plane = Plane::parse("one", TEXT).unwrap();
+        assert_eq!(plane.holds_address, Some(true));
+        assert_eq!(plane.stopped, ["bramble-api.service", "kube-scheduler"]);
+        let member = plane.member.clone().unwrap();
+        assert_eq!((member.leads, member.led, member.size), (true, true, 2048));
+        assert_eq!(plane.members, ["one", "https://10.0.0.9:2380"]);
+        let days: Vec<i64> = plane.certificates.iter().map(|c| c.days).collect();
+        assert_eq!(days, [-1, 10]);
+        assert_eq!(Plane::parse("one", ""), None, "it is none yet");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let plane = Plane::parse("one", TEXT).unwrap();
+        let said = troubles(&cluster(), std::slice::from_ref(&plane));
+        assert_eq!(
+            said,
+            [
+                "bramble-api.service does not run on one",
+                "kube-scheduler does not run on one",
+                "/etc/kubernetes/admin.conf on one is over",
+                "etcd has the member https://10.0.0.9:2380, which is no control plane of the file",
+            ]
+        );
+        let soon = remarks(std::slice::from_ref(&plane));
+        assert_eq!(
+            soon,
+            ["/etc/kubernetes/pki/apiserver.crt on one ends in 10 days"]
+        );
+        let mut other = plane.clone();
+        other.holds_address = Some(false);
+        let said = troubles(&cluster(), &[other.clone()]);
+        assert!(said.contains(&"nobody has the shared address 10.0.0.5".to_owned()));
+        let said = troubles(&cluster(), &[plane.clone(), plane]);
+        assert!(
+            said.iter().any(|s| s.contains("several owners: one, one")),
+            "{said:?}"
+        );
+        other.member = Some(Member::default());
+        let said = troubles(&cluster(), &[other]);
+        assert!(
+            said.iter().any(|s| s.contains("the quorum is lost")),
+            "{said:?}"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+# What a control plane is at this moment; each line is one fact, and what can't be read is left out. $address is
+# the address that control planes share, or empty.
+[ -e /etc/kubernetes/admin.conf ] || exit 0
+if [ -n "$address" ]; then
+	if ip -o -4 address show to "$address/32" | grep -q .; then echo holder yes; else echo holder no; fi
+	if systemctl is-active -q keepalived.service; then echo keepalived yes; else echo keepalived no; fi
+	if systemctl is-active -q bramble-api.service; then echo balancer yes; else echo balancer no; fi
+fi
+tasks=$(timeout 10 ctr -n k8s.io tasks ls 2>/dev/null | awk '$3 == "RUNNING" { print $1 }')
+member=''
+for part in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+	state=no
+	for c in $(timeout 10 ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.container.name\"==$part" 2>/dev/null); do
+		case "
+$tasks
+" in *"
+$c
+"*)
+			state=yes
+			[ "$part" != etcd ] || member=$c
+			;;
+		esac
+	done
+	echo "part $part $state"
+done
+if [ -n "$member" ]; then
+	ask() {
+		timeout 8 ctr -n k8s.io tasks exec --exec-id "bramble-$$-$1" "$member" etcdctl \
+			--command-timeout=4s --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt \
+			--cert=/etc/kubernetes/pki/etcd/server.crt --key=/etc/kubernetes/pki/etcd/server.key "$2" "$3" -w json 2>/dev/null
+	}
+	said=$(ask status endpoint status) && printf 'etcd %s\n' "$said"
+	said=$(ask members member list) && printf 'members %s\n' "$said"
+fi
+for f in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem; do
+	[ -r "$f" ] || continue
+	end=$(openssl x509 -noout -enddate -in "$f" 2>/dev/null) || continue
+	echo "certificate $(($(date -d "${end#*=}" +%s) - $(date +%s))) $f"
+done
+for f in admin controller-manager scheduler; do
+	f=/etc/kubernetes/$f.conf
+	[ -r "$f" ] || continue
+	end=$(sed -n 's/.*client-certificate-data: //p' "$f" | base64 -d 2>/dev/null | openssl x509 -noout -enddate 2>/dev/null) || continue
+	echo "certificate $(($(date -d "${end#*=}" +%s) - $(date +%s))) $f"
+done

@@ -1,0 +1,158 @@
+//! Three control planes and two workers, through everything that may happen to them. One cluster for all of
+//! it, since making it takes longer than most of what is tried.
+//!
+//! How often a thing is tried is small here and larger where `BRAMBLE_TRIES` says so: chance shows itself
+//! only in many.
+
+mod client;
+mod failover;
+mod upgrade;
+
+use bramble_tests::kubectl::Kubectl;
+use bramble_tests::listing::{LEFT, assert_all_same};
+use bramble_tests::{Listing, Site, until, until_else};
+use std::time::Duration;
+
+/// The address that the control planes share.
+const SHARED: &str = "10.78.60.100";
+/// Where the API is asked through it.
+const API: &str = "https://10.78.60.100:8443/readyz";
+const PLANES: [&str; 3] = ["one", "two", "three"];
+/// How long the cluster may take to be itself again.
+const RECOVERY: Duration = Duration::from_secs(240);
+
+fn spec(version: &str) -> String {
+    format!(
+        "kubernetes: {{ version: {version}, endpoint: {{ vip: {SHARED} }}, scheduleOnControlPlane: false, \
+         upgrade: {{ drainTimeout: 60s }} }}\naddons: [demo]\n"
+    )
+}
+
+/// How often something is tried: a few times, or as often as the environment says.
+fn tries(few: usize) -> usize {
+    let named = std::env::var("BRAMBLE_TRIES").ok();
+    named.and_then(|n| n.parse().ok()).unwrap_or(few)
+}
+
+#[test]
+fn three_control_planes_keep_a_cluster() {
+    let mut site = Site::new("t-ha", 60, &["one", "two", "three", "four", "five"]);
+    for name in &PLANES[1..] {
+        site.machine(name).roles = "control-plane".into();
+    }
+    site.write(&spec("v1.20.2"));
+    site.lab_up();
+    let before = Listing::all(&site, Listing::full);
+
+    site.up();
+    site.nothing_to_do();
+    let kubectl = Kubectl::new(&site);
+    whole(&site, &kubectl);
+    every_name_is_in_the_certificates(&site);
+    failover::any_one_control_plane_may_fail(&site);
+    whole(&site, &kubectl);
+    a_control_plane_leaves_and_comes_back(&site, &kubectl);
+    upgrade::a_budget_stops_it(&site, &kubectl);
+    upgrade::no_request_is_lost_and_no_controller_needed(&site, &kubectl);
+    power_fails_everywhere(&site, &kubectl);
+
+    site.bramble(&["down", "--yes"]).expect(0);
+    assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
+}
+
+/// All five nodes are ready and serve, three members of etcd are started, and the plan is empty.
+fn whole(site: &Site, kubectl: &Kubectl) {
+    let seen = || {
+        let nodes = site.try_on(
+            "one",
+            "KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes,pods -A -o wide",
+        );
+        nodes.said()
+    };
+    until_else(
+        "five nodes are ready",
+        RECOVERY,
+        || kubectl.try_ready().len() == 5,
+        seen,
+    );
+    until("the API answers at every control plane", RECOVERY, || {
+        PLANES.iter().all(|name| {
+            let url = format!("https://{}:6443/readyz", site.address(name));
+            site.page(&url).is_ok()
+        })
+    });
+    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+    site.demo_answers();
+}
+
+/// U099 and the names that people call the API by.
+fn every_name_is_in_the_certificates(site: &Site) {
+    for name in PLANES {
+        let said = site.on(
+            name,
+            "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt",
+        );
+        for wanted in PLANES.iter().map(|n| site.address(n)).chain([
+            SHARED.to_owned(),
+            "127.0.0.1".into(),
+            format!("{name}.t-ha.internal"),
+        ]) {
+            assert!(said.contains(&wanted), "{name}: no {wanted} in {said}");
+        }
+    }
+}
+
+/// The first of the file, which began the cluster, is nothing special afterwards.
+fn a_control_plane_leaves_and_comes_back(site: &Site, kubectl: &Kubectl) {
+    let identity = kubectl.run(&[
+        "get",
+        "namespace",
+        "kube-system",
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ]);
+    let planned = site
+        .bramble(&["plan", "--down", "--machine", "one"])
+        .expect(0);
+    planned.says("take one out of etcd").says("drain:one");
+    site.bramble(&["down", "--machine", "one", "--yes"])
+        .expect(0);
+    let nodes: Vec<String> = kubectl
+        .items(&["nodes"])
+        .iter()
+        .map(bramble_tests::kubectl::name)
+        .collect();
+    assert_eq!(nodes, ["five", "four", "three", "two"]);
+    let changes = site.changes();
+    let others: Vec<&String> = changes
+        .iter()
+        .filter(|c| !c.starts_with("one ") && !c.starts_with("- "))
+        .collect();
+    assert!(others.is_empty(), "nothing changes on others: {others:?}");
+    site.up();
+    whole(site, kubectl);
+    let again = kubectl.run(&[
+        "get",
+        "namespace",
+        "kube-system",
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ]);
+    assert_eq!(identity, again, "it is the same cluster");
+}
+
+/// All machines at once, as when the power fails.
+fn power_fails_everywhere(site: &Site, kubectl: &Kubectl) {
+    for _ in 0..tries(1) {
+        let lab = site.lab();
+        for machine in site.machines() {
+            lab.kill(&machine).expect("the power is cut");
+        }
+        for machine in site.machines() {
+            lab.start(&machine, RECOVERY, |_| {})
+                .expect("the machine starts");
+        }
+        until("the API answers", RECOVERY, || site.page(API).is_ok());
+        whole(site, kubectl);
+    }
+}
