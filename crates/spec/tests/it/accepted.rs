@@ -34,7 +34,12 @@ fn endpoints() {
         host: host.into(),
         port,
     };
-    let vip = |address: &str, port| Endpoint::Vip {
+    let vip = |address: &str, port, vrrp_id| Endpoint::Vip {
+        address: address.parse().unwrap(),
+        port,
+        vrrp_id,
+    };
+    let kube_vip = |address: &str, port| Endpoint::KubeVip {
         address: address.parse().unwrap(),
         port,
     };
@@ -48,12 +53,28 @@ fn endpoints() {
             "external: \"203.0.113.7:8443\"",
             external("203.0.113.7", 8443),
         ),
-        ("vip: 10.77.0.10", vip("10.77.0.10", 6443)),
-        ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443)),
+        ("vip: 10.77.0.10", vip("10.77.0.10", 8443, 10)),
+        ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443, 10)),
+        ("vip: 10.77.0.10, vrrpId: 255", vip("10.77.0.10", 8443, 255)),
+        ("kubeVip: 10.77.0.10", kube_vip("10.77.0.10", 6443)),
+        ("kubeVip: \"10.77.0.10:7443\"", kube_vip("10.77.0.10", 7443)),
     ] {
         let cluster = cluster(&format!("  kubernetes: {{endpoint: {{{text}}}}}"), "");
         assert_eq!(cluster.kubernetes.endpoint, expected);
     }
+}
+
+/// Its last part is 0 in a network that is larger than a /24: no number of VRRP.
+#[test]
+fn an_address_that_ends_in_0_has_a_number_too() {
+    let text = format!(
+        "{HEAD}  kubernetes: {{endpoint: {{vip: 10.77.1.0}}}}\n  network: {{lan: 10.77.0.0/23}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n"
+    );
+    let endpoint = load("f", &text).unwrap().kubernetes.endpoint;
+    assert!(
+        matches!(endpoint, Endpoint::Vip { vrrp_id: 1, .. }),
+        "{endpoint:?}"
+    );
 }
 
 #[test]
@@ -152,12 +173,34 @@ fn small_things() {
     );
 }
 
+/// U102.
 #[test]
-fn a_lone_control_plane_runs_pods() {
-    let alone = cluster("", "");
-    assert!(alone.kubernetes.schedule_on_control_plane);
-    let told = cluster("  kubernetes: {scheduleOnControlPlane: false}", "");
-    assert!(!told.kubernetes.schedule_on_control_plane);
+fn control_planes_run_pods_where_there_are_few_workers() {
+    let scheduling = |kubernetes: &str, workers: usize| {
+        let workers: String = (0..workers)
+            .map(|i| format!("  - {{name: w{i}, address: 10.77.0.{}}}\n", 20 + i))
+            .collect();
+        let text = format!(
+            "{HEAD}  kubernetes: {{{kubernetes}}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n{workers}"
+        );
+        let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}\n{text}"));
+        cluster.kubernetes.schedule_on_control_plane
+    };
+    for (workers, expected) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!(scheduling("", workers), expected, "{workers} workers");
+    }
+    assert!(!scheduling("scheduleOnControlPlane: false", 0));
+    assert!(scheduling("scheduleOnControlPlane: true", 3));
+}
+
+/// Three control planes that are workers themselves are three workers.
+#[test]
+fn a_control_plane_with_both_roles_is_a_worker() {
+    let text = format!(
+        "{HEAD}  kubernetes: {{endpoint: {{vip: 10.77.0.10}}}}\n  machines:\n  - {{name: a, roles: [control-plane, worker], address: 10.77.0.11}}\n  - {{name: b, roles: [control-plane, worker], address: 10.77.0.12}}\n  - {{name: c, roles: [control-plane, worker], address: 10.77.0.13}}\n"
+    );
+    let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}"));
+    assert!(!cluster.kubernetes.schedule_on_control_plane);
 }
 
 /// An interface that joins a wireless network has no address that could be kept.

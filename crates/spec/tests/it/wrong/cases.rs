@@ -1,5 +1,6 @@
 //! The table of wrong files, one a line.
 
+mod care;
 mod router;
 mod services;
 
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Case> {
         network_cases(),
         ssh_cases(),
         extra_cases(),
+        care::cases(),
         router::cases(),
         services::cases(),
     ]
@@ -197,11 +199,11 @@ fn network_cases() -> Vec<Case> {
         ("empty-endpoint", planes("{}").replace("endpoint:", "«endpoint»:"), "neither `external` nor `vip`", "add one of them"),
         ("endpoint-port", planes("{external: «api.example»}"), "`api.example` has no port", "`api.example:6443`"),
         ("bad-endpoint", planes("{external: «\"https://api.example:6443\"»}"), "`https://api.example:6443` is not `host:port`", "without `https://`"),
-        ("bad-vip", planes("{vip: «shared»}"), "`shared` is not an address", "10.77.0.10:6443"),
+        ("bad-vip", planes("{vip: «shared»}"), "`shared` is not an address", "10.77.0.10:8443"),
         ("unusable-vip", planes("{vip: «224.0.0.1»}"), "can't be 224.0.0.1", "free address"),
         ("vip-taken", planes("{vip: «10.77.0.12»}"), "10.77.0.12 is that of `two`", "no machine has"),
         ("vip-outside-lan", planes("{vip: «10.78.0.1»}"), "10.78.0.1 is outside the LAN", "next to 10.77.0.11"),
-        ("vip-edge", planes("{vip: «10.77.0.255:6443»}"), "10.77.0.255 is the broadcast address of 10.77.0.0/24", "between the first and the last"),
+        ("vip-edge", planes("{vip: «10.77.0.255:8443»}"), "10.77.0.255 is the broadcast address of 10.77.0.0/24", "between the first and the last"),
     ]
 }
 
