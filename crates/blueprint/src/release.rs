@@ -1,7 +1,7 @@
 //! The release of Kubernetes that a node runs: noted on it when it is made, raised step by step.
 
 use crate::context::On;
-use crate::etcd;
+use bramble_etcd::program as etcd;
 use crate::proxy;
 use crate::steps::control_plane::ignored;
 use bramble_machine::kinds::{Undo, action};
