@@ -1,9 +1,9 @@
 //! The release of Kubernetes that a node runs: noted on it when it is made, raised step by step.
 
 use crate::context::On;
-use bramble_etcd::program as etcd;
 use crate::proxy;
 use crate::steps::control_plane::ignored;
+use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Undo, action};
 use bramble_machine::shell::word;
 use bramble_machine::{

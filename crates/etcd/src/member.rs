@@ -81,12 +81,18 @@ pub struct View {
 impl View {
     /// Puts together what machines say. `machines` are the control planes of the file with their addresses,
     /// `looks` has what each said, or why it said nothing.
-    pub fn of(machines: &[(String, String)], looks: &BTreeMap<String, Result<Seen, String>>) -> Self {
+    pub fn of(
+        machines: &[(String, String)],
+        looks: &BTreeMap<String, Result<Seen, String>>,
+    ) -> Self {
         let listed = list(looks);
         let mut members: Vec<Member> = listed.iter().map(|l| member(l, machines, looks)).collect();
         members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let voters = members.iter().filter(|m| !m.learner).count();
-        let healthy = members.iter().filter(|m| !m.learner && m.is_healthy()).count();
+        let healthy = members
+            .iter()
+            .filter(|m| !m.learner && m.is_healthy())
+            .count();
         let problems = problems(machines, looks, &members);
         Self {
             healthy,
@@ -116,7 +122,10 @@ impl View {
         let Some(going) = self.members.iter().find(|m| m.name == name) else {
             return Ok(());
         };
-        let rest = self.members.iter().filter(|m| m.id != going.id && !m.learner);
+        let rest = self
+            .members
+            .iter()
+            .filter(|m| m.id != going.id && !m.learner);
         let left = rest.clone().filter(|m| m.is_healthy()).count();
         let all = rest.count();
         if going.learner || left >= quorum(all) {
@@ -163,7 +172,9 @@ fn member(
     let look = machine.as_ref().and_then(|m| looks.get(m));
     let seen = look.and_then(|l| l.as_ref().ok());
     let own = seen.filter(|s| {
-        s.status.as_ref().is_none_or(|status| status.header.member_id == listed.id)
+        s.status
+            .as_ref()
+            .is_none_or(|status| status.header.member_id == listed.id)
     });
     let status = own.and_then(|s| s.status.as_ref());
     let health = match (look, own) {
@@ -199,7 +210,10 @@ fn machine_of(listed: &Listed, machines: &[(String, String)]) -> Option<String> 
     let at = |address: &str| {
         let plain = format!("://{address}:");
         let v6 = format!("://[{address}]:");
-        listed.peers.iter().any(|p| p.contains(&plain) || p.contains(&v6))
+        listed
+            .peers
+            .iter()
+            .any(|p| p.contains(&plain) || p.contains(&v6))
     };
     let found = machines.iter().find(|(_, address)| at(address));
     found.map(|(name, _)| name.clone())
@@ -243,7 +257,10 @@ fn problems(
     ids.dedup();
     if ids.len() > 1 {
         let ids: Vec<String> = ids.iter().map(|id| format!("{id:x}")).collect();
-        out.push(format!("the members are of different clusters: {}", ids.join(", ")));
+        out.push(format!(
+            "the members are of different clusters: {}",
+            ids.join(", ")
+        ));
     }
     out
 }
@@ -291,8 +308,12 @@ mod tests {
         let view = view([Some(true); 3]);
         assert!(view.is_healthy() && view.has_quorum());
         assert_eq!((view.healthy, view.quorum), (3, 2));
-        let leaders: Vec<&str> =
-            view.members.iter().filter(|m| m.leader).map(|m| m.name.as_str()).collect();
+        let leaders: Vec<&str> = view
+            .members
+            .iter()
+            .filter(|m| m.leader)
+            .map(|m| m.name.as_str())
+            .collect();
         assert_eq!(leaders, ["one"]);
     }
 
@@ -317,7 +338,10 @@ mod tests {
         let view = view([Some(false), None, None]);
         assert!(!view.has_quorum());
         assert_eq!(view.members.len(), 3);
-        assert_eq!(view.members[1].health, Health::Unknown("not reached".into()));
+        assert_eq!(
+            view.members[1].health,
+            Health::Unknown("not reached".into())
+        );
         let why = "it knows of no leader: too few members answer";
         assert_eq!(view.members[0].health, Health::Unhealthy(why.into()));
     }

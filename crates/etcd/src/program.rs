@@ -4,7 +4,7 @@ use bramble_machine::Script;
 use bramble_machine::shell::word;
 
 /// Functions: `etcd CTL-ARGUMENTS` runs etcdctl in the member's own container.
-const MEMBER: &str = include_str!("sh/member.sh");
+pub const MEMBER: &str = include_str!("sh/member.sh");
 /// Functions that stop a control plane and start it again.
 const STILL: &str = include_str!("sh/still.sh");
 
@@ -21,7 +21,11 @@ pub fn remove_member(name: &str, address: &str) -> Script {
 }
 
 fn removal(name: &str, address: &str, how: &str) -> String {
-    format!("{MEMBER}\n{how}\netcd_remove {} {}", word(name), word(address))
+    format!(
+        "{MEMBER}\n{how}\netcd_remove {} {}",
+        word(name),
+        word(address)
+    )
 }
 
 /// Writes a snapshot of the cluster's data to a file on the machine, unless it is there.
@@ -31,12 +35,20 @@ pub fn snapshot(file: &str) -> String {
 
 /// Takes a snapshot and says what [`crate::stored`] reads.
 pub fn take(file: &str) -> String {
-    whole(&[], &format!("etcd_snapshot {0}\nprintf '%s ' {0}\ncat {0}.json", word(file)))
+    let then = format!(
+        "etcd_snapshot {0}\nprintf '%s ' {0}\ncat {0}.json",
+        word(file)
+    );
+    whole(&[], &then)
 }
 
 /// Takes a snapshot away again.
 pub fn drop_snapshot(file: &str) -> String {
-    format!("set -e\nrm -f {0} {0}.json\nrmdir {1} 2>/dev/null || :\n", word(file), crate::HOME)
+    format!(
+        "set -e\nrm -f {0} {0}.json\nrmdir {1} 2>/dev/null || :\n",
+        word(file),
+        crate::HOME
+    )
 }
 
 /// Lists the snapshots of the machine, for [`crate::stored`].
@@ -56,7 +68,11 @@ pub fn defrag() -> String {
 
 /// Makes the folder that the snapshot of a restore is brought to.
 pub fn restore_folder() -> String {
-    format!("set -e\nmkdir -p -m 0700 {} {}\n", crate::HOME, crate::RESTORE)
+    format!(
+        "set -e\nmkdir -p -m 0700 {} {}\n",
+        crate::HOME,
+        crate::RESTORE
+    )
 }
 
 /// Whether what was brought can be restored; says what is in it.
@@ -66,7 +82,11 @@ pub fn restore_check() -> String {
 
 /// Takes away what was brought, where nothing has begun.
 pub fn restore_forget() -> String {
-    format!("[ -e {0}/begun ] || rm -rf {0}\nrmdir {1} 2>/dev/null || :\n", crate::RESTORE, crate::HOME)
+    format!(
+        "[ -e {0}/begun ] || rm -rf {0}\nrmdir {1} 2>/dev/null || :\n",
+        crate::RESTORE,
+        crate::HOME
+    )
 }
 
 /// Stops the control plane of a machine for a restore.

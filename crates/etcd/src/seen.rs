@@ -171,7 +171,9 @@ impl Seen {
         let leaderless = self.status.as_ref().is_some_and(|s| s.leader == 0);
         match failed {
             _ if self.restoring => "a restore began here and did not end".into(),
-            _ if self.retired => "it is out of service: the cluster was recovered without it".into(),
+            _ if self.retired => {
+                "it is out of service: the cluster was recovered without it".into()
+            }
             _ if leaderless => "it knows of no leader: too few members answer".into(),
             Some(why) => why,
             None if self.running => "it does not answer".into(),
@@ -189,7 +191,10 @@ pub fn status(text: &str) -> Result<Option<Status>, Unreadable> {
     Ok(first::<Answer>("the member's status", text)?.map(|a| a.status))
 }
 
-fn first<T: for<'a> Deserialize<'a>>(what: &'static str, text: &str) -> Result<Option<T>, Unreadable> {
+fn first<T: for<'a> Deserialize<'a>>(
+    what: &'static str,
+    text: &str,
+) -> Result<Option<T>, Unreadable> {
     let all: Option<Vec<T>> = json(what, text)?;
     Ok(all.into_iter().flatten().next())
 }
@@ -206,7 +211,11 @@ fn json<T: for<'a> Deserialize<'a>>(what: &'static str, text: &str) -> Result<T,
 fn shortened(text: &str) -> String {
     let value: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let inner = value.and_then(|v| Some(v.get("error")?.as_str()?.to_owned()));
-    inner.unwrap_or_else(|| text.to_owned()).chars().take(200).collect()
+    inner
+        .unwrap_or_else(|| text.to_owned())
+        .chars()
+        .take(200)
+        .collect()
 }
 
 #[cfg(test)]
@@ -232,7 +241,10 @@ health [{"endpoint":"https://127.0.0.1:2379","health":true,"took":"5.380976ms"}]
         assert_eq!(place, ("one".into(), "https://10.0.0.11:2380".into()));
         let status = seen.status.expect("a status");
         assert_eq!(status.header.member_id, 15_158_651_622_693_299_623);
-        assert_eq!((status.db_size, status.db_size_in_use), (1_310_720, 1_298_432));
+        assert_eq!(
+            (status.db_size, status.db_size_in_use),
+            (1_310_720, 1_298_432)
+        );
         assert_eq!(seen.members.expect("members").len(), 2);
     }
 
@@ -243,7 +255,10 @@ health [{"endpoint":"https://127.0.0.1:2379","health":true,"took":"5.380976ms"}]
         assert_eq!((found.version.as_str(), found.raft_index), ("3.6.5", 10));
         assert_eq!(found.errors, ["etcdserver: no leader"]);
         let text = "running yes\nmembers {\"header\":{\"cluster_id\":1},\"members\":[{\"ID\":2,\"peerURLs\":[\"https://10.0.0.2:2380\"],\"isLearner\":true}]}\n";
-        let members = Seen::read(text).expect("readable").members.expect("members");
+        let members = Seen::read(text)
+            .expect("readable")
+            .members
+            .expect("members");
         assert!(members[0].learner && members[0].name.is_empty());
     }
 
@@ -256,7 +271,10 @@ health [{"endpoint":"https://127.0.0.1:2379","health":true,"took":"5.380976ms"}]
         assert_eq!(why(text), "context deadline exceeded");
         let text = "running yes\nstatus [{\"Endpoint\":\"x\",\"Status\":{\"header\":{\"cluster_id\":1,\"member_id\":2},\"raftIndex\":7}}]\n";
         assert_eq!(why(text), "it knows of no leader: too few members answer");
-        assert_eq!(why("restore begun\n"), "a restore began here and did not end");
+        assert_eq!(
+            why("restore begun\n"),
+            "a restore began here and did not end"
+        );
         assert!(Seen::read("status {}\n").is_err());
     }
 }

@@ -83,8 +83,14 @@ mod tests {
         let found = stored(text).expect("readable");
         assert_eq!(found[0].file, "/var/lib/bramble-etcd/a.db");
         let inside = found[0].about.inside.clone().expect("looked into");
-        assert_eq!((inside.hash, inside.revision, inside.keys), (3_769_250_727, 656, 668));
-        assert_eq!((found[1].about.size, found[1].about.inside.clone()), (7, None));
+        assert_eq!(
+            (inside.hash, inside.revision, inside.keys),
+            (3_769_250_727, 656, 668)
+        );
+        assert_eq!(
+            (found[1].about.size, found[1].about.inside.clone()),
+            (7, None)
+        );
         assert!(stored("/x nonsense\n").is_err());
     }
 

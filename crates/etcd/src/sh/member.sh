@@ -38,11 +38,12 @@ etcd_status_of() {
 # its own data folder of the machine's disk, and nothing else.
 etcd_snapshot() {
 	[ ! -e "$1" ] || return 0
-	mkdir -p -m 0700 "${1%/*}"
+	mkdir -p "${1%/*}" "$etcd_home"
+	chmod 0700 "${1%/*}" "$etcd_home"
 	(
 		set -e
 		# One at a time: the timer's and the operator's.
-		exec 7<"${1%/*}"
+		exec 7<"$etcd_home"
 		flock -w 300 7 || {
 			echo 'another snapshot is being taken for 5 minutes already' >&2
 			exit 1
