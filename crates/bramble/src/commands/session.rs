@@ -161,7 +161,6 @@ async fn engine_run(
     outcome.map_err(ending::locked)
 }
 
-/// Who holds the lock, for others.
 /// Who runs this, for those who find a machine locked.
 pub(super) fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());

@@ -6,15 +6,15 @@ say() {
 ask() {
 	key=$1
 	shift
-	if answer=$(etcd --dial-timeout=3s --command-timeout=6s "$@" -w json 2>"$said"); then
+	if answer=$(etcd --dial-timeout=3s --command-timeout=6s "$@" -w json 2>"$errors"); then
 		say "$key" "$answer"
 	else
 		[ -z "$answer" ] || say "$key" "$answer"
-		say "$key-failed" "$(tail -n 1 "$said")"
+		say "$key-failed" "$(tail -n 1 "$errors")"
 	fi
 }
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
 [ ! -e "$etcd_manifests/etcd.yaml" ] || say manifest there
 [ ! -e "$etcd_home/restore/manifests/etcd.yaml" ] || say manifest aside
 [ ! -e "$etcd_home/restore/begun" ] || say restore begun

@@ -1,7 +1,7 @@
 # Whether the snapshot that was brought can be restored here; nothing is stopped yet.
 file=$etcd_home/restore/snapshot.db
 mkdir -p -m 0700 "$etcd_data"
-need=$(($(stat -c %s "$file") / 1024 * 2 + 65536))
+need=$(($(stat -c %s "$file") * 2 / 1024 + 65536))
 free=$(df -Pk "$etcd_data" | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt "$need" ]; then
 	echo "$etcd_data has $free KiB free, and the restore needs $need" >&2
