@@ -9,7 +9,9 @@ fn programs() -> Vec<(&'static str, String)> {
         ("forget", program::forget("one", "10.0.0.11")),
         (
             "remove",
-            program::remove_member("one", "10.0.0.11").as_str().to_owned(),
+            program::remove_member("one", "10.0.0.11")
+                .as_str()
+                .to_owned(),
         ),
         ("snapshot", program::snapshot(file)),
         ("take", program::take(file)),
@@ -60,7 +62,12 @@ fn shellcheck_has_nothing_against_them() {
         // SC2034, SC2154: parts share variables, and not every program has every part. SC2317, SC2329: nor
         // every function. SC2174: the folder above is there. SC2016: backticks for people.
         let out = Command::new("shellcheck")
-            .args(["-s", "sh", "-e", "SC2034,SC2154,SC2317,SC2329,SC2174,SC2016"])
+            .args([
+                "-s",
+                "sh",
+                "-e",
+                "SC2034,SC2154,SC2317,SC2329,SC2174,SC2016",
+            ])
             .arg(&path)
             .output()
             .expect("shellcheck");

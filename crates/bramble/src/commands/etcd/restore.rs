@@ -276,7 +276,13 @@ async fn begin_anew(
 /// Nodes remember a newer state than the cluster: they look at it anew. One that can't be reached finds out
 /// by itself, later.
 async fn relearn(planes: &Planes<'_>, printer: &Printer) {
-    let nodes: Vec<&Machine> = planes.context.cluster.machines.iter().filter(|m| m.is_node()).collect();
+    let nodes: Vec<&Machine> = planes
+        .context
+        .cluster
+        .machines
+        .iter()
+        .filter(|m| m.is_node())
+        .collect();
     for (name, session) in planes.sessions(&nodes).await {
         let result = match session {
             Ok(session) => program(&session, &programs::relearn(), PART, "look anew").await,
