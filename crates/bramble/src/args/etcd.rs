@@ -77,12 +77,12 @@ pub struct EtcdSnapshotArgs {
 pub struct EtcdRestoreArgs {
     /// The snapshot, of `bramble etcd snapshot`, of a timer, or of etcdctl.
     #[arg(required_unless_present = "back", value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    pub snapshot: Option<PathBuf>,
     /// A control plane that is gone for good; may be given more than once.
     #[arg(long, value_name = "NAME")]
     pub without: Vec<String>,
     /// Put the data from before a restore that is under way in its place again.
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long, conflicts_with = "snapshot")]
     pub back: bool,
     /// Don't ask.
     #[arg(long)]

@@ -33,7 +33,7 @@ pub async fn run(
     printer: &Printer,
 ) -> Result<(), CliError> {
     let looks = planes.look().await;
-    let Some(file) = &args.file else {
+    let Some(file) = &args.snapshot else {
         return back(&looks, printer).await;
     };
     let (bytes, sum) = digest(file)?;
