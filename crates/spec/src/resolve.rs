@@ -92,6 +92,9 @@ pub(crate) fn foreign(root: &Node) -> Option<Problem> {
     )
 }
 
+/// With fewer workers than that, control planes run ordinary pods too, unless the file says otherwise.
+const FEW_WORKERS: usize = 3;
+
 impl Resolver<'_> {
     fn cluster(&mut self, name: String) -> Cluster {
         let mut kubernetes = self.kubernetes();
@@ -115,7 +118,10 @@ impl Resolver<'_> {
             .kubernetes
             .as_ref()
             .and_then(|k| k.schedule_on_control_plane)
-            .unwrap_or_else(|| !machines.iter().any(|m| m.is(Role::Worker)));
+            // Few workers have little room for what must not stop when one of them does (U102).
+            .unwrap_or_else(|| {
+                machines.iter().filter(|m| m.is(Role::Worker)).count() < FEW_WORKERS
+            });
         let addons = self.addons();
         Cluster {
             name,

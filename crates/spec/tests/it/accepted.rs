@@ -34,7 +34,12 @@ fn endpoints() {
         host: host.into(),
         port,
     };
-    let vip = |address: &str, port| Endpoint::Vip {
+    let vip = |address: &str, port, vrrp_id| Endpoint::Vip {
+        address: address.parse().unwrap(),
+        port,
+        vrrp_id,
+    };
+    let kube_vip = |address: &str, port| Endpoint::KubeVip {
         address: address.parse().unwrap(),
         port,
     };
@@ -48,12 +53,63 @@ fn endpoints() {
             "external: \"203.0.113.7:8443\"",
             external("203.0.113.7", 8443),
         ),
-        ("vip: 10.77.0.10", vip("10.77.0.10", 6443)),
-        ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443)),
+        ("vip: 10.77.0.10", vip("10.77.0.10", 8443, 10)),
+        ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443, 10)),
+        ("vip: 10.77.0.10, vrrpId: 51", vip("10.77.0.10", 8443, 51)),
+        ("kubeVip: 10.77.0.10", kube_vip("10.77.0.10", 6443)),
+        ("kubeVip: \"10.77.0.10:443\"", kube_vip("10.77.0.10", 443)),
     ] {
         let cluster = cluster(&format!("  kubernetes: {{endpoint: {{{text}}}}}"), "");
         assert_eq!(cluster.kubernetes.endpoint, expected);
     }
+}
+
+#[test]
+fn how_many_workers_may_be_away() {
+    use bramble_spec::cluster::MaxUnavailable;
+    let upgrade = |text: &str| {
+        cluster(&format!("  kubernetes: {{upgrade: {{{text}}}}}"), "")
+            .kubernetes
+            .upgrade
+    };
+    let of = |text: &str, workers| {
+        let away: MaxUnavailable = upgrade(&format!("maxUnavailable: {text}")).max_unavailable;
+        away.of(workers)
+    };
+    assert_eq!(upgrade("").max_unavailable.of(8), 1);
+    assert_eq!(upgrade("").drain_limit.as_secs(), 300);
+    assert_eq!(upgrade("drainTimeout: 90s").drain_limit.as_secs(), 90);
+    assert_eq!(upgrade("drainTimeout: 1h").drain_limit.as_secs(), 3600);
+    for (text, workers, away) in [
+        ("2", 8, 2),
+        ("25%", 8, 2),
+        ("25%", 7, 1),
+        ("99%", 3, 2),
+        ("100%", 3, 3),
+        ("1%", 3, 1),
+        ("50%", 0, 1),
+    ] {
+        assert_eq!(of(text, workers), away, "{text} of {workers}");
+    }
+}
+
+#[test]
+fn few_workers_have_control_planes_beside_them() {
+    let with = |workers: usize, more: &str| {
+        let workers: String = (0..workers)
+            .map(|n| format!("    - {{ name: w{n}, address: 10.77.0.{} }}\n", 50 + n))
+            .collect();
+        let text = format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n{more}  machines:\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n{workers}"
+        );
+        let cluster = bramble_spec::load("f", &text).unwrap_or_else(|p| panic!("{p}"));
+        cluster.kubernetes.schedule_on_control_plane
+    };
+    let said = |value: bool| format!("  kubernetes: {{ scheduleOnControlPlane: {value} }}\n");
+    assert!(with(0, "") && with(2, ""));
+    assert!(!with(3, ""));
+    assert!(!with(2, &said(false)));
+    assert!(with(3, &said(true)));
 }
 
 #[test]

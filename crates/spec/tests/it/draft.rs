@@ -107,7 +107,8 @@ fn every_choice_of_a_draft_loads() {
             cluster.kubernetes.endpoint,
             Endpoint::Vip {
                 address: "10.77.0.10".parse().unwrap(),
-                port: 6443
+                port: 8443,
+                vrrp_id: 10,
             }
         );
         let expected = match plugin {
