@@ -169,7 +169,7 @@ impl Pods {
 fn tag(manifest: &str) -> Option<&str> {
     let image = manifest
         .lines()
-        .find_map(|line| line.trim().strip_prefix("image:"))?;
+        .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix("image:"))?;
     image.trim().rsplit_once(':').map(|(_, tag)| tag)
 }
 
