@@ -18,17 +18,50 @@ use std::path::Path;
 const LONGEST: u64 = 4096;
 /// Bits of a file's mode for its group and for all others.
 const OTHERS: u32 = 0o077;
-const HINT: &str = "put it into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file";
+
+/// A file of secrets that the cluster file names.
+struct Named<'a> {
+    path: &'a str,
+    /// What it is for.
+    what: String,
+    form: Form,
+}
+
+/// How such a file is written.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// One line.
+    Line,
+    /// Two lines: the id of a key, and the key.
+    Pair,
+}
+
+impl Form {
+    fn hint(self) -> &'static str {
+        match self {
+            Form::Line => {
+                "put it into a file of its own, one line, readable by you alone (chmod 600); paths are relative to the cluster file"
+            }
+            Form::Pair => {
+                "put both into a file of their own, the access key id in the first line and the secret key in the second, readable by you alone (chmod 600); paths are relative to the cluster file"
+            }
+        }
+    }
+}
 
 /// Reads the files of secrets that a cluster file names.
 ///
 /// # Errors
 /// All problems at their places in the cluster file, as wrong use; they are said already.
 pub fn read(cluster: &Cluster, file: &Path, printer: &Printer) -> Result<Secrets, CliError> {
-    match &cluster.router {
-        Some(router) => read_all(&named(router), file, printer),
-        None => Ok(Secrets::new()),
-    }
+    let mut all: Vec<Named> = cluster.router.as_ref().map(named).unwrap_or_default();
+    let snapshots = cluster.etcd.snapshots.as_ref();
+    all.extend(snapshots.and_then(|s| s.s3.as_ref()).map(|s3| Named {
+        path: s3.credentials_file.as_str(),
+        what: format!("credentials for the bucket {}", s3.bucket),
+        form: Form::Pair,
+    }));
+    read_all(&all, file, printer)
 }
 
 /// Reads one of these files.
@@ -41,23 +74,24 @@ pub fn read_one(
     what: String,
     printer: &Printer,
 ) -> Result<Secret, CliError> {
-    let mut found = read_all(&[(path, what)], file, printer)?;
+    let form = Form::Line;
+    let mut found = read_all(&[Named { path, what, form }], file, printer)?;
     found
         .remove(path)
         .ok_or_else(|| CliError::failed(format!("{path} was not read")))
 }
 
-fn read_all(named: &[(&str, String)], file: &Path, printer: &Printer) -> Result<Secrets, CliError> {
+fn read_all(named: &[Named], file: &Path, printer: &Printer) -> Result<Secrets, CliError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut out = Secrets::new();
     let mut faults: Vec<Fault> = Vec::new();
-    for (path, what) in named {
+    for Named { path, what, form } in named {
         // Two may share a file.
         if out.contains_key(*path) || faults.iter().any(|f| f.path == *path) {
             continue;
         }
         let place = folder.join(crate::context::expand(path));
-        match content(&place) {
+        match content(&place, *form) {
             Ok(secret) => {
                 tell_if_open(&place, what, printer);
                 out.insert((*path).to_owned(), secret);
@@ -66,7 +100,7 @@ fn read_all(named: &[(&str, String)], file: &Path, printer: &Printer) -> Result<
                 code: "unreadable-secret",
                 path: (*path).to_owned(),
                 message: format!("{} ({what}): {why}", place.display()),
-                hint: HINT.to_owned(),
+                hint: form.hint().to_owned(),
             }),
         }
     }
@@ -90,25 +124,28 @@ fn tell_if_open(path: &Path, what: &str, printer: &Printer) {
 }
 
 /// Files of secrets, and what each is for.
-fn named(router: &Router) -> Vec<(&str, String)> {
+fn named(router: &Router) -> Vec<Named<'_>> {
     let mut out = Vec::new();
+    let line = |path, what| Named {
+        path,
+        what,
+        form: Form::Line,
+    };
     if let Some(wifi) = &router.uplink.wifi {
         let what = format!("password of the wireless network {}", wifi.ssid);
-        out.push((wifi.password_file.as_str(), what));
+        out.push(line(&wifi.password_file, what));
     }
     if let Some(ddns) = &router.ddns {
-        out.push((ddns.token_file.as_str(), "token for DDNS".to_owned()));
+        out.push(line(&ddns.token_file, "token for DDNS".to_owned()));
     }
     if let Some(registry) = &router.registry {
         let mirrors = registry.mirrors.iter();
         let logins = mirrors.filter_map(|m| Some((m, m.login.as_ref()?)));
         out.extend(
-            logins.map(|(mirror, (_, file))| {
-                (file.as_str(), format!("password for {}", mirror.host))
-            }),
+            logins.map(|(mirror, (_, file))| line(file, format!("password for {}", mirror.host))),
         );
         let users = registry.private.iter().flat_map(|p| &p.users);
-        out.extend(users.map(|(name, file)| (file.as_str(), of_user(name))));
+        out.extend(users.map(|(name, file)| line(file, of_user(name))));
     }
     out
 }
@@ -118,21 +155,37 @@ pub fn of_user(name: &str) -> String {
     format!("password of the registry's user {name}")
 }
 
-fn content(path: &Path) -> Result<Secret, String> {
+fn content(path: &Path, form: Form) -> Result<Secret, String> {
     let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if !meta.is_file() || meta.len() > LONGEST {
         return Err(format!("this is no file of at most {LONGEST} bytes"));
     }
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    let secret = Secret::new(text.trim_end_matches(['\r', '\n']));
-    let text = secret.expose();
+    match form {
+        Form::Line => one_line(text.trim_end_matches(['\r', '\n'])),
+        Form::Pair => two_lines(&text),
+    }
+}
+
+fn one_line(text: &str) -> Result<Secret, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
     }
     if text.chars().any(char::is_control) {
         return Err("it has more than one line".to_owned());
     }
-    Ok(secret)
+    Ok(Secret::new(text))
+}
+
+/// Both without spaces around them, and one newline in between.
+fn two_lines(text: &str) -> Result<Secret, String> {
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
+    let plain = |line: &&str| !line.is_empty() && line.chars().all(|c| c.is_ascii_graphic());
+    match lines.as_slice() {
+        [id, key] if [id, key].into_iter().all(plain) => Ok(Secret::new(format!("{id}\n{key}"))),
+        [_, _] => Err("an access key id and a secret key have no spaces in them".to_owned()),
+        other => Err(format!("it has {} lines and not two", other.len())),
+    }
 }
 
 /// Keys for machines that have none yet, and what is made of the secrets.

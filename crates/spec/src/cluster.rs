@@ -10,10 +10,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+mod care;
 mod disk;
+mod etcd;
 mod router;
 
+pub use care::*;
 pub use disk::*;
+pub use etcd::*;
 pub use router::*;
 
 /// A whole cluster as its file describes it.
@@ -29,6 +33,8 @@ pub struct Cluster {
     pub router: Option<Router>,
     /// Versions and ranges of Kubernetes.
     pub kubernetes: Kubernetes,
+    /// The store of the cluster.
+    pub etcd: Etcd,
     /// Where containerd comes from.
     pub runtime: Runtime,
     /// How pods reach each other.
@@ -77,6 +83,12 @@ pub struct Machine {
     /// Range of its pods, from the file or the address plan. `None` for machines that run no pods,
     /// and, with [`PodNetwork::None`], where the plan has none to give.
     pub pod_range: Option<Ipv4Net>,
+    /// Most that its journal takes; `None` = as the machine has it.
+    pub journal: Option<Size>,
+    /// Memory on the disk.
+    pub swap: Swap,
+    /// Size of large pages → how many are set aside; counts for nodes.
+    pub hugepages: BTreeMap<Size, u32>,
 }
 
 impl Machine {
@@ -305,12 +317,14 @@ pub struct Kubernetes {
     pub endpoint: Endpoint,
     /// Further names and addresses in the API server's certificate.
     pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes; by default where there are fewer than three workers.
+    /// Run ordinary pods on control planes: as the file says, else with fewer than three workers.
     pub schedule_on_control_plane: bool,
     /// `NodePort` range is kubeadm's; kubelet's maximum of pods, default 110.
     pub max_pods: u16,
     /// How nodes are raised to another release.
     pub upgrade: Upgrade,
+    /// Limits of the kubelet.
+    pub kubelet: Kubelet,
 }
 
 impl Kubernetes {

@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod care;
 pub mod disk;
+pub mod etcd;
 pub mod router;
 
 /// The `apiVersion` that this release reads.
@@ -21,6 +23,7 @@ const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 const IPV4_NET: &str = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$";
 const MAC: &str = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$";
+const DURATION: &str = "^[1-9][0-9]{0,5}[smhd]$";
 const URL: &str = "^https?://[^/ ]+";
 
 /// A cluster: its machines, their network and the Kubernetes that runs on them.
@@ -65,6 +68,9 @@ pub struct Spec {
     /// Release, ranges and endpoint of Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
+    /// The cluster's store: snapshots of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<etcd::Etcd>,
     /// The network that the machines share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
@@ -131,7 +137,7 @@ pub struct Kubernetes {
     #[serde(rename = "certSANs", default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes. Default: where there are fewer than three workers.
+    /// Run ordinary pods on control planes. Default: only with fewer than three workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_on_control_plane: Option<bool>,
     /// Most pods on one machine. Default: 110, or what the machine's pod range holds.
@@ -141,6 +147,9 @@ pub struct Kubernetes {
     /// How nodes are raised to another release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// Limits of the kubelet, the same on every node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubelet: Option<care::Kubelet>,
 }
 
 /// How nodes are raised to another release: first the control planes one by one, then the workers.
@@ -150,9 +159,9 @@ pub struct Upgrade {
     /// How many workers may be away at a time: a number, or a share such as `25%`, rounded down. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<MaxUnavailable>,
-    /// How long the pods of one node may take to leave it, such as `90s`, `5m`, `1h`. Default: 5m.
+    /// How long the pods of one node may take to leave it, such as `90s`, `5m`, `1h`; up to 1d. Default: 5m.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^[1-9][0-9]{0,4}[smh]$"))]
+    #[schemars(extend("pattern" = DURATION))]
     pub drain_timeout: Option<String>,
 }
 
@@ -266,6 +275,16 @@ pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = IPV4_NET))]
     pub pod_range: Option<String>,
+    /// Its journal. Default: `defaults.journal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<care::Journal>,
+    /// Memory on the disk: `off`, `keep` what it has, or `size` for a file. Default: `defaults.swap`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap: Option<care::Swap>,
+    /// Large pages of memory that a node sets aside for pods: size (2Mi, 1Gi, or another that its processor has) and
+    /// number. Default: `defaults.hugepages`; `{}` = none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hugepages: Option<BTreeMap<String, u32>>,
 }
 
 /// How to log in over SSH.
@@ -303,6 +322,16 @@ pub struct Defaults {
     /// How to log in. The machine that `jump` names doesn't jump through itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Ssh>,
+    /// The machines' journal. Default: as they have it, which is a tenth of the disk, at most 4Gi.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<care::Journal>,
+    /// Memory on the disk: `off`, `keep` what the machine has, or `size` for a file. Default: off on nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap: Option<care::Swap>,
+    /// Large pages of memory that a node sets aside for pods: size (2Mi, 1Gi, or another that its processor has) and
+    /// number. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hugepages: Option<BTreeMap<String, u32>>,
 }
 
 /// A taint: `key=value:Effect`, or its parts.

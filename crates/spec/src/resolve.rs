@@ -4,8 +4,10 @@
 //! stand-in after an error, so that one run finds everything; the stand-ins never get out, because
 //! a cluster is handed over only if nothing was reported.
 
+mod care;
 mod disks;
 mod endpoint;
+mod etcd;
 mod extras;
 mod folders;
 mod hooks;
@@ -14,6 +16,8 @@ mod network;
 mod pods;
 mod router;
 mod ssh;
+mod units;
+mod upgrade;
 mod users;
 
 use crate::Context;
@@ -25,6 +29,10 @@ use crate::syntax;
 use crate::tree::{Data, Node, shorten};
 use machines::Known;
 use std::collections::HashMap;
+
+/// With fewer workers than that, control planes run ordinary pods too: they would be most of the
+/// machines, and idle.
+const FEW_WORKERS: usize = 3;
 
 /// A path into the file.
 macro_rules! route {
@@ -92,9 +100,6 @@ pub(crate) fn foreign(root: &Node) -> Option<Problem> {
     )
 }
 
-/// With fewer workers than that, control planes run ordinary pods too, unless the file says otherwise.
-const FEW_WORKERS: usize = 3;
-
 impl Resolver<'_> {
     fn cluster(&mut self, name: String) -> Cluster {
         let mut kubernetes = self.kubernetes();
@@ -118,12 +123,12 @@ impl Resolver<'_> {
             .kubernetes
             .as_ref()
             .and_then(|k| k.schedule_on_control_plane)
-            // Few workers have little room for what must not stop when one of them does (U102).
             .unwrap_or_else(|| {
                 machines.iter().filter(|m| m.is(Role::Worker)).count() < FEW_WORKERS
             });
         let addons = self.addons();
         Cluster {
+            etcd: self.etcd(&name),
             name,
             network,
             router,

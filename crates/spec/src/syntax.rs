@@ -1,9 +1,10 @@
 //! Rules for single values: names, labels, addresses, URLs, versions.
 
-use crate::cluster::Version;
+use crate::cluster::{Size, Version};
 use base64::Engine as _;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 /// Whether text is a DNS label as Kubernetes wants it (RFC 1123): at most 63 characters.
 pub(crate) fn dns_label(text: &str) -> bool {
@@ -319,14 +320,23 @@ pub(crate) fn unusable(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// `90s`, `5m`, `1h`.
-pub fn duration(text: &str) -> Option<std::time::Duration> {
-    let unit = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        _ => return None,
-    };
-    let count: u64 = text.get(..text.len() - 1)?.parse().ok()?;
-    Some(std::time::Duration::from_secs(count.checked_mul(unit)?))
+/// A length of time: `90s`, `5m`, `1h`, `7d`.
+pub fn duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86400)];
+    with_unit(text, &UNITS).map(Duration::from_secs)
+}
+
+/// A number of bytes: `64Ki`, `10Mi`, `1Gi`.
+pub(crate) fn size(text: &str) -> Option<Size> {
+    const UNITS: [(&str, u64); 3] = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30)];
+    with_unit(text, &UNITS).map(Size::of)
+}
+
+/// A whole number above 0 times the unit that stands after it.
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(*factor).filter(|all| *all > 0)
 }

@@ -232,3 +232,42 @@ fn a_secret_that_others_can_read_is_noted() {
     let said = err(&place.bramble("check").assert().success());
     assert!(!said.contains("chmod"), "{said}");
 }
+
+const BUCKET: &str = "\
+apiVersion: bramble.dev/v1alpha1
+kind: Cluster
+metadata: { name: home }
+spec:
+  etcd:
+    snapshots:
+      s3: { endpoint: \"https://s3.example\", bucket: backups, credentialsFile: pair }
+  machines:
+    - { name: one, roles: [control-plane], address: 10.77.0.11 }
+";
+
+#[test]
+fn the_credentials_of_a_bucket_have_two_lines() {
+    let place = Place::with(BUCKET);
+    for (text, why) in [
+        (None, "No such file"),
+        (Some("AKIA1\n"), "it has 1 lines and not two"),
+        (Some("AKIA1\nsecret\nmore\n"), "it has 3 lines and not two"),
+        (Some("id = AKIA1\nkey = s3cret\n"), "no spaces in them"),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(place.path("pair"), text).unwrap();
+        }
+        let said = err(&place.bramble("check").assert().code(2));
+        for part in [
+            "--> bramble.yaml:7:76",
+            "pair (credentials for the bucket backups)",
+            why,
+            "secret key in the second",
+        ] {
+            assert!(said.contains(part), "{part} not in {said}");
+        }
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+    std::fs::write(place.path("pair"), "AKIA1\r\nwJalr/XUtn+FEMI=\r\n").unwrap();
+    place.bramble("check").assert().success();
+}

@@ -3,39 +3,17 @@
 use super::machines::Known;
 use super::network::edge;
 use super::{Resolver, route};
-use crate::cluster::{Endpoint, Kubernetes, MaxUnavailable, Network, Role, Upgrade};
-use crate::file;
+use crate::cluster::{Endpoint, Kubernetes, Network, Role};
 use crate::problem::Problem;
 use crate::shape::Seg;
 use crate::syntax;
 use crate::tree::shorten;
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// The API server's port.
 const API_PORT: u16 = 6443;
 /// HAProxy's, on the same machines.
 const BALANCER_PORT: u16 = 8443;
-/// How long the pods of a node may take to leave it, where the file doesn't say.
-const DRAIN: Duration = Duration::from_secs(300);
-
-/// The shape check has seen that every part can be read.
-pub(super) fn upgrade(written: Option<&file::Upgrade>) -> Upgrade {
-    let away = written.and_then(|w| w.max_unavailable.as_ref());
-    let share = |text: &str| text.trim_end_matches('%').parse().ok();
-    let max_unavailable = match away {
-        Some(file::MaxUnavailable::Count(count)) => MaxUnavailable::Count(usize::from(*count)),
-        Some(file::MaxUnavailable::Share(text)) => {
-            share(text).map_or(MaxUnavailable::Count(1), MaxUnavailable::Percent)
-        }
-        None => MaxUnavailable::Count(1),
-    };
-    let limit = written.and_then(|w| w.drain_timeout.as_deref());
-    Upgrade {
-        max_unavailable,
-        drain_limit: limit.and_then(syntax::duration).unwrap_or(DRAIN),
-    }
-}
 
 impl Resolver<'_> {
     /// Reads the endpoint. Returns the virtual address, if there is one.
@@ -173,7 +151,7 @@ impl Resolver<'_> {
                     self.report(
                         "vip-port",
                         &at(key),
-                        format!("the virtual address can't have the port {API_PORT}: the API servers have it on every control plane"),
+                        format!("the virtual address {address} can't have the port {API_PORT}: the API servers have it on every control plane"),
                         format!("leave the port out ({BALANCER_PORT}), or choose another"),
                     );
                 }

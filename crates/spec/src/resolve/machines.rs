@@ -2,7 +2,7 @@
 
 use super::network::PODS;
 use super::{Resolver, route};
-use crate::cluster::{Machine, Role, Ssh, Taint};
+use crate::cluster::{Machine, Role, Ssh, Swap, Taint};
 use crate::file;
 use crate::problem::Problem;
 use crate::shape::{Seg, nearest};
@@ -168,7 +168,7 @@ impl Resolver<'_> {
                     "{} control planes need one address at which the API is reached, and none is given",
                     planes.len()
                 ),
-                "add `kubernetes.endpoint` with `external: host:port` (your load balancer) or `vip: address`",
+                "add `kubernetes.endpoint` with `external: host:port` (your load balancer), `vip: address` or `kubeVip: address`",
             );
         }
     }
@@ -267,6 +267,7 @@ impl Resolver<'_> {
         sshs: Vec<Ssh>,
     ) -> Vec<Machine> {
         let spec = self.spec;
+        let usual = self.usual_care();
         let parts = known.into_iter().zip(pod_ranges).zip(sshs);
         spec.machines
             .iter()
@@ -287,6 +288,11 @@ impl Resolver<'_> {
                     );
                 }
                 self.labels(machine, known.index);
+                let care = self.machine_care(machine, &known, &usual);
+                let usual_swap = match known.is_node() {
+                    true => Swap::Off,
+                    false => Swap::Keep,
+                };
                 let taints = machine
                     .taints
                     .as_ref()
@@ -310,6 +316,9 @@ impl Resolver<'_> {
                     quirks: machine.quirks.clone(),
                     disks: self.disks(&machine.disks, known.index),
                     pod_range,
+                    journal: care.journal,
+                    swap: care.swap.unwrap_or(usual_swap),
+                    hugepages: care.hugepages.unwrap_or_default(),
                 }
             })
             .collect()

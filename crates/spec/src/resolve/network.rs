@@ -69,7 +69,8 @@ impl Resolver<'_> {
             cert_sans: written.cert_sans,
             schedule_on_control_plane: written.schedule_on_control_plane.unwrap_or(false),
             max_pods: written.max_pods.unwrap_or(DEFAULT_MAX_PODS),
-            upgrade: super::endpoint::upgrade(written.upgrade.as_ref()),
+            upgrade: self.upgrade(written.upgrade.as_ref()),
+            kubelet: self.kubelet(written.kubelet.as_ref()),
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) const ENUMS: &[(&str, &str, &str)] = &[
     ("Transport", "unknown-protocol", "protocol"),
     ("Family", "unknown-family", "address family"),
     ("FileSystem", "unknown-filesystem", "file system"),
+    ("SwapWord", "unknown-swap", "choice about swap"),
 ];
 
 /// What people write for a key that is called something else here.
@@ -102,6 +103,8 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("upstream", "url"),
     ("remoteurl", "url"),
     ("password", "passwordFile"),
+    ("credentials", "credentialsFile"),
+    ("secretFile", "credentialsFile"),
     ("haproxy", "ingress"),
     ("borg", "backup"),
     ("path", "dir"),

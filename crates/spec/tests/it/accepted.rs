@@ -55,61 +55,26 @@ fn endpoints() {
         ),
         ("vip: 10.77.0.10", vip("10.77.0.10", 8443, 10)),
         ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443, 10)),
-        ("vip: 10.77.0.10, vrrpId: 51", vip("10.77.0.10", 8443, 51)),
+        ("vip: 10.77.0.10, vrrpId: 255", vip("10.77.0.10", 8443, 255)),
         ("kubeVip: 10.77.0.10", kube_vip("10.77.0.10", 6443)),
-        ("kubeVip: \"10.77.0.10:443\"", kube_vip("10.77.0.10", 443)),
+        ("kubeVip: \"10.77.0.10:7443\"", kube_vip("10.77.0.10", 7443)),
     ] {
         let cluster = cluster(&format!("  kubernetes: {{endpoint: {{{text}}}}}"), "");
         assert_eq!(cluster.kubernetes.endpoint, expected);
     }
 }
 
+/// Its last part is 0 in a network that is larger than a /24: no number of VRRP.
 #[test]
-fn how_many_workers_may_be_away() {
-    use bramble_spec::cluster::MaxUnavailable;
-    let upgrade = |text: &str| {
-        cluster(&format!("  kubernetes: {{upgrade: {{{text}}}}}"), "")
-            .kubernetes
-            .upgrade
-    };
-    let of = |text: &str, workers| {
-        let away: MaxUnavailable = upgrade(&format!("maxUnavailable: {text}")).max_unavailable;
-        away.of(workers)
-    };
-    assert_eq!(upgrade("").max_unavailable.of(8), 1);
-    assert_eq!(upgrade("").drain_limit.as_secs(), 300);
-    assert_eq!(upgrade("drainTimeout: 90s").drain_limit.as_secs(), 90);
-    assert_eq!(upgrade("drainTimeout: 1h").drain_limit.as_secs(), 3600);
-    for (text, workers, away) in [
-        ("2", 8, 2),
-        ("25%", 8, 2),
-        ("25%", 7, 1),
-        ("99%", 3, 2),
-        ("100%", 3, 3),
-        ("1%", 3, 1),
-        ("50%", 0, 1),
-    ] {
-        assert_eq!(of(text, workers), away, "{text} of {workers}");
-    }
-}
-
-#[test]
-fn few_workers_have_control_planes_beside_them() {
-    let with = |workers: usize, more: &str| {
-        let workers: String = (0..workers)
-            .map(|n| format!("    - {{ name: w{n}, address: 10.77.0.{} }}\n", 50 + n))
-            .collect();
-        let text = format!(
-            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n{more}  machines:\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n{workers}"
-        );
-        let cluster = bramble_spec::load("f", &text).unwrap_or_else(|p| panic!("{p}"));
-        cluster.kubernetes.schedule_on_control_plane
-    };
-    let said = |value: bool| format!("  kubernetes: {{ scheduleOnControlPlane: {value} }}\n");
-    assert!(with(0, "") && with(2, ""));
-    assert!(!with(3, ""));
-    assert!(!with(2, &said(false)));
-    assert!(with(3, &said(true)));
+fn an_address_that_ends_in_0_has_a_number_too() {
+    let text = format!(
+        "{HEAD}  kubernetes: {{endpoint: {{vip: 10.77.1.0}}}}\n  network: {{lan: 10.77.0.0/23}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n"
+    );
+    let endpoint = load("f", &text).unwrap().kubernetes.endpoint;
+    assert!(
+        matches!(endpoint, Endpoint::Vip { vrrp_id: 1, .. }),
+        "{endpoint:?}"
+    );
 }
 
 #[test]
@@ -208,12 +173,34 @@ fn small_things() {
     );
 }
 
+/// U102.
 #[test]
-fn a_lone_control_plane_runs_pods() {
-    let alone = cluster("", "");
-    assert!(alone.kubernetes.schedule_on_control_plane);
-    let told = cluster("  kubernetes: {scheduleOnControlPlane: false}", "");
-    assert!(!told.kubernetes.schedule_on_control_plane);
+fn control_planes_run_pods_where_there_are_few_workers() {
+    let scheduling = |kubernetes: &str, workers: usize| {
+        let workers: String = (0..workers)
+            .map(|i| format!("  - {{name: w{i}, address: 10.77.0.{}}}\n", 20 + i))
+            .collect();
+        let text = format!(
+            "{HEAD}  kubernetes: {{{kubernetes}}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n{workers}"
+        );
+        let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}\n{text}"));
+        cluster.kubernetes.schedule_on_control_plane
+    };
+    for (workers, expected) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!(scheduling("", workers), expected, "{workers} workers");
+    }
+    assert!(!scheduling("scheduleOnControlPlane: false", 0));
+    assert!(scheduling("scheduleOnControlPlane: true", 3));
+}
+
+/// Three control planes that are workers themselves are three workers.
+#[test]
+fn a_control_plane_with_both_roles_is_a_worker() {
+    let text = format!(
+        "{HEAD}  kubernetes: {{endpoint: {{vip: 10.77.0.10}}}}\n  machines:\n  - {{name: a, roles: [control-plane, worker], address: 10.77.0.11}}\n  - {{name: b, roles: [control-plane, worker], address: 10.77.0.12}}\n  - {{name: c, roles: [control-plane, worker], address: 10.77.0.13}}\n"
+    );
+    let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}"));
+    assert!(!cluster.kubernetes.schedule_on_control_plane);
 }
 
 /// An interface that joins a wireless network has no address that could be kept.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accepted;
+mod care;
 mod draft;
 mod examples;
 mod plan;
