@@ -29,6 +29,7 @@ mod reset;
 mod router;
 mod runtime;
 mod runtime_config;
+mod snapshots;
 mod time;
 mod upgrade;
 mod worker;
@@ -164,6 +165,11 @@ const STEPS: &[Entry] = &[
         name: "worker/join",
         title: "kubelet joined to the cluster",
         make: worker::step,
+    },
+    Entry {
+        name: "control-plane/snapshots",
+        title: "snapshots of etcd, by a timer",
+        make: snapshots::step,
     },
 ];
 

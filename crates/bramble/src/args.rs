@@ -1,7 +1,9 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod etcd;
 mod router;
 
+pub use etcd::*;
 pub use router::*;
 
 use crate::printer::Output;
@@ -123,6 +125,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble wait\n  bramble wait --for api --timeout 2m\n  bramble up && bramble wait --for nodes\n\nExit codes: 0 it is, 1 it was not in time."
     )]
     Wait(WaitArgs),
+    /// The cluster's store: members, snapshots, restore, lost quorum.
+    #[command(
+        after_help = "Examples:\n  bramble etcd members\n  bramble etcd snapshot\n  bramble etcd restore home-20261126T010203Z.db\n  bramble etcd recover           most control planes are lost: one goes on with all data"
+    )]
+    Etcd(EtcdArgs),
     /// A shell on a machine, or one command.
     #[command(
         after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's."

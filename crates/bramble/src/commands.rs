@@ -8,6 +8,7 @@ mod bundle;
 mod check;
 mod completions;
 mod down;
+mod etcd;
 mod fleet;
 mod init;
 mod kubeconfig;
@@ -57,6 +58,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Router(args) => router::run(global, &args, printer).await,
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
+        Command::Etcd(args) => etcd::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,

@@ -5,6 +5,7 @@
 //! only in many.
 
 mod client;
+mod etcd;
 mod failover;
 mod upgrade;
 
@@ -54,6 +55,10 @@ fn three_control_planes_keep_a_cluster() {
     a_control_plane_leaves_and_comes_back(&site, &kubectl);
     upgrade::a_budget_stops_it(&site, &kubectl);
     upgrade::no_request_is_lost_and_no_controller_needed(&site, &kubectl);
+    etcd::snapshots(&site);
+    etcd::scheduled(&site, &spec("v1.20.3"), "two");
+    etcd::restore(&site, &kubectl);
+    etcd::quorum_is_lost_and_comes_back(&site, &kubectl);
     power_fails_everywhere(&site, &kubectl);
 
     site.bramble(&["down", "--yes"]).expect(0);

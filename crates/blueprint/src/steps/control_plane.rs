@@ -2,7 +2,6 @@
 
 use super::{joining, kubelet, reset};
 use crate::context::{On, r};
-use crate::etcd;
 use crate::fixed;
 use crate::kept::Kept;
 use crate::kubeadm;
@@ -10,6 +9,7 @@ use crate::obstacle::Obstacle;
 use crate::proxy;
 use crate::release;
 use crate::remains::Remains;
+use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Action, Check};
 use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;

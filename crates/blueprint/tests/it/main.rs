@@ -18,5 +18,6 @@ mod runtime;
 mod services;
 mod setup;
 mod sides;
+mod snapshots;
 mod vpn;
 mod ways;

@@ -161,8 +161,8 @@ async fn engine_run(
     outcome.map_err(ending::locked)
 }
 
-/// Who holds the lock, for others.
-fn holder(what: &str) -> String {
+/// Who runs this, for those who find a machine locked.
+pub(super) fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     let user = get("USER")
         .or_else(|| get("LOGNAME"))

@@ -229,7 +229,8 @@ fn members(
         return;
     }
     let item = |machine: &&Machine| {
-        let program = bramble_blueprint::remove_member(machine);
+        let program =
+            bramble_etcd::program::remove_member(&machine.name, &machine.address.to_string());
         let undo = Undo::Action(Default::default());
         let said = format!("take {} out of etcd", machine.name);
         let mut change = Change::new(Verb::Remove, said, program, undo);
