@@ -3,6 +3,7 @@
 use bramble_machine::Script;
 use bramble_machine::shell::word;
 use bramble_spec::cluster::Machine;
+use std::net::IpAddr;
 
 /// Functions: `etcd CTL-ARGUMENTS` runs etcdctl in the member's own container.
 const FUNCTIONS: &str = include_str!("etcd.sh");
@@ -10,20 +11,20 @@ const FUNCTIONS: &str = include_str!("etcd.sh");
 /// Takes the member of a machine's earlier life out of the cluster; it is dead, or its machine would not
 /// join. `kubeadm join` adds the new one.
 pub(crate) fn forget(machine: &Machine) -> String {
-    removal(machine, "dead=1")
+    removal(&machine.name, machine.address, "dead=1")
 }
 
 /// The program that takes a control plane's member out of etcd, run on another one. Refuses where those that
 /// remain would have no quorum.
-pub fn remove_member(machine: &Machine) -> Script {
-    Script::of(removal(machine, "dead=''"))
+pub fn remove_member(name: &str, address: IpAddr) -> Script {
+    Script::of(removal(name, address, "dead=''"))
 }
 
-fn removal(machine: &Machine, how: &str) -> String {
+fn removal(name: &str, address: IpAddr, how: &str) -> String {
     format!(
         "{FUNCTIONS}\n{how}\netcd_remove {} {}",
-        word(&machine.name),
-        word(machine.address.to_string())
+        word(name),
+        word(address.to_string())
     )
 }
 

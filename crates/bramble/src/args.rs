@@ -1,7 +1,9 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod machine;
 mod router;
 
+pub use machine::*;
 pub use router::*;
 
 use crate::printer::Output;
@@ -113,6 +115,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo"
     )]
     Down(DownArgs),
+    /// Add, remove and replace machines, in the cluster and in its file.
+    #[command(
+        after_help = "Examples:\n  bramble machine add four --address 10.77.0.14\n  bramble machine remove four\n  bramble machine remove four --lost     it is dead, and won't come back\n  bramble machine replace two            the same role, made anew"
+    )]
+    Machine(MachineArgs),
     /// Machines, nodes, pods, versions, drift.
     #[command(
         after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes"

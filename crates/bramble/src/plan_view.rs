@@ -188,6 +188,7 @@ fn api_destroys(change: &ApiChange) -> Option<String> {
     }
     let (kind, name) = change.id.split_once(':')?;
     match kind.rsplit('/').next()? {
+        "node" => Some(format!("the node {name}, with the local data of its pods")),
         "Namespace" => Some(format!("everything in the namespace {name}")),
         "PersistentVolumeClaim" => Some(format!("the data of the claim {name}")),
         "PersistentVolume" => Some(format!("the data of the volume {name}")),
