@@ -6,6 +6,7 @@ mod cluster;
 mod custom;
 mod ddns;
 mod files;
+mod ha;
 mod logins;
 mod managers;
 mod proxied;

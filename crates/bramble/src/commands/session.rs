@@ -27,6 +27,7 @@ mod strangers;
 mod ways;
 
 pub use ending::{report, unreachable, verdict};
+pub use leaving::LEAVE;
 pub use opening::open_ways;
 pub use planning::identity;
 pub use strangers::remark as stranger;

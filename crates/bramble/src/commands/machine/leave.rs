@@ -9,6 +9,7 @@ use crate::plan_view;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use bramble_engine::Outcome;
+use bramble_engine::plan::ApiPlan;
 
 /// What is asked for.
 pub struct Wish<'a> {
@@ -130,20 +131,24 @@ fn says(session: &Session, wish: &Wish<'_>, lost: &[String]) -> Vec<String> {
             "  {name} can't be reached and is given up: nothing is moved off it, nothing is cleaned there"
         ));
     }
-    let drains = plan.api.iter().filter(|a| a.step.name != "nodes/leave");
-    let rest = plan.api.iter().filter(|a| a.step.name == "nodes/leave");
-    let changes = |api: &bramble_engine::plan::ApiPlan| {
+    let (rest, drains): (Vec<&ApiPlan>, Vec<_>) = plan
+        .api
+        .iter()
+        .partition(|api| api.step.name.starts_with(session::LEAVE));
+    let changes = |api: &ApiPlan| {
         let all = api.changes.iter().flatten();
         all.map(|c| format!("  {}: {}", c.id, c.summary))
             .collect::<Vec<_>>()
     };
-    out.extend(drains.flat_map(changes));
+    out.extend(drains.into_iter().flat_map(changes));
     for (name, machine) in &plan.machines {
         let items = || machine.steps.iter().flat_map(|step| &step.items);
         if wish.machines.contains(name) {
             let count = plan_view::count(items().count(), "change");
             if machine.changes() > 0 {
-                out.push(format!("  {name}: {count} of Bramble's are undone (bramble plan --down --machine {name})"));
+                out.push(format!(
+                    "  {name}: {count} undone (bramble plan --down --machine {name} shows them)"
+                ));
             }
             let destroys = items().filter_map(|item| item.change.destroys.as_ref());
             out.extend(destroys.map(|what| format!("    destroys: {what}")));
@@ -151,7 +156,7 @@ fn says(session: &Session, wish: &Wish<'_>, lost: &[String]) -> Vec<String> {
             out.extend(items().map(|item| format!("  {name}: {}", item.change.summary)));
         }
     }
-    out.extend(rest.flat_map(changes));
+    out.extend(rest.into_iter().flat_map(changes));
     out.push(format!("  {}", wish.then));
     out
 }

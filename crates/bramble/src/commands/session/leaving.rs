@@ -16,8 +16,8 @@ use std::time::Duration;
 pub(super) const JOIN: &str = "worker/join";
 /// The step that makes a control plane.
 pub(super) const INIT: &str = "control-plane/init";
-/// The step in the API that takes out nodes whose machines have left.
-const LEAVE: &str = "nodes/leave";
+/// The steps in the API that take out nodes whose machines have left.
+pub const LEAVE: &str = "leave";
 /// The step of a control plane that stays: it takes those that leave out of etcd.
 const MEMBERS: &str = "control-plane/members";
 
@@ -191,11 +191,13 @@ pub(super) fn leave_strangers(context: &Context, look: &Look, nodes: &[&Node], p
         .iter()
         .filter_map(|node| {
             let undone = plan.machines.get(&node.name);
+            // One that came back under its old name lacks the label.
+            let made = undone.is_some_and(|m| goes(m, INIT));
             Some(Leaver {
                 name: node.name.clone(),
                 address: node.address?,
-                control_plane: node.control_plane,
-                undone: undone.is_some_and(|m| goes(m, JOIN) || goes(m, INIT)),
+                control_plane: node.control_plane || made,
+                undone: made || undone.is_some_and(|m| goes(m, JOIN)),
                 lives: node.ready,
             })
         })
@@ -283,13 +285,8 @@ fn take_out(
         plan.api.push(drained(context, &leaver.name));
     }
     members(keeper, leavers, plan);
-    let out: Vec<&Leaver> = leavers
-        .iter()
-        .filter(|l| listed.contains(&l.name))
-        .collect();
-    if !out.is_empty() {
-        plan.api.push(forgotten(keeper, &out));
-    }
+    let out = leavers.iter().filter(|l| listed.contains(&l.name));
+    plan.api.extend(out.map(|leaver| forgotten(keeper, leaver)));
 }
 
 fn names(all: &[Leaver]) -> String {
@@ -326,40 +323,33 @@ fn drained(context: &Context, name: &str) -> ApiPlan {
     }
 }
 
-/// Nodes are deleted when their machines are done: an earlier kubelet would register again. Those whose
-/// machines nobody undoes are deleted once they are empty, and no longer in etcd.
-fn forgotten(keeper: &str, out: &[&Leaver]) -> ApiPlan {
-    let resources: Vec<ApiResource> = out
-        .iter()
-        .map(|leaver| ApiResource::NoNode {
-            name: leaver.name.clone(),
-        })
-        .collect();
-    let changes = resources.iter().map(|resource| ApiChange {
+/// A node is deleted when its machine is done: an earlier kubelet would register again. One whose machine
+/// nobody undoes is deleted once it is empty, and no longer in etcd.
+fn forgotten(keeper: &str, leaver: &Leaver) -> ApiPlan {
+    let resource = ApiResource::NoNode {
+        name: leaver.name.clone(),
+    };
+    let change = ApiChange {
         id: resource.id(),
         verb: Verb::Remove,
         summary: "take the node out of the cluster".into(),
         diff: None,
-    });
-    let needs = out.iter().flat_map(|leaver| {
-        let made = if leaver.control_plane { INIT } else { JOIN };
-        let undone = leaver
-            .undone
-            .then(|| (leaver.name.clone(), made.to_owned()));
-        let drained = leaver
-            .lives
-            .then(|| (String::new(), drain_step(&leaver.name)));
-        let member = leaver
-            .control_plane
-            .then(|| (keeper.to_owned(), MEMBERS.to_owned()));
-        [undone, drained, member].into_iter().flatten()
-    });
+    };
+    let made = if leaver.control_plane { INIT } else { JOIN };
+    let undone = (leaver.name.clone(), made.to_owned());
+    let drained = (String::new(), drain_step(&leaver.name));
+    let member = (keeper.to_owned(), MEMBERS.to_owned());
+    let needs = [
+        leaver.undone.then_some(undone),
+        leaver.lives.then_some(drained),
+        leaver.control_plane.then_some(member),
+    ];
     ApiPlan {
-        changes: Some(changes.collect()),
+        changes: Some(vec![change]),
         step: ApiStep {
-            name: LEAVE.into(),
-            needs: needs.collect(),
-            resources,
+            name: format!("{LEAVE}/{}", leaver.name),
+            needs: needs.into_iter().flatten().collect(),
+            resources: vec![resource],
         },
         apart: true,
     }
