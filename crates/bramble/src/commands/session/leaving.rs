@@ -162,14 +162,15 @@ pub(super) async fn leave(
         }
     };
     let node = |leaver: &Leaver| known.iter().find(|node| node.name == leaver.name);
-    for leaver in &candidates {
-        let lost = manner.lost.contains(&leaver.name);
-        if lost && node(leaver).is_some_and(|node| node.ready) {
-            plan.obstacles.push(alive(&leaver.name));
-        }
+    let lives = |leaver: &Leaver| !leaver.undone && node(leaver).is_some_and(|node| node.ready);
+    if manner.orderly {
+        let alive = candidates.iter().filter(|leaver| lives(leaver));
+        let alive = alive.map(|l| alive(&l.name, manner.lost.contains(&l.name)));
+        plan.obstacles.extend(alive);
     }
     let leavers: Vec<Leaver> = candidates
         .into_iter()
+        .filter(|leaver| !lives(leaver))
         .filter(|leaver| {
             leaver.undone || node(leaver).is_some() || manner.lost.contains(&leaver.name)
         })
@@ -179,7 +180,8 @@ pub(super) async fn leave(
         .filter(|leaver| node(leaver).is_some())
         .map(|leaver| leaver.name.clone())
         .collect();
-    take_out(context, &keeper.name, &leavers, &listed, plan);
+    let limit = context.cluster.kubernetes.upgrade.drain_limit;
+    take_out(limit, &keeper.name, &leavers, &listed, plan);
 }
 
 /// Nodes of this cluster whose machines are no longer in the file leave it.
@@ -203,7 +205,8 @@ pub(super) fn leave_strangers(context: &Context, look: &Look, nodes: &[&Node], p
         })
         .collect();
     let listed: Vec<String> = leavers.iter().map(|leaver| leaver.name.clone()).collect();
-    take_out(context, &keeper.name, &leavers, &listed, plan);
+    let limit = context.cluster.kubernetes.upgrade.drain_limit;
+    take_out(limit, &keeper.name, &leavers, &listed, plan);
     if leavers.iter().any(|leaver| leaver.control_plane) {
         joiners_wait(&keeper.name, plan);
     }
@@ -256,24 +259,26 @@ fn nobody(context: &Context, look: &Look, leavers: &[Leaver]) -> Vec<Obstacle> {
     leavers.iter().map(obstacle).collect()
 }
 
-/// A machine that only this computer can't reach is not lost: its pods run, and would go on running where
-/// nobody sees them.
-fn alive(name: &str) -> Obstacle {
+/// A node that runs is neither lost nor empty, even if only its own record would tell what to undo: its pods
+/// would go on where nobody sees them.
+fn alive(name: &str, lost: bool) -> Obstacle {
+    let message = match lost {
+        true => "it can't be reached from here, but its node is ready: it lives",
+        false => "it has no record of a node that could be undone, but its node is ready: it lives",
+    };
+    let first = match lost {
+        true => "mend the way to it (`bramble fleet ping`), or switch it off",
+        false => "if it is a node that lost its record, drain it and run on it: kubeadm reset",
+    };
     Obstacle {
         machine: name.to_owned(),
-        message: "it can't be reached from here, but its node is ready: it lives".into(),
-        hint: "mend the way to it (`bramble fleet ping`), or switch it off; a machine that is dead is called so by the cluster after 40 s".into(),
+        message: message.into(),
+        hint: format!("{first}; a machine that is dead is called so by the cluster after 40 s"),
     }
 }
 
 /// Empties the nodes, takes members out of etcd, and lets the API forget the nodes that it lists.
-fn take_out(
-    context: &Context,
-    keeper: &str,
-    leavers: &[Leaver],
-    listed: &[String],
-    plan: &mut Plan,
-) {
+fn take_out(limit: Duration, keeper: &str, leavers: &[Leaver], listed: &[String], plan: &mut Plan) {
     for leaver in leavers
         .iter()
         .filter(|l| l.lives && listed.contains(&l.name))
@@ -282,7 +287,7 @@ fn take_out(
         for step in machine.into_iter().flat_map(|m| &mut m.steps) {
             step.needs.push((String::new(), drain_step(&leaver.name)));
         }
-        plan.api.push(drained(context, &leaver.name));
+        plan.api.push(drained(limit, &leaver.name));
     }
     members(keeper, leavers, plan);
     let out = leavers.iter().filter(|l| listed.contains(&l.name));
@@ -299,8 +304,7 @@ pub(super) fn drain_step(node: &str) -> String {
     format!("drain/{node}")
 }
 
-fn drained(context: &Context, name: &str) -> ApiPlan {
-    let limit = context.cluster.kubernetes.upgrade.drain_limit;
+fn drained(limit: Duration, name: &str) -> ApiPlan {
     let resource = ApiResource::Drained {
         name: name.to_owned(),
         limit,
@@ -398,3 +402,6 @@ fn members(keeper: &str, leavers: &[Leaver], plan: &mut Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
