@@ -28,6 +28,8 @@ mod up;
 mod vpn;
 mod workstation;
 
+pub use session::LEAVE;
+
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     let global = &args.global;

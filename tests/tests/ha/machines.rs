@@ -6,8 +6,10 @@ use bramble_tests::kubectl::{Kubectl, name};
 use bramble_tests::site::changes;
 use bramble_tests::{Site, until};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// How long the cluster may take to notice what became of a machine.
 const NOTICE: Duration = Duration::from_secs(120);
@@ -123,26 +125,50 @@ pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl) {
     assert_eq!(members(site, "one"), ["one", "three", "two"]);
 }
 
+/// A machine's disk as it was when nothing had been done to it.
+pub struct Blank {
+    machine: &'static str,
+    copy: TempDir,
+}
+
+impl Blank {
+    /// Copies the disk of a machine that is not part of a cluster yet.
+    pub fn of(site: &Site, machine: &'static str) -> Self {
+        let copy = tempfile::tempdir_in(site.folder()).expect("a folder");
+        let to = copy.path().display().to_string();
+        shell(&disk(site, machine), &format!("cp -a upper/. {to}/"));
+        Self { machine, copy }
+    }
+
+    /// The machine dies, and another one with this disk has its place, name, address and host key.
+    fn takes_the_place(&self, site: &Site) {
+        let lab = site.lab();
+        lab.kill(self.machine).expect("the power is cut");
+        let from = self.copy.path().display();
+        let wipe = format!("find upper var-lib/* -mindepth 1 -delete\ncp -a {from}/. upper/");
+        shell(&disk(site, self.machine), &wipe);
+        lab.start(self.machine, NOTICE, |_| {}).expect("it starts");
+    }
+}
+
+fn disk(site: &Site, machine: &str) -> PathBuf {
+    site.lab().dir().join("machines").join(machine)
+}
+
+fn shell(folder: &Path, program: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-ec", program]).current_dir(folder);
+    assert!(command.status().expect("sh runs").success(), "{program}");
+}
+
 /// An empty machine of a dead one's name and address is made what that was by a plain `up`.
-pub fn empty_machine_takes_the_place_of_a_dead_one(site: &Site, kubectl: &Kubectl) {
-    let lab = site.lab();
-    lab.kill("two").expect("the power is cut");
-    let disk = lab.dir().join("machines/two");
-    let wipe = "rm -rf upper/etc/kubernetes upper/var/lib/bramble upper/etc/default/kubelet \
-                upper/etc/systemd/system/kubelet.service upper/etc/systemd/system/*.wants/kubelet.service \
-                upper/etc/keepalived upper/etc/cni var-lib/*/*";
-    let done = Command::new("sh")
-        .args(["-c", wipe])
-        .current_dir(&disk)
-        .status()
-        .expect("sh runs");
-    assert!(done.success());
-    lab.start("two", NOTICE, |_| {}).expect("it starts");
+pub fn empty_machine_takes_the_place_of_a_dead_one(site: &Site, kubectl: &Kubectl, blank: &Blank) {
+    blank.takes_the_place(site);
     site.up();
     site.nothing_to_do();
     assert_eq!(members(site, "one"), ["one", "three", "two"]);
-    until("two is ready", NOTICE, || {
-        kubectl.ready().contains(&"two".to_owned())
+    until("it is ready", NOTICE, || {
+        kubectl.ready().contains(&blank.machine.to_owned())
     });
 }
 

@@ -17,7 +17,7 @@ pub(super) const JOIN: &str = "worker/join";
 /// The step that makes a control plane.
 pub(super) const INIT: &str = "control-plane/init";
 /// The steps in the API that take out nodes whose machines have left.
-pub const LEAVE: &str = "leave";
+pub const LEAVE: &str = "leave/";
 /// The step of a control plane that stays: it takes those that leave out of etcd.
 const MEMBERS: &str = "control-plane/members";
 
@@ -164,9 +164,9 @@ pub(super) async fn leave(
     let node = |leaver: &Leaver| known.iter().find(|node| node.name == leaver.name);
     let lives = |leaver: &Leaver| !leaver.undone && node(leaver).is_some_and(|node| node.ready);
     if manner.orderly {
-        let alive = candidates.iter().filter(|leaver| lives(leaver));
-        let alive = alive.map(|l| alive(&l.name, manner.lost.contains(&l.name)));
-        plan.obstacles.extend(alive);
+        let found = candidates.iter().filter(|leaver| lives(leaver));
+        let found = found.map(|l| alive(&l.name, manner.lost.contains(&l.name)));
+        plan.obstacles.extend(found);
     }
     let leavers: Vec<Leaver> = candidates
         .into_iter()
@@ -351,7 +351,7 @@ fn forgotten(keeper: &str, leaver: &Leaver) -> ApiPlan {
     ApiPlan {
         changes: Some(vec![change]),
         step: ApiStep {
-            name: format!("{LEAVE}/{}", leaver.name),
+            name: format!("{LEAVE}{}", leaver.name),
             needs: needs.into_iter().flatten().collect(),
             resources: vec![resource],
         },
