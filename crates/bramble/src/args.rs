@@ -1,9 +1,11 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
 mod etcd;
+mod machine;
 mod router;
 
 pub use etcd::*;
+pub use machine::*;
 pub use router::*;
 
 use crate::printer::Output;
@@ -115,6 +117,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo"
     )]
     Down(DownArgs),
+    /// Add, remove and replace machines, in the cluster and in its file.
+    #[command(
+        after_help = "Examples:\n  bramble machine add four --address 10.77.0.14\n  bramble machine remove four\n  bramble machine remove four --lost     it is dead, and won't come back\n  bramble machine replace two            the same role, made anew"
+    )]
+    Machine(MachineArgs),
     /// Machines, control planes, nodes, pods, versions, certificates, drift: whether all is well.
     #[command(
         after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes\n\nExit codes: 0 all is well, 1 something is not, 4 a machine is not reached. A certificate that ends\nwithin 30 days is said and leaves all well."

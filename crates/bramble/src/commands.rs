@@ -14,6 +14,7 @@ mod init;
 mod kubeconfig;
 mod lab;
 mod logs;
+mod machine;
 mod man;
 mod plan;
 pub mod registry;
@@ -28,6 +29,8 @@ mod up;
 mod vpn;
 mod wait;
 mod workstation;
+
+pub use session::LEAVE;
 
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
@@ -63,6 +66,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
+        Command::Machine(args) => machine::run(global, args.action, printer).await,
         Command::Status => status::run(global, printer).await,
         Command::Wait(args) => wait::run(global, &args, printer).await,
     }
