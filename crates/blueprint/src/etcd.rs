@@ -5,7 +5,7 @@ use bramble_machine::shell::word;
 use bramble_spec::cluster::Machine;
 
 /// Functions: `etcd CTL-ARGUMENTS` runs etcdctl in the member's own container.
-const FUNCTIONS: &str = include_str!("etcd.sh");
+pub(crate) const FUNCTIONS: &str = include_str!("etcd.sh");
 
 /// Takes the member of a machine's earlier life out of the cluster; it is dead, or its machine would not
 /// join. `kubeadm join` adds the new one.

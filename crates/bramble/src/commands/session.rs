@@ -23,7 +23,7 @@ mod planning;
 mod rollout;
 mod ways;
 
-pub use ending::{report, unreachable, verdict};
+pub use ending::{locked, report, unreachable, verdict};
 pub use opening::open_ways;
 pub use planning::{identity, strangers};
 
@@ -162,7 +162,7 @@ async fn engine_run(
 }
 
 /// Who holds the lock, for others.
-fn holder(what: &str) -> String {
+pub fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     let user = get("USER")
         .or_else(|| get("LOGNAME"))
