@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod certs;
 mod check;
 mod completions;
 mod down;
@@ -55,6 +56,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
             Ok(())
         }
         Command::Man(args) => man::run(&args, printer),
+        Command::Certs(args) => certs::run(global, args.action, printer).await,
         Command::Ssh(args) => ssh::run(global, &args, printer).await,
         Command::Logs(args) => logs::run(global, &args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,

@@ -26,7 +26,7 @@ mod rollout;
 mod strangers;
 mod ways;
 
-pub use ending::{report, unreachable, verdict};
+pub use ending::{locked, report, unreachable, verdict};
 pub use leaving::LEAVE;
 pub use opening::open_ways;
 pub use planning::identity;
@@ -234,7 +234,7 @@ async fn engine_run(
 }
 
 /// Who runs this, for those who find a machine locked.
-pub(super) fn holder(what: &str) -> String {
+pub fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     let user = get("USER")
         .or_else(|| get("LOGNAME"))
