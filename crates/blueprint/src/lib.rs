@@ -8,6 +8,7 @@
 //!   file names.
 
 mod borrowed;
+pub mod certs;
 mod context;
 mod fixed;
 mod interfaces;

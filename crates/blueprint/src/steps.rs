@@ -285,6 +285,15 @@ fn remarks(on: &On, remarks: &mut Vec<String>) {
             on.machine.name
         ));
     }
+    if let Some(count) = cluster
+        .even_control_planes()
+        .filter(|_| on.is_first_control_plane())
+    {
+        remarks.push(format!(
+            "{count} control planes are an even number, of which no more may fail than of {}: add one (bramble machine add), or take one out",
+            count - 1
+        ));
+    }
     if on.is_first_control_plane() && routed && cluster.network.lan.is_none() {
         remarks.push(
             "the machines have no common network: routes between pods appear only between machines on one link, unless the routers in between speak OSPF".into(),

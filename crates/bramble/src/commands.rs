@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod certs;
 mod check;
 mod completions;
 mod down;
@@ -14,6 +15,7 @@ mod init;
 mod kubeconfig;
 mod lab;
 mod logs;
+mod machine;
 mod man;
 mod plan;
 pub mod registry;
@@ -28,6 +30,8 @@ mod up;
 mod vpn;
 mod wait;
 mod workstation;
+
+pub use session::LEAVE;
 
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
@@ -52,6 +56,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
             Ok(())
         }
         Command::Man(args) => man::run(&args, printer),
+        Command::Certs(args) => certs::run(global, args.action, printer).await,
         Command::Ssh(args) => ssh::run(global, &args, printer).await,
         Command::Logs(args) => logs::run(global, &args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
@@ -63,6 +68,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
+        Command::Machine(args) => machine::run(global, args.action, printer).await,
         Command::Status => status::run(global, printer).await,
         Command::Wait(args) => wait::run(global, &args, printer).await,
     }

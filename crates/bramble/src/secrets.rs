@@ -57,7 +57,7 @@ pub fn read(cluster: &Cluster, file: &Path, printer: &Printer) -> Result<Secrets
     let mut all: Vec<Named> = cluster.router.as_ref().map(named).unwrap_or_default();
     let snapshots = cluster.etcd.snapshots.as_ref();
     all.extend(snapshots.and_then(|s| s.s3.as_ref()).map(|s3| Named {
-        path: s3.credentials.as_str(),
+        path: s3.credentials_file.as_str(),
         what: format!("credentials for the bucket {}", s3.bucket),
         form: Form::Pair,
     }));

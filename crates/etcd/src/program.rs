@@ -5,6 +5,8 @@ use bramble_machine::shell::word;
 
 /// Functions: `etcd CTL-ARGUMENTS` runs etcdctl in the member's own container.
 pub const MEMBER: &str = include_str!("sh/member.sh");
+/// Functions that let a member learn before it votes.
+const LEARNER: &str = include_str!("sh/learner.sh");
 /// Functions that stop a control plane and start it again.
 const STILL: &str = include_str!("sh/still.sh");
 
@@ -12,6 +14,31 @@ const STILL: &str = include_str!("sh/still.sh");
 /// join. `kubeadm join` adds the new one.
 pub fn forget(name: &str, address: &str) -> String {
     removal(name, address, "dead=1")
+}
+
+/// Makes room for a machine's member that learns before it votes; prints what [`join`] needs to know.
+pub fn learner(name: &str, address: &str) -> String {
+    format!(
+        "{MEMBER}{LEARNER}etcd_learner {} {}",
+        word(name),
+        word(address)
+    )
+}
+
+/// What runs before and after `kubeadm join` on a machine whose member learns first. kubeadm before 1.29 adds it
+/// as one that votes at once: a single member waits for the second then, without a leader, and API servers of
+/// some releases never show their first clients what comes after that (kubernetes/kubernetes issue 97294).
+///
+/// `learner` is the shell variable with what [`learner`] printed, `voter` the address of another member,
+/// `/run/bramble/init.yaml` the configuration of kubeadm.
+pub fn join(learner: &str, voter: &str) -> (String, String) {
+    let before = format!(
+        "{MEMBER}{LEARNER}learner=\"${learner}\" voter={}\n{}",
+        word(voter),
+        include_str!("sh/join.sh")
+    );
+    let after = "wait \"$promotion\" || { c=$?; cat /run/bramble/promotion; exit $c; }\nrm -f /run/bramble/promotion";
+    (before, after.to_owned())
 }
 
 /// The program that takes a control plane's member out of etcd, run on another one. Refuses where those that

@@ -57,6 +57,9 @@ pub struct NodeStatus {
     /// Since it joined.
     #[serde(serialize_with = "seconds")]
     pub age: Duration,
+    /// The cluster that it was made a node of by Bramble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// A condition of a node.
@@ -246,6 +249,7 @@ fn node(node: &Value, now: jiff::Timestamp) -> NodeStatus {
             })
             .collect(),
         age,
+        cluster: crate::node::owner(node).map(str::to_owned),
     }
 }
 

@@ -57,7 +57,7 @@ pub fn scheduled(site: &Site, spec: &str, machine: &str) {
     close(&pair);
     let with = |bucket: &str| {
         format!(
-            "{spec}etcd: {{ snapshots: {{ keep: 2, s3: {{ endpoint: '{}', bucket: {bucket}, credentials: pair }} }} }}\n",
+            "{spec}etcd: {{ snapshots: {{ keep: 2, s3: {{ endpoint: '{}', bucket: {bucket}, credentialsFile: pair }} }} }}\n",
             s3.url()
         )
     };
@@ -101,7 +101,7 @@ pub fn scheduled(site: &Site, spec: &str, machine: &str) {
     let status = site.try_on(machine, &format!("systemctl status --no-pager -l {UNIT}"));
     status
         .says("SignatureDoesNotMatch")
-        .says("spec.etcd.snapshots.s3.credentials");
+        .says("spec.etcd.snapshots.s3.credentialsFile");
     let seen = site.on(
         machine,
         &format!("journalctl -u {UNIT} --no-pager; systemctl cat {UNIT}"),

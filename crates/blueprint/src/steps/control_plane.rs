@@ -9,7 +9,9 @@ use crate::obstacle::Obstacle;
 use crate::proxy;
 use crate::release;
 use crate::remains::Remains;
+use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Action, Check};
+use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
 use bramble_machine::{Resource, Script, Step, StepRef};
 use bramble_spec::cluster::{Quirk, Role};
@@ -29,6 +31,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
+    out.extend(even(on).map(r));
     out.extend(split(on).map(r));
     out.push(r(release::noted(on)));
     out.extend(kubelet::installed(on));
@@ -54,6 +57,18 @@ fn after(on: &On) -> Vec<StepRef> {
         .map(|m| (m.name.clone(), NAME.to_owned()))
         .filter(|(name, _)| *name != on.machine.name)
         .collect()
+}
+
+/// A cluster that is there may lose a control plane and go on; one that begins can be made right.
+fn even(on: &On) -> Option<Obstacle> {
+    let count = on.cluster().even_control_planes()?;
+    let looked = on.inputs.facts.contains_key(&on.machine.name);
+    let begins = on.founds() && !on.stands(&on.machine.name) && looked;
+    begins.then(|| Obstacle {
+        name: "even".into(),
+        what: format!("it would begin a cluster of {count} control planes, an even number"),
+        hint: "use 1, 3 or 5: etcd survives the loss of less than half of them, so an even one adds risk and nothing else".into(),
+    })
 }
 
 /// Who begins a cluster must know that there is none: a control plane that is only switched off would come
@@ -140,14 +155,26 @@ fn join(on: &On) -> Action {
     run.line("mkdir -p /etc/kubernetes/pki/etcd");
     run.line(format!(
         "printf %s \"${}\" | base64 -d | tar -xzf - -C /etc/kubernetes/pki",
-        bramble_machine::program::fact_variable(joining::KEYS)
+        fact_variable(joining::KEYS)
     ));
     run.line("kubeadm init phase certs apiserver --config /run/bramble/init.yaml");
     run.line(joining::configured(&kubeadm::join_control_plane(on)));
+    let mut skip = "";
+    let mut after = String::new();
+    if joining::learns(on)
+        && let Some(door) = on.door()
+    {
+        let learner = fact_variable(&joining::learner(on));
+        let (before, promoted) = etcd::join(&learner, &door.address.to_string());
+        run.line(before);
+        skip = " --skip-phases=control-plane-join/etcd";
+        after = promoted;
+    }
     run.line(format!(
-        "kubeadm join --config /run/bramble/join.yaml{} || {{ c=$?; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
+        "kubeadm join --config /run/bramble/join.yaml{skip}{} || {{ c=$?; kill \"${{promotion:-}}\" 2>/dev/null || :; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
         ignored(on)
     ));
+    run.line(after);
     run.line("rm -f /run/bramble/join.yaml /run/bramble/init.yaml");
     let mut action = action(
         format!("join the control planes at {}", on.api_endpoint()),
@@ -160,6 +187,9 @@ fn join(on: &On) -> Action {
         joining::CA_HASH.into(),
         joining::KEYS.into(),
     ];
+    action
+        .needs
+        .extend(joining::learns(on).then(|| joining::learner(on)));
     action
 }
 
@@ -214,6 +244,13 @@ fn preflight(on: &On) -> Vec<&'static str> {
     }
     if facts.cpus == 1 {
         out.push("NumCPU");
+    }
+    if joining::learns(on) && !on.founds() {
+        // Bramble has written it.
+        out.extend([
+            "DirAvailable--etc-kubernetes-manifests",
+            "FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+        ]);
     }
     if on.is(Role::ControlPlane) && !has_dns(on) {
         // kubeadm asks for the image even when the phase that needs it is skipped, and before an

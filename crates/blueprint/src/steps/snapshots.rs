@@ -35,7 +35,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
     if let Some(s3) = &snapshots.s3 {
         let names = ["curl", "ca-certificates"];
         out.push(r(Packages::new("etcd-snapshots", names)));
-        let key = key(&on.secret(&s3.credentials), s3);
+        let key = key(&on.secret(&s3.credentials_file), s3);
         files.push(File::new(KEY, Content::Secret(key), 0o600));
     }
     let watch: Vec<String> = files.iter().map(|f| format!("file:{}", f.path)).collect();

@@ -12,7 +12,7 @@ const TIMER: &str = "/etc/systemd/system/bramble-etcd-snapshot.timer";
 
 fn with_s3() -> Setup {
     Setup::new(cluster(
-        "  proxy: { https: 'http://proxy.example:3128/%20' }\n  etcd:\n    snapshots:\n      every: 2h\n      keep: 5\n      s3: { endpoint: 'https://s3.example', bucket: backups, prefix: clusters/home, region: eu-central-1, credentials: pair }\n",
+        "  proxy: { https: 'http://proxy.example:3128/%20' }\n  etcd:\n    snapshots:\n      every: 2h\n      keep: 5\n      s3: { endpoint: 'https://s3.example', bucket: backups, prefix: clusters/home, region: eu-central-1, credentialsFile: pair }\n",
     ))
 }
 

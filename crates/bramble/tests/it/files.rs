@@ -240,7 +240,7 @@ metadata: { name: home }
 spec:
   etcd:
     snapshots:
-      s3: { endpoint: \"https://s3.example\", bucket: backups, credentials: pair }
+      s3: { endpoint: \"https://s3.example\", bucket: backups, credentialsFile: pair }
   machines:
     - { name: one, roles: [control-plane], address: 10.77.0.11 }
 ";
@@ -259,7 +259,7 @@ fn the_credentials_of_a_bucket_have_two_lines() {
         }
         let said = err(&place.bramble("check").assert().code(2));
         for part in [
-            "--> bramble.yaml:7:72",
+            "--> bramble.yaml:7:76",
             "pair (credentials for the bucket backups)",
             why,
             "secret key in the second",

@@ -24,9 +24,9 @@ etcd_inside() {
 	member=$(etcd_container) || return 1
 	timeout 120 ctr -n k8s.io tasks exec --exec-id "bramble-$$-$(date +%N)" "$member" "$@"
 }
-# etcd CTL-ARGUMENTS: etcdctl with the member of this machine.
+# etcd CTL-ARGUMENTS: etcdctl with the member of this machine, or with the one at $etcd_at.
 etcd() {
-	etcd_inside etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt \
+	etcd_inside etcdctl "--endpoints=https://${etcd_at:-127.0.0.1}:2379" --cacert=/etc/kubernetes/pki/etcd/ca.crt \
 		--cert=/etc/kubernetes/pki/etcd/server.crt --key=/etc/kubernetes/pki/etcd/server.key "$@"
 }
 # Looks into a snapshot that the container sees. etcdctl lost this to etcdutl, which is there from 3.5 on.

@@ -33,5 +33,5 @@ pub struct S3 {
     pub region: String,
     /// File with access key id and secret key, one a line, as written. Its content reaches the
     /// blueprint as a secret of that path.
-    pub credentials: String,
+    pub credentials_file: String,
 }

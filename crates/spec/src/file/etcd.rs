@@ -65,5 +65,5 @@ pub struct S3 {
     /// File with the id of the access key in its first line and the secret key in its second, relative to this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
-    pub credentials: Option<String>,
+    pub credentials_file: Option<String>,
 }

@@ -71,8 +71,8 @@ impl Resolver<'_> {
                 "write it as the service names it, such as eu-central-1",
             );
         }
-        if let Some(file) = &s3.credentials {
-            self.path_value(file, &below!["s3", "credentials"]);
+        if let Some(file) = &s3.credentials_file {
+            self.path_value(file, &below!["s3", "credentialsFile"]);
         }
         let prefix = s3.prefix.as_deref().unwrap_or(cluster);
         Some(S3 {
@@ -80,7 +80,7 @@ impl Resolver<'_> {
             bucket: s3.bucket?,
             prefix: prefix.trim_end_matches('/').to_owned(),
             region: s3.region.unwrap_or_else(|| REGION.to_owned()),
-            credentials: s3.credentials?,
+            credentials_file: s3.credentials_file?,
         })
     }
 

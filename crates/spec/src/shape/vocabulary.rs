@@ -103,6 +103,8 @@ pub(super) const SYNONYMS: &[(&str, &str)] = &[
     ("upstream", "url"),
     ("remoteurl", "url"),
     ("password", "passwordFile"),
+    ("credentials", "credentialsFile"),
+    ("secretFile", "credentialsFile"),
     ("haproxy", "ingress"),
     ("borg", "backup"),
     ("path", "dir"),

@@ -75,7 +75,7 @@ fn snapshots_are_taken_unless_the_file_says_no() {
 fn snapshots_go_to_a_bucket() {
     let s3 = |more: &str| {
         let section = format!(
-            "  etcd: {{snapshots: {{s3: {{bucket: backups, credentials: s3.key, {more}}}}}}}"
+            "  etcd: {{snapshots: {{s3: {{bucket: backups, credentialsFile: s3.key, {more}}}}}}}"
         );
         let s3 = cluster(&section, "").etcd.snapshots.and_then(|s| s.s3);
         s3.expect("a bucket")
@@ -85,7 +85,7 @@ fn snapshots_go_to_a_bucket() {
     assert_eq!(usual.bucket, "backups");
     assert_eq!(usual.prefix, "lab", "the cluster's name");
     assert_eq!(usual.region, "us-east-1");
-    assert_eq!(usual.credentials, "s3.key");
+    assert_eq!(usual.credentials_file, "s3.key");
     let own = s3("endpoint: \"https://s3.example.org\", prefix: a/b.c/, region: eu-central-1");
     assert_eq!(
         (own.prefix.as_str(), own.region.as_str()),
@@ -104,7 +104,7 @@ fn a_bucket_in_the_house_needs_no_encryption() {
         "http://[::1]:9000/",
     ] {
         let section = format!(
-            "  etcd: {{snapshots: {{s3: {{endpoint: \"{endpoint}\", bucket: backups, credentials: k}}}}}}"
+            "  etcd: {{snapshots: {{s3: {{endpoint: \"{endpoint}\", bucket: backups, credentialsFile: k}}}}}}"
         );
         assert!(cluster(&section, "").etcd.snapshots.unwrap().s3.is_some());
     }

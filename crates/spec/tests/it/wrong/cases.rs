@@ -157,7 +157,6 @@ fn machine_cases() -> Vec<Case> {
         ("duplicate-taint", key("taints: [a=b:NoSchedule, «a=c:NoSchedule»]"), "the taint `a` with the effect NoSchedule", "remove one"),
         ("no-control-plane", format!("{HEAD}  «machines»:\n  - {{name: one, address: 10.77.0.11}}\n"), "no machine is a control plane", "roles: [control-plane]"),
         ("no-control-plane", format!("# routers only\n{HEAD}  network: {{lan: 10.77.0.0/24}}\n  «machines»:\n  - {{name: gate, roles: [router], address: 10.77.0.1}}\n"), "no machine is", "give one machine"),
-        ("even-control-planes", format!("{HEAD}  kubernetes: {{endpoint: {{external: \"api.example:6443\"}}}}\n  machines:\n{ONE}  - {{name: two, «roles»: [control-plane], address: 10.77.0.12}}\n"), "2 control planes are an even number", "use 1, 3 or 5"),
         ("no-endpoint", planes("x").replace("  kubernetes: {endpoint: x}\n", "").replace("spec:", "«spec»:"), "3 control planes need one address", "external: host:port"),
     ]
 }

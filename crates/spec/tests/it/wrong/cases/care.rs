@@ -17,7 +17,7 @@ fn snapshots(more: &str) -> String {
 
 /// A bucket that is right but for what is given.
 fn s3(more: &str) -> String {
-    let sound = [("endpoint", "\"https://s3.example\""), ("bucket", "backups"), ("credentials", "s3.key")];
+    let sound = [("endpoint", "\"https://s3.example\""), ("bucket", "backups"), ("credentialsFile", "s3.key")];
     let rest: String = sound
         .iter()
         .filter(|(key, _)| !more.contains(&format!("{key}:")))
@@ -69,7 +69,7 @@ fn etcd_cases() -> Vec<Case> {
         ("bad-duration", snapshots("every: «daily»"), "`daily` is not a length of time", "such as 90s"),
         ("out-of-range", snapshots("keep: «0»"), "`etcd.snapshots.keep` can't be 0", "from 1 to 1000"),
         ("out-of-range", snapshots("keep: «1001»"), "can't be 1001", "from 1 to 1000"),
-        ("missing-key", snapshots("s3: «{endpoint: \"https://s3.example\", bucket: backups}»"), "`etcd.snapshots.s3` has no `credentials`", "secret key in its second"),
+        ("missing-key", snapshots("s3: «{endpoint: \"https://s3.example\", bucket: backups}»"), "`etcd.snapshots.s3` has no `credentialsFile`", "secret key in its second"),
         ("bad-s3-endpoint", s3("endpoint: «s3.example»"), "`s3.example` is not the URL of an S3 service", "https://s3.example.org"),
         ("secret-in-url", s3("endpoint: «\"https://me:secret@s3.example\"»"), "the URL of an S3 service holds", "without a password"),
         ("s3-endpoint-path", s3("endpoint: «\"https://s3.example/backups\"»"), "more than the address of an S3 service", "the bucket goes to `bucket`"),
@@ -80,7 +80,8 @@ fn etcd_cases() -> Vec<Case> {
         ("bad-prefix", s3("prefix: «/home»"), "can't begin with `/home`", "clusters/home"),
         ("bad-prefix", s3("prefix: «a/../b»"), "can't begin with `a/../b`", "slashes between them"),
         ("bad-region", s3("region: «Frankfurt am Main»"), "`Frankfurt am Main` is not a region", "eu-central-1"),
-        ("bad-path", s3("credentials: «-o»"), "`-o` can't be a path", "relative to this file"),
+        ("unknown-key", section("etcd: {snapshots: {s3: {endpoint: \"https://s3.example\", bucket: backups, «credentials»: s3.key}}}"), "unknown key `credentials` in `etcd.snapshots.s3`", "did you mean `credentialsFile`?"),
+        ("bad-path", s3("credentialsFile: «-o»"), "`-o` can't be a path", "relative to this file"),
     ]
 }
 
