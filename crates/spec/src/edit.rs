@@ -200,7 +200,8 @@ fn cuts(text: &str, list: &Node, name: &str) -> Option<Vec<Range<usize>>> {
     } else {
         let dash = dash(text, items, at)?;
         let end = trimmed(text, items[at].extent.end);
-        Some(vec![line_start(text, dash)..next_line(text, end)])
+        let lines = line_start(text, dash)..next_line(text, end);
+        Some(vec![lines])
     }
 }
 
@@ -236,7 +237,8 @@ fn flow_cuts(text: &str, list: &Node, at: usize) -> Option<Vec<Range<usize>>> {
         .trim_start()
         .starts_with(']');
     if between.trim().is_empty() && (closed || !between.contains('\n')) {
-        return Some(vec![comma..own.end]);
+        let cut = comma..own.end;
+        return Some(vec![cut]);
     }
     Some(vec![
         comma..comma + 1,

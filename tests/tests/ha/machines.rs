@@ -202,7 +202,7 @@ pub fn entry_that_is_deleted_takes_its_machine_along(site: &Site, kubectl: &Kube
     site.on("five", "[ ! -e /var/lib/bramble ]");
     site.nothing_to_do();
     // A node that somebody else made is none of Bramble's business.
-    let alien = "{apiVersion: v1, kind: Node, metadata: {name: alien}}";
+    let alien = "apiVersion: v1\nkind: Node\nmetadata: { name: alien }\n";
     let alien = site.write_beside("alien.yaml", alien);
     kubectl.run(&["apply", "-f", &alien.display().to_string()]);
     let plan = site.plan();
