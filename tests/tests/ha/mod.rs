@@ -4,6 +4,7 @@
 //! How often a thing is tried is small here and larger where `BRAMBLE_TRIES` says so: chance shows itself
 //! only in many.
 
+mod certs;
 mod client;
 mod etcd;
 mod failover;
@@ -54,6 +55,11 @@ fn three_control_planes_keep_a_cluster() {
     failover::any_one_control_plane_may_fail(&site);
     whole(&site, &kubectl);
     a_control_plane_leaves_and_comes_back(&site, &kubectl);
+    certs::near_their_end_are_renewed(&site);
+    certs::ca_rotation(&site);
+    // The one from before trusts nobody that is there now.
+    let kubectl = Kubectl::new(&site);
+    whole(&site, &kubectl);
     upgrade::a_budget_stops_it(&site, &kubectl);
     upgrade::no_request_is_lost_and_no_controller_needed(&site, &kubectl);
     etcd::snapshots(&site);

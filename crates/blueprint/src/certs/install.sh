@@ -25,9 +25,10 @@ if [ -n "$signed" ]; then
 fi
 # The kubelet makes what isn't there when it starts.
 [ -z "$serving" ] || rm -f $P/kubelet.crt $P/kubelet.key
+alive() { HOME=/run/bramble timeout 15 kubectl --kubeconfig=/dev/null --server=http://127.0.0.1:10248 get --raw /healthz >/dev/null 2>&1; }
 systemctl restart kubelet.service
 n=0
-until systemctl -q is-active kubelet.service && ask http://127.0.0.1:10248 /healthz; do
+until systemctl -q is-active kubelet.service && alive; do
 	if [ $n -ge 120 ]; then
 		echo 'the kubelet does not become healthy:' >&2
 		journalctl -u kubelet -n 8 --no-pager -o cat | cut -c1-300 >&2

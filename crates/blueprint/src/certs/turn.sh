@@ -35,7 +35,7 @@ step_down() {
 shut() {
 	command -v nft >/dev/null || return 0
 	own=''
-	! getent passwd haproxy >/dev/null || own='meta skuid haproxy tcp dport @shut reject with tcp reset'
+	! getent passwd haproxy >/dev/null || own='oif lo meta skuid haproxy tcp dport @shut reject with tcp reset'
 	nft -f - <<-RULES || return 0
 		table inet bramble_turn
 		delete table inet bramble_turn
