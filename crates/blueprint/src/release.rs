@@ -16,6 +16,9 @@ const FIELD: &str = "kubernetes.version";
 /// What kubeadm made of the cluster's version on this control plane.
 const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
+/// Where snapshots of etcd are kept on a control plane.
+const SNAPSHOTS: &str = "/var/lib/bramble-etcd";
+
 /// The id of the change that raises a control plane's own pods.
 pub(crate) const PODS: &str = "release:control-plane";
 
@@ -151,7 +154,7 @@ impl Pods {
         program.line(format!("ignored={}", word(ignored(on).trim_start())));
         program.line(format!("dns={}", if has_dns { "1" } else { "''" }));
         program.line(etcd::snapshot(&format!(
-            "/var/lib/bramble-etcd/before-{}.db",
+            "{SNAPSHOTS}/before-{}.db",
             on.version()
         )));
         program.line(include_str!("steps/upgrade.sh"));
@@ -166,7 +169,7 @@ impl Pods {
 fn tag(manifest: &str) -> Option<&str> {
     let image = manifest
         .lines()
-        .find_map(|line| line.trim().strip_prefix("image:"))?;
+        .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix("image:"))?;
     image.trim().rsplit_once(':').map(|(_, tag)| tag)
 }
 
@@ -196,9 +199,9 @@ impl Resource for Pods {
         way(found, self.version, self.id())?;
         let undo = Undo::Action(action::Undo {
             name: self.id(),
-            title: format!("the upgrade to {wanted}"),
-            program: String::new(),
-            destroys: None,
+            title: format!("the snapshots in {SNAPSHOTS}"),
+            program: format!("rm -rf {SNAPSHOTS}"),
+            destroys: Some("the snapshots of etcd from before upgrades".into()),
         });
         let summary = format!("{found} → {wanted}, after a snapshot of etcd");
         let mut change = Change::new(Verb::Update, summary, self.program.clone(), undo);

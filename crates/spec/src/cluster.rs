@@ -317,7 +317,7 @@ pub struct Kubernetes {
     pub endpoint: Endpoint,
     /// Further names and addresses in the API server's certificate.
     pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes: as the file says, else with fewer than three workers.
+    /// Run ordinary pods on control planes; by default where there are fewer than three workers.
     pub schedule_on_control_plane: bool,
     /// `NodePort` range is kubeadm's; kubelet's maximum of pods, default 110.
     pub max_pods: u16,

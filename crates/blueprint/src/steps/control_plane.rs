@@ -2,6 +2,7 @@
 
 use super::{joining, kubelet, reset};
 use crate::context::{On, r};
+use crate::etcd;
 use crate::fixed;
 use crate::kept::Kept;
 use crate::kubeadm;
@@ -10,6 +11,7 @@ use crate::proxy;
 use crate::release;
 use crate::remains::Remains;
 use bramble_machine::kinds::{Action, Check};
+use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
 use bramble_machine::{Resource, Script, Step, StepRef};
 use bramble_spec::cluster::{Quirk, Role};
@@ -140,14 +142,26 @@ fn join(on: &On) -> Action {
     run.line("mkdir -p /etc/kubernetes/pki/etcd");
     run.line(format!(
         "printf %s \"${}\" | base64 -d | tar -xzf - -C /etc/kubernetes/pki",
-        bramble_machine::program::fact_variable(joining::KEYS)
+        fact_variable(joining::KEYS)
     ));
     run.line("kubeadm init phase certs apiserver --config /run/bramble/init.yaml");
     run.line(joining::configured(&kubeadm::join_control_plane(on)));
+    let mut skip = "";
+    let mut after = String::new();
+    if joining::learns(on)
+        && let Some(door) = on.door()
+    {
+        let learner = fact_variable(&joining::learner(on));
+        let (before, promoted) = etcd::join(&learner, &door.address.to_string());
+        run.line(before);
+        skip = " --skip-phases=control-plane-join/etcd";
+        after = promoted;
+    }
     run.line(format!(
-        "kubeadm join --config /run/bramble/join.yaml{} || {{ c=$?; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
+        "kubeadm join --config /run/bramble/join.yaml{skip}{} || {{ c=$?; kill \"${{promotion:-}}\" 2>/dev/null || :; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
         ignored(on)
     ));
+    run.line(after);
     run.line("rm -f /run/bramble/join.yaml /run/bramble/init.yaml");
     let mut action = action(
         format!("join the control planes at {}", on.api_endpoint()),
@@ -160,6 +174,9 @@ fn join(on: &On) -> Action {
         joining::CA_HASH.into(),
         joining::KEYS.into(),
     ];
+    action
+        .needs
+        .extend(joining::learns(on).then(|| joining::learner(on)));
     action
 }
 
@@ -214,6 +231,13 @@ fn preflight(on: &On) -> Vec<&'static str> {
     }
     if facts.cpus == 1 {
         out.push("NumCPU");
+    }
+    if joining::learns(on) && !on.founds() {
+        // Bramble has written it.
+        out.extend([
+            "DirAvailable--etc-kubernetes-manifests",
+            "FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+        ]);
     }
     if on.is(Role::ControlPlane) && !has_dns(on) {
         // kubeadm asks for the image even when the phase that needs it is skipped, and before an

@@ -38,6 +38,9 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
             program.push_str(&crate::etcd::forget(on.machine));
         }
         facts.insert(forgotten(on), source(&program, ""));
+        if learns(on) {
+            facts.insert(learner(on), source(&crate::etcd::learner(on.machine), ""));
+        }
     }
     if on.machine.name != door.name {
         return;
@@ -74,6 +77,16 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
 /// is about to run, and so never of a machine whose node lives.
 pub(super) fn forgotten(on: &On) -> String {
     format!("node-forgotten-{}", on.machine.name)
+}
+
+/// The fact that etcd has a place for this machine's member, which learns first.
+pub(super) fn learner(on: &On) -> String {
+    format!("etcd-learner-{}", on.machine.name)
+}
+
+/// Whether Bramble makes the member; from 1.29 on kubeadm lets it learn first.
+pub(super) fn learns(on: &On) -> bool {
+    on.is(Role::ControlPlane) && on.version().minor < 29
 }
 
 /// The program that makes it so. A node of an earlier life may be called ready for a while yet, and

@@ -20,7 +20,6 @@ fn every_node_knows_what_the_cluster_was_made_with() {
     let nodes = [("one", "control-plane/init"), ("two", "worker/join")];
     for (machine, step) in nodes {
         for (field, other) in [
-            ("kubernetes.version", "v1.20.3"),
             ("kubernetes.podRange", "10.200.0.0/16"),
             ("kubernetes.serviceRange", "10.97.0.0/16"),
             ("kubernetes.dnsDomain", "other.local"),
@@ -43,6 +42,85 @@ fn every_node_knows_what_the_cluster_was_made_with() {
             "{errors:?}"
         );
     }
+}
+
+/// What a node that was made with a release does about the file's, v1.34.2: the change, or what is in the way.
+fn raised(
+    machine: &str,
+    step: &str,
+    from: &str,
+) -> Result<Option<bramble_machine::Change>, String> {
+    let mut seen = Observation::default();
+    let path = "/var/lib/bramble/fixed.kubernetes.version".to_owned();
+    let answer = Answer::Text(Some(format!("{from}\n")));
+    seen.answers.insert(Query::Content(path), answer);
+    let all = Setup::new(cluster("")).step(machine, step);
+    let note = all.iter().find(|r| r.id() == "fixed:kubernetes.version");
+    let change = note.expect("the note of the release").plan(&seen);
+    change.map_err(|e| format!("{e}. {}", e.hint()))
+}
+
+#[test]
+fn a_release_is_raised_step_by_step_and_never_lowered() {
+    for (machine, step) in [("one", "control-plane/init"), ("two", "worker/join")] {
+        assert!(raised(machine, step, "v1.34.2").expect("a plan").is_none());
+        for from in ["v1.34.0", "v1.33.9"] {
+            let change = raised(machine, step, from)
+                .expect("a plan")
+                .expect("a change");
+            assert_eq!(change.summary, format!("{from} → v1.34.2"));
+            assert!(change.empties, "its node is drained before");
+            let upgrades = change.apply.as_str().contains("kubeadm upgrade node");
+            assert_eq!(
+                upgrades,
+                machine == "two",
+                "a control plane has a step of its own"
+            );
+        }
+        let error = raised(machine, step, "v1.35.0").expect_err("no way back");
+        assert!(error.contains("Kubernetes doesn't go back"), "{error}");
+        let error = raised(machine, step, "v1.32.9").expect_err("a release is left out");
+        assert!(
+            error.contains("no minor release may be left out"),
+            "{error}"
+        );
+        let error = raised(machine, step, "nonsense").expect_err("a broken note");
+        assert!(error.contains("\"nonsense\""), "{error}");
+    }
+}
+
+#[test]
+fn a_control_planes_pods_are_raised_by_what_they_are() {
+    let plan = |image: Option<&str>, note: Option<&str>| {
+        let mut seen = Observation::default();
+        let manifest = image.map(|tag| {
+            format!("spec:\n  containers:\n  - image: registry.k8s.io/kube-apiserver:{tag}\n")
+        });
+        for (path, text) in [
+            ("/etc/kubernetes/manifests/kube-apiserver.yaml", manifest),
+            (
+                "/var/lib/bramble/fixed.kubernetes.version",
+                note.map(str::to_owned),
+            ),
+        ] {
+            seen.answers
+                .insert(Query::Content(path.into()), Answer::Text(text));
+        }
+        let all = Setup::new(cluster("")).step("one", "control-plane/upgrade");
+        all[0].plan(&seen).map_err(|e| e.to_string())
+    };
+    let nothing = |image, note| plan(image, note).expect("a plan").is_none();
+    assert!(nothing(None, None), "a bare machine");
+    assert!(nothing(Some("v1.34.2"), Some("v1.34.2")));
+    let change = plan(Some("v1.33.1"), Some("v1.33.1"))
+        .expect("a plan")
+        .expect("a change");
+    assert_eq!(
+        change.summary,
+        "v1.33.1 → v1.34.2, after a snapshot of etcd"
+    );
+    assert!(!change.empties, "pods stay where they are");
+    assert!(plan(Some("v1.35.0"), Some("v1.35.0")).is_err());
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn flags_of_the_kubelet_follow_the_release() {
     let flags = |minor, facts: bramble_machine::Facts| {
         let setup = plain(version(minor, 0)).on_all(&facts);
         setup
-            .text("two", "kubernetes", "/etc/default/kubelet")
+            .text("two", "worker/join", "/etc/default/kubelet")
             .expect("flags")
     };
     let usual = "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"--node-ip=10.77.0.12 --max-pods=110 --cgroup-driver=systemd\"\n";

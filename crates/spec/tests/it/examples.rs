@@ -22,7 +22,10 @@ fn minimal_has_defaults_for_the_rest() {
     assert_eq!(cluster.network.lan.unwrap().to_string(), "192.168.1.0/24");
     assert_eq!(cluster.kubernetes.version, bramble_spec::DEFAULT_VERSION);
     assert_eq!(cluster.kubernetes.endpoint, Endpoint::None);
-    assert!(cluster.kubernetes.schedule_on_control_plane);
+    assert!(
+        cluster.kubernetes.schedule_on_control_plane,
+        "one worker has little room"
+    );
     let two = cluster.machine("two").unwrap();
     assert_eq!(two.roles, [Role::Worker]);
     assert_eq!(two.ssh.user, "root");
