@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 mod access;
 mod base;
+mod care;
 pub(crate) mod control_plane;
 mod demo;
 mod disks;
@@ -69,6 +70,11 @@ const STEPS: &[Entry] = &[
         name: "base/disks",
         title: "disks, formatted once, mounted",
         make: disks::step,
+    },
+    Entry {
+        name: "base/care",
+        title: "limit of the journal, swap file, large pages",
+        make: care::step,
     },
     Entry {
         name: "base/neighbors",
@@ -294,6 +300,7 @@ fn remarks(on: &On, remarks: &mut Vec<String>) {
             count - 1
         ));
     }
+    remarks.extend(care::remarks(on));
     if on.is_first_control_plane() && routed && cluster.network.lan.is_none() {
         remarks.push(
             "the machines have no common network: routes between pods appear only between machines on one link, unless the routers in between speak OSPF".into(),

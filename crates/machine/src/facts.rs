@@ -31,6 +31,8 @@ pub struct Facts {
     pub clock_settable: bool,
     /// Whether the connection tracker's limits can be written.
     pub conntrack_writable: bool,
+    /// Whether the kernel has large pages and their number can be written.
+    pub huge_pages: bool,
     /// Memory in MiB.
     pub memory: u64,
     /// Processors.
@@ -122,6 +124,7 @@ impl Default for Facts {
             oom_adjustable: true,
             clock_settable: true,
             conntrack_writable: true,
+            huge_pages: true,
             memory: 0,
             cpus: 0,
             swap: false,
@@ -155,6 +158,7 @@ impl Facts {
             oom_adjustable: false,
             clock_settable: false,
             conntrack_writable: false,
+            huge_pages: false,
             swap: true,
             rtc: false,
             bridge_filter: false,
@@ -205,6 +209,7 @@ impl Facts {
             oom_adjustable: cap(CAP_SYS_RESOURCE),
             clock_settable: cap(CAP_SYS_TIME) && !container,
             conntrack_writable: yes("conntrack"),
+            huge_pages: yes("huge_pages"),
             memory: get("memory").parse::<u64>().unwrap_or(0) / 1024,
             cpus: get("cpus").parse().unwrap_or(0),
             swap: yes("swap"),

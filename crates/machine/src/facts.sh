@@ -24,6 +24,7 @@ cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done;
 { read -r _; read -r _ && echo swap=1; } < /proc/swaps
 [ -e /dev/rtc0 ] || [ -e /sys/class/rtc/rtc0 ] && echo rtc=1
 [ ! -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -w /proc/sys/net/netfilter/nf_conntrack_max ] && echo conntrack=1
+[ -w /proc/sys/vm/nr_hugepages ] && echo huge_pages=1
 [ -d "/lib/modules/$release" ] || [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && echo bridge_filter=1
 [ -d /sys/module/wireguard ] || [ -d "/lib/modules/$release/kernel/drivers/net/wireguard" ] && echo wireguard=1
 [ -d /var/lib/bramble ] && echo home=1

@@ -3,6 +3,7 @@
 use crate::context::{On, r};
 use bramble_machine::Step;
 use bramble_machine::kinds::{Block, CmdlineWords, HostName, Modules, SwapOff, Sysctl, TimeZone};
+use bramble_spec::cluster::Swap;
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let cluster = on.cluster();
@@ -15,8 +16,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
         let text = "precedence ::ffff:0:0/96  100\n";
         out.push(r(Block::new("/etc/gai.conf", "ipv4-first", text).creating()));
     }
-    if on.machine.is_node() {
+    if on.machine.swap == Swap::Off {
         out.push(r(SwapOff));
+    }
+    if on.machine.is_node() {
         out.push(r(Modules::new(["overlay", "br_netfilter"])));
         let mut values = vec![("net.ipv4.ip_forward", "1")];
         if on.facts.bridge_filter {

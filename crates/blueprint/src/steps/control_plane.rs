@@ -232,7 +232,7 @@ fn preflight(on: &On) -> Vec<&'static str> {
     if !facts.kernel_config || facts.container || old_cgroups {
         out.push("SystemVerification");
     }
-    if facts.container && facts.swap {
+    if facts.container && facts.swap || on.machine.swap.allowed() {
         out.push("Swap");
     }
     if !facts.bridge_filter {

@@ -1,9 +1,9 @@
 //! The kubelet: its program, unit and flags, in the step that makes a node of the machine, so that a run
 //! that was cut off between a new program and the restart is seen to be unfinished.
 
-use super::{kubernetes, reset};
+use super::{care, kubernetes, reset};
 use crate::context::{On, r};
-use bramble_machine::kinds::{Action, Check, File, Service};
+use bramble_machine::kinds::{Action, Check, File, Service, huge_pages};
 use bramble_machine::{Resource, Script};
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub(super) fn running() -> Service {
         format!("file:{UNIT}"),
         format!("file:{FLAGS}"),
         "binary:/usr/local/bin/kubelet".to_owned(),
+        // It counts them once, when it starts.
+        huge_pages::ID.to_owned(),
     ])
 }
 
@@ -68,14 +70,15 @@ fn flags(on: &On) -> String {
     if !on.facts.oom_adjustable {
         flags.push("--oom-score-adj=0".into());
     }
-    if on.facts.container {
-        // /proc/swaps of a container is its host's: nothing that could be switched off here.
+    // /proc/swaps of a container is its host's: nothing that could be switched off here.
+    if on.facts.container || on.machine.swap.allowed() {
         flags.push("--fail-swap-on=false".into());
     }
     if !on.facts.cgroup2 && on.version().minor >= 31 {
         // The kubelet has the flag from 1.31 on, and refuses version 1 without it from 1.35 on.
         flags.push("--fail-cgroupv1=false".into());
     }
+    flags.extend(care::flags(&on.cluster().kubernetes.kubelet));
     format!(
         "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n",
         flags.join(" ")

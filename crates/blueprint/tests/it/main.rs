@@ -1,5 +1,6 @@
 //! What a blueprint holds, looked at from outside.
 
+mod care;
 mod demo;
 mod fields;
 mod fixed;

@@ -42,7 +42,17 @@ impl ContainerImage {
             word(&self.reference)
         ));
         script.line(format!("rm -f {staged}"));
+        script.extend(&self.pin());
         script
+    }
+
+    /// The kubelet's garbage collection leaves a pinned image alone: without a way outside there is no
+    /// other place to get it from when a pod needs it again.
+    fn pin(&self) -> Script {
+        Script::of(format!(
+            "ctr -n k8s.io images label {} io.cri-containerd.pinned=pinned >/dev/null",
+            word(&self.reference)
+        ))
     }
 
     /// containerd compares every part with its digest, so it does not matter who sends it.
@@ -55,12 +65,14 @@ impl ContainerImage {
         let exact = word(format!("{name}@{}", self.digest));
         let (wanted, hosts) = (word(&self.reference), word(&pull.hosts));
         let from = word(&pull.from);
-        Script::of(format!(
+        let mut script = Script::of(format!(
             "ctr -n k8s.io images pull --hosts-dir {hosts} {exact} >/dev/null || {{\n\
              \techo {from} 'does not serve the image: `bramble registry status` says why'\n\texit 1\n}}\n\
              ctr -n k8s.io images tag --force {exact} {wanted} >/dev/null\n\
              ctr -n k8s.io images rm {exact} >/dev/null"
-        ))
+        ));
+        script.extend(&self.pin());
+        script
     }
 }
 

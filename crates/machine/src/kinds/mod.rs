@@ -14,6 +14,7 @@ pub mod directory;
 pub mod file;
 pub mod filesystem;
 pub mod hostname;
+pub mod huge_pages;
 pub mod image;
 pub mod interface;
 pub mod keys;
@@ -26,6 +27,7 @@ pub mod package;
 pub mod service;
 pub mod sudo;
 pub mod swap;
+pub mod swap_file;
 pub mod sysctl;
 pub mod timezone;
 pub mod user;
@@ -41,6 +43,7 @@ pub use directory::Directory;
 pub use file::{Content, File};
 pub use filesystem::FileSystem;
 pub use hostname::HostName;
+pub use huge_pages::HugePages;
 pub use image::ContainerImage;
 pub use interface::Interface;
 pub use keys::AuthorizedKeys;
@@ -53,6 +56,7 @@ pub use package::Packages;
 pub use service::Service;
 pub use sudo::SudoRule;
 pub use swap::SwapOff;
+pub use swap_file::SwapFile;
 pub use sysctl::Sysctl;
 pub use timezone::TimeZone;
 pub use user::User;
@@ -123,6 +127,8 @@ pub enum Undo {
     Directory(directory::Undo),
     /// Of [`HostName`].
     HostName(hostname::Undo),
+    /// Of [`HugePages`].
+    HugePages(huge_pages::Undo),
     /// Of [`Interface`].
     Interface(interface::Undo),
     /// Of [`AuthorizedKeys`].
@@ -139,6 +145,8 @@ pub enum Undo {
     NftTable(nft_table::Undo),
     /// Of [`SwapOff`].
     Swap(swap::Undo),
+    /// Of [`SwapFile`].
+    SwapFile(swap_file::Undo),
     /// Of [`Sysctl`].
     Sysctl(sysctl::Undo),
     /// Of [`TimeZone`].
@@ -164,6 +172,7 @@ impl Undo {
             Undo::Cmdline(u) => u.script(),
             Undo::Directory(u) => u.script(),
             Undo::HostName(u) => u.script(),
+            Undo::HugePages(u) => u.script(),
             Undo::Interface(u) => u.script(),
             Undo::Keys(u) => u.script(),
             Undo::Link(u) => u.script(),
@@ -172,6 +181,7 @@ impl Undo {
             Undo::Mount(u) => u.script(),
             Undo::NftTable(u) => u.script(),
             Undo::Swap(u) => u.script(),
+            Undo::SwapFile(u) => u.script(),
             Undo::Sysctl(u) => u.script(),
             Undo::TimeZone(u) => u.script(),
             Undo::User(u) => u.script(),
@@ -220,6 +230,7 @@ impl Undo {
             Undo::Cmdline(u) => u.summary(),
             Undo::Directory(u) => u.summary(),
             Undo::HostName(u) => u.summary(),
+            Undo::HugePages(u) => u.summary(),
             Undo::Interface(u) => u.summary(),
             Undo::Keys(u) => u.summary(),
             Undo::Link(u) => u.summary(),
@@ -228,6 +239,7 @@ impl Undo {
             Undo::Mount(u) => u.summary(),
             Undo::NftTable(u) => u.summary(),
             Undo::Swap(u) => u.summary(),
+            Undo::SwapFile(u) => u.summary(),
             Undo::Sysctl(u) => u.summary(),
             Undo::TimeZone(u) => u.summary(),
             Undo::User(u) => u.summary(),
@@ -253,6 +265,9 @@ impl Undo {
             (Undo::Cmdline(first), Undo::Cmdline(later)) => Undo::Cmdline(first.merge(&later)),
             (Undo::Directory(first), Undo::Directory(later)) => {
                 Undo::Directory(first.merge(&later))
+            }
+            (Undo::HugePages(first), Undo::HugePages(later)) => {
+                Undo::HugePages(first.merge(&later))
             }
             (Undo::Interface(first), Undo::Interface(later)) => {
                 Undo::Interface(first.merge(&later))

@@ -172,7 +172,7 @@ impl Resource for Mount {
 }
 
 /// systemd makes its mount units from fstab only when it is told to.
-const RELOAD: &str = "[ ! -d /run/systemd/system ] || systemctl daemon-reload";
+pub(super) const RELOAD: &str = "[ ! -d /run/systemd/system ] || systemctl daemon-reload";
 
 /// How a mount is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,15 +11,19 @@ const NAME: &str = "/dev/disk/by-id/usb-Stick_1-0:0";
 const SIZE: u64 = 320 << 20;
 
 /// A blank disk; gone at the end of the test.
-struct Disk {
+pub struct Disk {
     _file: tempfile::NamedTempFile,
     node: String,
 }
 
 impl Disk {
     fn new() -> Self {
+        Self::of(SIZE)
+    }
+
+    pub fn of(size: u64) -> Self {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        file.as_file().set_len(SIZE).expect("a size");
+        file.as_file().set_len(size).expect("a size");
         let out = Command::new("losetup")
             .args(["--find", "--show"])
             .arg(file.path())
@@ -34,8 +38,13 @@ impl Disk {
         Self { _file: file, node }
     }
 
+    /// Its name on this computer.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
     /// Shell that plugs it in under this name.
-    fn plug(&self, name: &str) -> String {
+    pub fn plug(&self, name: &str) -> String {
         let path = format!(
             "/sys/class/block/{}/dev",
             self.node.trim_start_matches("/dev/")

@@ -17,6 +17,14 @@ pub enum Network {
     Shared,
 }
 
+/// Held by a test of what the kernel has once for all machines, such as swap: the others wait.
+pub fn alone() -> Option<std::fs::File> {
+    let base = root().ok()?;
+    let lock = std::fs::File::create(base.with_extension("kernel-lock")).expect("a file");
+    lock.lock().expect("a lock");
+    Some(lock)
+}
+
 pub struct Machine {
     dir: tempfile::TempDir,
     holder: Child,

@@ -2,6 +2,7 @@
 
 mod actions;
 mod archives;
+mod care;
 mod cycle;
 mod disks;
 mod files;

@@ -4,8 +4,9 @@ use bramble_machine::journal::Identity;
 use bramble_machine::journal::Line;
 use bramble_machine::kinds::{
     Action, AptMirror, AptSource, Archive, AuthorizedKeys, Binary, Block, Check, CmdlineWords,
-    ContainerImage, Content, Directory, File, FileSystem, HostName, Interface, Link, Modules,
-    Mount, NftTable, Packages, Service, SudoRule, SwapOff, Sysctl, TimeZone, User,
+    ContainerImage, Content, Directory, File, FileSystem, HostName, HugePages, Interface, Link,
+    Modules, Mount, NftTable, Packages, Service, SudoRule, SwapFile, SwapOff, Sysctl, TimeZone,
+    User,
     interface::{Method, Wifi},
 };
 use bramble_machine::program::{Part, program};
@@ -68,6 +69,8 @@ fn samples() -> Vec<Box<dyn Resource>> {
         Box::new(Modules::new(["overlay"])),
         Box::new(CmdlineWords::new(["a=1"])),
         Box::new(SwapOff),
+        Box::new(SwapFile::new("/var/lib/swap", 1 << 30)),
+        Box::new(HugePages::new([(2048, 3), (1 << 20, 1)])),
         Box::new(HostName::new("one")),
         Box::new(TimeZone::new("Europe/Berlin")),
         Box::new(Mount::new("/dev/x", "/mnt/a b", "ext4")),

@@ -1,7 +1,7 @@
 //! What belongs to the whole machine: kernel, names, time, swap, file systems.
 
 use crate::cycle::{Case, apply, due, fails, plan, refused, undo_all};
-use crate::machine::Machine;
+use crate::machine::{Machine, alone};
 use bramble_machine::kinds::{CmdlineWords, HostName, Modules, Mount, SwapOff, Sysctl, TimeZone};
 
 #[test]
@@ -140,6 +140,7 @@ fn words_of_the_kernel_line() {
 
 #[test]
 fn swap_is_taken_out_of_fstab() {
+    let _alone = alone();
     let prepare = "printf '# swap\\n/dev/a / ext4 defaults 0 1\\n  /dev/b none\\tswap sw 0 0\\nUUID=1 swap swap defaults 0 0' > /etc/fstab; touch -d 2001-02-03 /etc/fstab";
     Case::new(prepare, &SwapOff)
         .run(|m| {

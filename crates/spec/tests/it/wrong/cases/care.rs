@@ -32,14 +32,9 @@ pub fn cases() -> Vec<Case> {
 
 fn endpoint_cases() -> Vec<Case> {
     vec![
-        ("two-endpoints", planes("{vip: 10.77.0.10, «kubeVip»: 10.77.0.10}"), "both `vip` and `kubeVip`", "an address that the control planes share"),
         ("two-endpoints", planes("{kubeVip: 10.77.0.10, external: \"api.example:6443\"}").replace("kubeVip", "«kubeVip»"), "both `external` and `kubeVip`", "keep `external`"),
-        ("vrrp-without-vip", planes("{kubeVip: 10.77.0.10, vrrpId: «7»}"), "`vrrpId` numbers the address `vip`", "remove it"),
         ("out-of-range", planes("{vip: 10.77.0.10, vrrpId: «0»}"), "`kubernetes.endpoint.vrrpId` can't be 0", "from 1 to 255"),
         ("out-of-range", planes("{vip: 10.77.0.10, vrrpId: «256»}"), "`kubernetes.endpoint.vrrpId` can't be 256", "from 1 to 255"),
-        ("vip-port", planes("{vip: «10.77.0.10:6443»}"), "10.77.0.10 can't have the port 6443", "leave the port out (8443)"),
-        ("vip-ipv6", planes("{vip: «\"fd00::10\"»}"), "the virtual address fd00::10 is an IPv6 one", "write an IPv4 address"),
-        ("bad-vip", planes("{kubeVip: «floating»}"), "`floating` is not an address", "10.77.0.10:6443"),
         ("vip-taken", planes("{kubeVip: «10.77.0.13»}"), "10.77.0.13 is that of `three`", "no machine has"),
         ("vip-outside-lan", planes("{kubeVip: «10.79.0.1»}"), "10.79.0.1 is outside the LAN", "next to 10.77.0.11"),
     ]

@@ -1,0 +1,81 @@
+//! What keeps a machine fit: the journal's limit, swap, large pages, and the kubelet's own limits.
+
+use crate::context::{On, r};
+use bramble_machine::kinds::{Directory, File, HugePages, Service, SwapFile};
+use bramble_machine::{Resource, Step};
+use bramble_spec::cluster::{Kubelet, Size, Swap};
+use std::sync::Arc;
+
+const JOURNAL: &str = "/etc/systemd/journald.conf.d";
+const SWAP: &str = "/var/lib/bramble.swap";
+/// What the kubelet does without being told.
+const LOG_SIZE: Size = Size::mebi(10);
+const LOG_FILES: u16 = 5;
+
+pub(super) fn step(on: &On) -> Option<Step> {
+    let mut out: Vec<Arc<dyn Resource>> = Vec::new();
+    if let Some(most) = on.machine.journal {
+        out.extend(journal(most));
+    }
+    if let Swap::File(size) = on.machine.swap
+        && !on.facts.container
+    {
+        out.push(r(SwapFile::new(SWAP, size.bytes())));
+    }
+    let pages = &on.machine.hugepages;
+    if on.machine.is_node() && !pages.is_empty() && on.facts.huge_pages {
+        let pages = pages
+            .iter()
+            .map(|(size, count)| (size.bytes() >> 10, *count));
+        out.push(r(HugePages::new(pages)));
+    }
+    (!out.is_empty()).then(|| on.step("base/care", out))
+}
+
+/// What is asked for and can't be had on a machine.
+pub(super) fn remarks(on: &On) -> Vec<String> {
+    let name = &on.machine.name;
+    let mut out = Vec::new();
+    if matches!(on.machine.swap, Swap::File(_)) && on.facts.container {
+        out.push(format!(
+            "{name}: it is a container, whose swap is its host's: it gets no swap file"
+        ));
+    }
+    if on.machine.is_node() && !on.machine.hugepages.is_empty() && !on.facts.huge_pages {
+        out.push(format!(
+            "{name}: it can't set large pages aside: they are its host's, or its kernel has none; pods that ask for them are not put here"
+        ));
+    }
+    out
+}
+
+/// A file of its own: it comes after the one that operators edit, and goes without a trace.
+fn journal(most: Size) -> [Arc<dyn Resource>; 3] {
+    let file = format!("{JOURNAL}/90-bramble.conf");
+    let most = most.to_string();
+    // The journal's units are multiples of 1024 too, but called K, M and G.
+    let most = most.trim_end_matches('i');
+    let text = format!("# Made by Bramble.\n[Journal]\nSystemMaxUse={most}\n");
+    let service = Service::on("systemd-journald.service").watching([format!("file:{file}")]);
+    [
+        r(Directory::new(JOURNAL)),
+        r(File::text(file, text)),
+        r(service),
+    ]
+}
+
+/// The kubelet's flags for its limits: nothing for what it does by itself, because each flag that has
+/// its like in the configuration file is called deprecated in its log.
+pub(super) fn flags(limits: &Kubelet) -> Vec<String> {
+    let mut out = vec![
+        format!("--image-gc-high-threshold={}", limits.image_gc_high),
+        format!("--image-gc-low-threshold={}", limits.image_gc_low),
+    ];
+    if limits.log_size != LOG_SIZE {
+        out.push(format!("--container-log-max-size={}", limits.log_size));
+    }
+    if limits.log_files != LOG_FILES {
+        out.push(format!("--container-log-max-files={}", limits.log_files));
+    }
+    out
+}
