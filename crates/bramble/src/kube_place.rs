@@ -70,6 +70,8 @@ pub struct Node {
     pub name: String,
     /// Whether it can run pods.
     pub ready: bool,
+    /// Whether a run that was cut off has left it drained.
+    pub drained: bool,
     /// The cluster that Bramble made it for.
     pub cluster: Option<String>,
     /// Where it is.
@@ -84,6 +86,7 @@ impl From<bramble_kube::NodeStatus> for Node {
         let inner = addresses.find(|(kind, _)| kind == "InternalIP");
         Self {
             ready: node.ready,
+            drained: node.drained,
             address: inner.and_then(|(_, address)| address.parse().ok()),
             control_plane: node
                 .roles

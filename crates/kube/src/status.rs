@@ -44,6 +44,8 @@ pub struct NodeStatus {
     pub why: Option<String>,
     /// Whether new pods may go there.
     pub schedulable: bool,
+    /// Whether Bramble has cordoned it for a while.
+    pub drained: bool,
     /// From its labels.
     pub roles: Vec<String>,
     /// Of its kubelet.
@@ -231,6 +233,7 @@ fn node(node: &Value, now: jiff::Timestamp) -> NodeStatus {
         ready: readiness.is_ok(),
         why: readiness.err(),
         schedulable: node.pointer("/spec/unschedulable") != Some(&Value::Bool(true)),
+        drained: crate::node::drained(node),
         roles: labels
             .into_iter()
             .flatten()
