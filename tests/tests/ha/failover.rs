@@ -97,10 +97,7 @@ fn fails(client: &Client, owners: &Owners, what: &str, act: impl FnOnce()) -> Ve
             .is_some_and(|a| a.at >= begin + LIMIT + Duration::from_secs(3))
     });
     let asked = client.asked();
-    let last = asked
-        .iter()
-        .filter(|a| a.at >= begin && a.failed.is_some())
-        .next_back();
+    let last = asked.iter().rfind(|a| a.at >= begin && a.failed.is_some());
     let gap = last.map_or(Duration::ZERO, |a| a.done - begin);
     eprintln!(
         "{what}: the API answered again after {:.1} s",

@@ -49,9 +49,9 @@ pub(super) fn remarks(on: &On) -> Vec<String> {
     out
 }
 
-/// A file of its own: it comes after the one that operators edit, and goes without a trace.
+/// A file of its own, named so that it comes after all others and counts, and goes without a trace.
 fn journal(most: Size) -> [Arc<dyn Resource>; 3] {
-    let file = format!("{JOURNAL}/90-bramble.conf");
+    let file = format!("{JOURNAL}/zz-bramble.conf");
     let most = most.to_string();
     // The journal's units are multiples of 1024 too, but called K, M and G.
     let most = most.trim_end_matches('i');

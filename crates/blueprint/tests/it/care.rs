@@ -52,11 +52,11 @@ fn a_limit_of_the_journal_is_written_in_its_own_units() {
         setup.ids("two", CARE),
         [
             "directory:/etc/systemd/journald.conf.d",
-            "file:/etc/systemd/journald.conf.d/90-bramble.conf",
+            "file:/etc/systemd/journald.conf.d/zz-bramble.conf",
             "service:systemd-journald.service",
         ]
     );
-    let text = setup.text("two", CARE, "/etc/systemd/journald.conf.d/90-bramble.conf");
+    let text = setup.text("two", CARE, "/etc/systemd/journald.conf.d/zz-bramble.conf");
     assert_eq!(
         text.as_deref(),
         Some("# Made by Bramble.\n[Journal]\nSystemMaxUse=200M\n")
