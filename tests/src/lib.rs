@@ -11,6 +11,7 @@ pub mod http;
 pub mod kubectl;
 pub mod listing;
 pub mod program;
+pub mod s3;
 pub mod site;
 pub mod wait;
 

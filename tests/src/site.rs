@@ -473,11 +473,23 @@ impl Site {
     /// When it does not within a minute.
     #[track_caller]
     pub fn demo_answers(&self) {
+        self.demo_answers_at(|_| true);
+    }
+
+    /// The same, but for one machine.
+    #[track_caller]
+    pub fn demo_answers_without(&self, machine: &str) {
+        let address = format!("//{}:", self.address(machine));
+        self.demo_answers_at(|url| !url.contains(&address));
+    }
+
+    #[track_caller]
+    fn demo_answers_at(&self, counts: impl Fn(&str) -> bool) {
         let check = self.bramble(&["check", "--output", "json"]).expect(0);
         let pages = check.json()["demoPages"].clone();
         let pages = pages.as_array().cloned().unwrap_or_default();
         assert!(!pages.is_empty(), "the file has no demo");
-        for url in pages.iter().map(word) {
+        for url in pages.iter().map(word).filter(|url| counts(url)) {
             let page = wait::answer(url, Duration::from_secs(60), || self.page(url));
             assert!(page.contains("It works."), "{page}");
         }

@@ -8,8 +8,8 @@
 //!   file names.
 
 mod borrowed;
+pub mod certs;
 mod context;
-mod etcd;
 mod fixed;
 mod interfaces;
 mod kept;
@@ -28,6 +28,5 @@ pub mod vpn;
 mod ways;
 
 pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};
-pub use etcd::remove_member;
 pub use limits::limits;
 pub use steps::{blueprint, holds_nodes, hook_points, manifests, node_steps, step_names};

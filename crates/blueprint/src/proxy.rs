@@ -51,6 +51,17 @@ pub fn environment(on: &On, without: &[String]) -> Vec<(&'static str, String)> {
     out
 }
 
+/// Variables for curl, which reads `http_proxy` in small letters only.
+pub fn curl(on: &On) -> Vec<(&'static str, String)> {
+    let small = |name: &str| match name {
+        "HTTP_PROXY" => "http_proxy",
+        "HTTPS_PROXY" => "https_proxy",
+        _ => "no_proxy",
+    };
+    let all = environment(on, &no_proxy(on)).into_iter();
+    all.map(|(name, value)| (small(name), value)).collect()
+}
+
 /// Adds the variables to a program.
 pub fn export(script: &mut Script, variables: &[(&'static str, String)]) {
     for (name, value) in variables {

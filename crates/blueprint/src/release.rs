@@ -1,9 +1,9 @@
 //! The release of Kubernetes that a node runs: noted on it when it is made, raised step by step.
 
 use crate::context::On;
-use crate::etcd;
 use crate::proxy;
 use crate::steps::control_plane::ignored;
+use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Undo, action};
 use bramble_machine::shell::word;
 use bramble_machine::{
@@ -17,7 +17,7 @@ const FIELD: &str = "kubernetes.version";
 const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// Where snapshots of etcd are kept on a control plane.
-const SNAPSHOTS: &str = "/var/lib/bramble-etcd";
+const SNAPSHOTS: &str = bramble_etcd::HOME;
 
 /// The id of the change that raises a control plane's own pods.
 pub(crate) const PODS: &str = "release:control-plane";
@@ -199,8 +199,8 @@ impl Resource for Pods {
         way(found, self.version, self.id())?;
         let undo = Undo::Action(action::Undo {
             name: self.id(),
-            title: format!("the snapshots in {SNAPSHOTS}"),
-            program: format!("rm -rf {SNAPSHOTS}"),
+            title: "the snapshots of etcd from before upgrades".into(),
+            program: format!("rm -f {SNAPSHOTS}/before-*\nrmdir {SNAPSHOTS} 2>/dev/null || :"),
             destroys: Some("the snapshots of etcd from before upgrades".into()),
         });
         let summary = format!("{found} → {wanted}, after a snapshot of etcd");

@@ -30,6 +30,7 @@ mod reset;
 mod router;
 mod runtime;
 mod runtime_config;
+mod snapshots;
 mod time;
 mod upgrade;
 mod worker;
@@ -171,6 +172,11 @@ const STEPS: &[Entry] = &[
         title: "kubelet joined to the cluster",
         make: worker::step,
     },
+    Entry {
+        name: "control-plane/snapshots",
+        title: "snapshots of etcd, by a timer",
+        make: snapshots::step,
+    },
 ];
 
 /// Steps in the API, in order.
@@ -283,6 +289,15 @@ fn remarks(on: &On, remarks: &mut Vec<String>) {
         remarks.push(format!(
             "{}: the kernel's memory control group is off; up makes base/system, then stops until the machine was restarted",
             on.machine.name
+        ));
+    }
+    if let Some(count) = cluster
+        .even_control_planes()
+        .filter(|_| on.is_first_control_plane())
+    {
+        remarks.push(format!(
+            "{count} control planes are an even number, of which no more may fail than of {}: add one (bramble machine add), or take one out",
+            count - 1
         ));
     }
     remarks.extend(care::remarks(on));

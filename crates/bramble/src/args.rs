@@ -1,7 +1,11 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod etcd;
+mod machine;
 mod router;
 
+pub use etcd::*;
+pub use machine::*;
 pub use router::*;
 
 use crate::printer::Output;
@@ -113,6 +117,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble down                   asks for the cluster's name\n  bramble down --yes\n  bramble down --step addon/demo"
     )]
     Down(DownArgs),
+    /// Add, remove and replace machines, in the cluster and in its file.
+    #[command(
+        after_help = "Examples:\n  bramble machine add four --address 10.77.0.14\n  bramble machine remove four\n  bramble machine remove four --lost     it is dead, and won't come back\n  bramble machine replace two            the same role, made anew"
+    )]
+    Machine(MachineArgs),
     /// Machines, control planes, nodes, pods, versions, certificates, drift: whether all is well.
     #[command(
         after_help = "Examples:\n  bramble status\n  bramble status --output json | jq .nodes\n\nExit codes: 0 all is well, 1 something is not, 4 a machine is not reached. A certificate that ends\nwithin 30 days is said and leaves all well."
@@ -123,6 +132,16 @@ pub enum Command {
         after_help = "Examples:\n  bramble wait\n  bramble wait --for api --timeout 2m\n  bramble up && bramble wait --for nodes\n\nExit codes: 0 it is, 1 it was not in time."
     )]
     Wait(WaitArgs),
+    /// The cluster's store: members, snapshots, restore, lost quorum.
+    #[command(
+        after_help = "Examples:\n  bramble etcd members\n  bramble etcd snapshot\n  bramble etcd restore home-20261126T010203Z.db\n  bramble etcd recover           most control planes are lost: one goes on with all data"
+    )]
+    Etcd(EtcdArgs),
+    /// Certificates: how long they last, new ones in time, new CAs.
+    #[command(
+        after_help = "Examples:\n  bramble certs status\n  bramble certs renew --dry-run\n  bramble certs renew\n  bramble certs rotate-ca\n\nThe book's chapter: docs/certificates.md."
+    )]
+    Certs(CertsArgs),
     /// A shell on a machine, or one command.
     #[command(
         after_help = "Examples:\n  bramble ssh two\n  bramble ssh two -- uptime\n  bramble ssh two -- 'ls /etc | wc -l'\n\nAs with ssh, the words of the command are joined by spaces and read by the shell there, as the\nlogin user. The exit code is the command's."
@@ -311,6 +330,53 @@ pub enum WaitFor {
     Nodes,
     /// The API server answers and says that it is ready.
     Api,
+}
+
+/// Options of `certs`.
+#[derive(Debug, Args)]
+pub struct CertsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: CertsAction,
+}
+
+/// Actions on certificates.
+#[derive(Debug, Subcommand)]
+pub enum CertsAction {
+    /// Every certificate of the nodes: what it is, whom it names, who signed it, how long it lasts.
+    #[command(
+        after_help = "Examples:\n  bramble certs status\n  bramble certs status --output json | jq '.certificates[] | select(.days < 60)'\n\nRead on the machines: it works while the API is down. Exit codes: 0 all last, 1 one is over, 4 a machine\nis not reached. One that ends within 30 days is marked; one that the kubelet replaces by itself only when\nless than a tenth of its life is left."
+    )]
+    Status,
+    /// New certificates for the control planes, one control plane after the other, and for kubelets that
+    /// can't get them by themselves any more.
+    #[command(
+        after_help = "Examples:\n  bramble certs renew --dry-run             what would be renewed\n  bramble certs renew\n  bramble certs renew --machine one\n\nOn each control plane etcd, the API server, the controller manager and the scheduler restart in this order,\neach once the one before is healthy. With three control planes the API is there all the time. Works when\neverything is over, too. Interrupted, the same command goes on. The CAs stay: see rotate-ca."
+    )]
+    Renew {
+        /// Only this machine; may be given more than once.
+        #[arg(long = "machine", value_name = "NAME")]
+        machines: Vec<String>,
+        /// Say what would be renewed; change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// New CAs for the cluster, for etcd and for extensions, in stages that each leave the cluster working.
+    #[command(
+        after_help = "Examples:\n  bramble certs rotate-ca                   asks for the cluster's name\n  bramble certs rotate-ca --until-trusted   stops where pods of your own should restart\n  bramble certs rotate-ca --yes\n\nFirst everything trusts the old CAs and the new ones, then the new ones sign, then the old ones are dropped.\nHow far it is stands on the machines: interrupted, the same command goes on, from any computer. Keys that\nsign the tokens of service accounts stay."
+    )]
+    RotateCa {
+        /// Don't ask.
+        #[arg(short, long)]
+        yes: bool,
+        /// Stop once old and new CAs are trusted, so that pods of your own that talk to the API can be
+        /// restarted; the same command without it goes on.
+        #[arg(long)]
+        until_trusted: bool,
+        /// Say what would be done; change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Options of `ssh`.

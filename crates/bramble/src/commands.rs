@@ -5,14 +5,17 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod certs;
 mod check;
 mod completions;
 mod down;
+mod etcd;
 mod fleet;
 mod init;
 mod kubeconfig;
 mod lab;
 mod logs;
+mod machine;
 mod man;
 mod plan;
 pub mod registry;
@@ -27,6 +30,8 @@ mod up;
 mod vpn;
 mod wait;
 mod workstation;
+
+pub use session::LEAVE;
 
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
@@ -51,16 +56,19 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
             Ok(())
         }
         Command::Man(args) => man::run(&args, printer),
+        Command::Certs(args) => certs::run(global, args.action, printer).await,
         Command::Ssh(args) => ssh::run(global, &args, printer).await,
         Command::Logs(args) => logs::run(global, &args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(global, &args, printer).await,
         Command::Router(args) => router::run(global, &args, printer).await,
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
+        Command::Etcd(args) => etcd::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
+        Command::Machine(args) => machine::run(global, args.action, printer).await,
         Command::Status => status::run(global, printer).await,
         Command::Wait(args) => wait::run(global, &args, printer).await,
     }

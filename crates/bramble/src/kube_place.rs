@@ -11,6 +11,7 @@ use bramble_machine::step::ApiStep;
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Endpoint, Role};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,11 +64,38 @@ pub struct Difference {
 }
 
 /// A node of the cluster, in the file or not.
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its name.
     pub name: String,
     /// Whether it can run pods.
     pub ready: bool,
+    /// Whether a run that was cut off has left it drained.
+    pub drained: bool,
+    /// The cluster that Bramble made it for.
+    pub cluster: Option<String>,
+    /// Where it is.
+    pub address: Option<IpAddr>,
+    /// Whether it is a control plane.
+    pub control_plane: bool,
+}
+
+impl From<bramble_kube::NodeStatus> for Node {
+    fn from(node: bramble_kube::NodeStatus) -> Self {
+        let mut addresses = node.addresses.iter();
+        let inner = addresses.find(|(kind, _)| kind == "InternalIP");
+        Self {
+            ready: node.ready,
+            drained: node.drained,
+            address: inner.and_then(|(_, address)| address.parse().ok()),
+            control_plane: node
+                .roles
+                .iter()
+                .any(|role| role == "control-plane" || role == "master"),
+            cluster: node.cluster,
+            name: node.name,
+        }
+    }
 }
 
 impl KubePlace {
@@ -88,6 +116,26 @@ impl KubePlace {
             connected: Mutex::new(None),
             waited: AtomicBool::new(false),
         }
+    }
+
+    /// The same, by way of those that stay as long as one of them answers.
+    #[must_use]
+    pub fn without(mut self, leaving: &[String]) -> Self {
+        self.control_planes
+            .sort_by_key(|(name, _)| leaving.contains(name));
+        self
+    }
+
+    /// All nodes; `None` while there is no control plane.
+    ///
+    /// # Errors
+    /// There is a control plane, but it doesn't answer.
+    pub async fn nodes(&self, sessions: &Sessions) -> Result<Option<Vec<Node>>, ApiError> {
+        let Some(connected) = self.connect(sessions).await? else {
+            return Ok(None);
+        };
+        let status = connected.api.status().await.map_err(|e| kube(&e))?;
+        Ok(Some(status.nodes.into_iter().map(Node::from).collect()))
     }
 
     /// The open connection; `None` while there is no control plane.
@@ -146,13 +194,7 @@ impl KubePlace {
             let nodes = api.status().await?.nodes;
             Ok(Difference {
                 steps: steps.into_iter().zip(changes).collect(),
-                nodes: nodes
-                    .into_iter()
-                    .map(|node| Node {
-                        name: node.name,
-                        ready: node.ready,
-                    })
-                    .collect(),
+                nodes: nodes.into_iter().map(Node::from).collect(),
             })
         };
         match asked.await {

@@ -1,5 +1,6 @@
 //! A plan as text and as JSON.
 
+use crate::commands::LEAVE;
 use crate::printer::{Printer, Style};
 use bramble_engine::Plan;
 use bramble_engine::api::ApiChange;
@@ -53,7 +54,11 @@ pub fn text(plan: &Plan, printer: &Printer, full: bool) -> String {
                 let _ = writeln!(out, "{} {name}", printer.paint(Style::Bold, "cluster"));
                 for change in changes {
                     line(&mut out, printer, change.verb, &change.id, &change.summary);
-                    destroys(&mut out, printer, api_destroys(change).as_deref());
+                    destroys(
+                        &mut out,
+                        printer,
+                        api_destroys(&api.step.name, change).as_deref(),
+                    );
                     if let (true, Some(diff)) = (full, &change.diff) {
                         show_diff(&mut out, printer, diff);
                     }
@@ -162,9 +167,12 @@ fn destruction(plan: &Plan) -> Vec<String> {
             Some(format!("{name} {}: destroys: {what}", item.id))
         })
     });
-    let api = plan.api.iter().flat_map(|api| api.changes.iter().flatten());
-    let api = api.filter_map(|change| {
-        let what = api_destroys(change)?;
+    let api = plan.api.iter().flat_map(|api| {
+        let changes = api.changes.iter().flatten();
+        changes.map(|change| (&api.step.name, change))
+    });
+    let api = api.filter_map(|(step, change)| {
+        let what = api_destroys(step, change)?;
         Some(format!("cluster {}: destroys: {what}", change.id))
     });
     machines.chain(api).collect()
@@ -182,12 +190,15 @@ pub fn losses(plan: &Plan) -> Option<String> {
 }
 
 /// What removing an object takes with it.
-fn api_destroys(change: &ApiChange) -> Option<String> {
+fn api_destroys(step: &str, change: &ApiChange) -> Option<String> {
     if change.verb != Verb::Remove {
         return None;
     }
     let (kind, name) = change.id.split_once(':')?;
     match kind.rsplit('/').next()? {
+        "node" if step.starts_with(LEAVE) => {
+            Some(format!("the node {name}, with the local data of its pods"))
+        }
         "Namespace" => Some(format!("everything in the namespace {name}")),
         "PersistentVolumeClaim" => Some(format!("the data of the claim {name}")),
         "PersistentVolume" => Some(format!("the data of the volume {name}")),
@@ -279,7 +290,7 @@ pub fn json(plan: &Plan) -> Value {
                     .iter()
                     .map(|change| {
                         let mut out = json!(change);
-                        out["destroys"] = json!(api_destroys(change));
+                        out["destroys"] = json!(api_destroys(&api.step.name, change));
                         out
                     })
                     .collect();

@@ -80,6 +80,11 @@ pub(crate) fn drained(node: &Value) -> bool {
     annotation(node, DRAINED).is_some()
 }
 
+/// The cluster that a node was made for.
+pub(crate) fn owner(node: &Value) -> Option<&str> {
+    annotation(node, bramble_machine::api::OWNER)
+}
+
 /// Whether a step remembers anything on the node.
 pub(crate) fn remembers(node: &Value, step: &str) -> bool {
     record(node).contains_key(step)

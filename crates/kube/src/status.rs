@@ -44,6 +44,8 @@ pub struct NodeStatus {
     pub why: Option<String>,
     /// Whether new pods may go there.
     pub schedulable: bool,
+    /// Whether Bramble has cordoned it for a while.
+    pub drained: bool,
     /// From its labels.
     pub roles: Vec<String>,
     /// Of its kubelet.
@@ -57,6 +59,9 @@ pub struct NodeStatus {
     /// Since it joined.
     #[serde(serialize_with = "seconds")]
     pub age: Duration,
+    /// The cluster that it was made a node of by Bramble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// A condition of a node.
@@ -228,6 +233,7 @@ fn node(node: &Value, now: jiff::Timestamp) -> NodeStatus {
         ready: readiness.is_ok(),
         why: readiness.err(),
         schedulable: node.pointer("/spec/unschedulable") != Some(&Value::Bool(true)),
+        drained: crate::node::drained(node),
         roles: labels
             .into_iter()
             .flatten()
@@ -246,6 +252,7 @@ fn node(node: &Value, now: jiff::Timestamp) -> NodeStatus {
             })
             .collect(),
         age,
+        cluster: crate::node::owner(node).map(str::to_owned),
     }
 }
 

@@ -4,6 +4,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Annotation of a node that Bramble made: the name of its cluster.
+pub const OWNER: &str = "bramble.dev/cluster";
+
 /// A taint of a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NodeTaint {

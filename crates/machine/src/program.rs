@@ -258,4 +258,5 @@ pub fn original_path(path: &str) -> String {
     format!("{HOME}/originals/{}", original_name(path))
 }
 
-const PRELUDE: &str = include_str!("prelude.sh");
+/// Functions and settings that every program begins with; `prepare` lets one run at a time.
+pub const PRELUDE: &str = include_str!("prelude.sh");

@@ -107,6 +107,12 @@ impl Cluster {
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Machine> {
         self.machines.iter().filter(move |m| m.is(role))
     }
+    /// How many control planes there are, if that is an even number. A cluster lives with it while a machine
+    /// is away for good and another has not come yet; none begins with it.
+    pub fn even_control_planes(&self) -> Option<usize> {
+        let count = self.with_role(Role::ControlPlane).count();
+        (count > 0 && count.is_multiple_of(2)).then_some(count)
+    }
     /// What machines and tools must reach without the proxy (U053): this machine, every machine by
     /// name and address, the ranges and domains of the cluster, its endpoint, the first service
     /// address, and what the file adds. In a fixed order, without repetitions.
@@ -317,7 +323,7 @@ pub struct Kubernetes {
     pub endpoint: Endpoint,
     /// Further names and addresses in the API server's certificate.
     pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes; by default where there are fewer than three workers.
+    /// Run ordinary pods on control planes: as the file says, else with fewer than three workers.
     pub schedule_on_control_plane: bool,
     /// `NodePort` range is kubeadm's; kubelet's maximum of pods, default 110.
     pub max_pods: u16,

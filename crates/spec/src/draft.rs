@@ -219,7 +219,7 @@ pub(crate) fn scalar(text: &str) -> String {
 }
 
 /// Text as YAML in double quotes.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     // JSON's strings are YAML's double-quoted ones, except that these may not stand for themselves.
     let json = serde_json::Value::from(text).to_string();
     json.chars()

@@ -137,7 +137,7 @@ pub struct Kubernetes {
     #[serde(rename = "certSANs", default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("uniqueItems" = true))]
     pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes. Default: where there are fewer than three workers.
+    /// Run ordinary pods on control planes. Default: only with fewer than three workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_on_control_plane: Option<bool>,
     /// Most pods on one machine. Default: 110, or what the machine's pod range holds.

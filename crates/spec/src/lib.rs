@@ -9,6 +9,7 @@
 
 pub mod cluster;
 pub mod draft;
+pub mod edit;
 pub mod file;
 mod named;
 pub mod plan;

@@ -30,6 +30,10 @@ use crate::tree::{Data, Node, shorten};
 use machines::Known;
 use std::collections::HashMap;
 
+/// With fewer workers than that, control planes run ordinary pods too: they would be most of the
+/// machines, and idle.
+const FEW_WORKERS: usize = 3;
+
 /// A path into the file.
 macro_rules! route {
     ($($seg:expr),* $(,)?) => { Vec::from([$($crate::shape::Seg::from($seg)),*]) };
@@ -96,9 +100,6 @@ pub(crate) fn foreign(root: &Node) -> Option<Problem> {
     )
 }
 
-/// With fewer workers than that, control planes run ordinary pods too, unless the file says otherwise.
-const FEW_WORKERS: usize = 3;
-
 impl Resolver<'_> {
     fn cluster(&mut self, name: String) -> Cluster {
         let mut kubernetes = self.kubernetes();
@@ -122,7 +123,6 @@ impl Resolver<'_> {
             .kubernetes
             .as_ref()
             .and_then(|k| k.schedule_on_control_plane)
-            // Few workers have little room for what must not stop when one of them does (U102).
             .unwrap_or_else(|| {
                 machines.iter().filter(|m| m.is(Role::Worker)).count() < FEW_WORKERS
             });

@@ -21,7 +21,45 @@ pub(crate) const MAX_BYTES: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub place: Place,
+    pub extent: Extent,
     pub data: Data,
+}
+
+/// What of the text a value takes, in bytes, for those who change the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extent {
+    pub start: usize,
+    /// Behind its last character; comments and blank lines after it don't belong to it.
+    pub end: usize,
+    /// Written with brackets or braces.
+    pub flow: bool,
+    /// An alias: the text of the value stands elsewhere.
+    pub alias: bool,
+}
+
+impl Extent {
+    fn of(span: &Span) -> Self {
+        let at = |marker: &Marker| marker.byte_offset().unwrap_or_default();
+        Self {
+            start: at(&span.start),
+            end: at(&span.end),
+            ..Self::default()
+        }
+    }
+
+    /// A collection that ends with its brackets, or with the last of its parts.
+    fn around(start: &Span, end: &Span, style: StructureStyle, last: usize) -> Self {
+        let flow = style == StructureStyle::Flow;
+        let own = Self::of(start);
+        Self {
+            end: match flow {
+                true => Self::of(end).end,
+                false => last.max(own.start),
+            },
+            flow,
+            ..own
+        }
+    }
 }
 
 /// A value.
@@ -241,6 +279,7 @@ impl<'a> Builder<'a> {
                 let data = self.scalar(&text, style, tag.as_deref(), &span);
                 Node {
                     place: self.place(&span),
+                    extent: Extent::of(&span),
                     data,
                 }
             }
@@ -254,16 +293,19 @@ impl<'a> Builder<'a> {
                     }
                     items.push(self.node(events, event, inner)?);
                 };
+                let last = items.last().map_or(0, |item: &Node| item.extent.end);
                 Node {
                     place: self.collection(&span, &end, style),
+                    extent: Extent::around(&span, &end, style, last),
                     data: Data::List(items),
                 }
             }
             Event::MappingStart(style, _, tag) => {
                 self.refuse_tag(tag.as_deref(), "map", &span);
-                let (entries, end) = self.entries(events, &span)?;
+                let (entries, end, last) = self.entries(events, &span)?;
                 Node {
                     place: self.collection(&span, &end, style),
+                    extent: Extent::around(&span, &end, style, last),
                     data: Data::Map(entries),
                 }
             }
@@ -283,6 +325,10 @@ impl<'a> Builder<'a> {
                     return Err(self.too_much(&span));
                 }
                 let mut node = target.clone();
+                node.extent = Extent {
+                    alias: true,
+                    ..Extent::of(&span)
+                };
                 if !matches!(node.data, Data::List(_) | Data::Map(_)) {
                     node.place = place;
                 }
@@ -299,6 +345,7 @@ impl<'a> Builder<'a> {
                 );
                 Node {
                     place: self.place(&span),
+                    extent: Extent::of(&span),
                     data: Data::Broken,
                 }
             }
@@ -317,12 +364,14 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
+    /// The entries of a section, its end, and where the last of them ends.
     fn entries(
         &mut self,
         events: &mut Events<'a>,
         open: &Span,
-    ) -> Result<(Vec<Entry>, Span), Problem> {
+    ) -> Result<(Vec<Entry>, Span, usize), Problem> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut last = 0;
         let mut seen: HashMap<String, Place> = HashMap::new();
         let mut merges: Vec<Node> = Vec::new();
         loop {
@@ -331,7 +380,7 @@ impl<'a> Builder<'a> {
                 for merge in merges {
                     self.merge(&mut entries, merge);
                 }
-                return Ok((entries, span));
+                return Ok((entries, span, last));
             }
             let plain = matches!(&event, Event::Scalar(_, ScalarStyle::Plain, _, _));
             let key_text = match &event {
@@ -341,6 +390,12 @@ impl<'a> Builder<'a> {
             let key = self.node(events, event, span)?;
             let (event, inner) = self.inner(events, open)?;
             let mut value = self.node(events, event, inner)?;
+            // A value that is absent has no characters of its own, and its key has.
+            let has_text = value.extent.end > value.extent.start;
+            last = match has_text {
+                true => value.extent.end,
+                false => key.extent.end,
+            };
             let key_text = key_text.or(match key.data {
                 Data::Text(text) => Some(text),
                 _ => None,

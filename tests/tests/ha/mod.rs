@@ -4,8 +4,11 @@
 //! How often a thing is tried is small here and larger where `BRAMBLE_TRIES` says so: chance shows itself
 //! only in many.
 
+mod certs;
 mod client;
+mod etcd;
 mod failover;
+mod machines;
 mod upgrade;
 
 use bramble_tests::kubectl::Kubectl;
@@ -52,8 +55,17 @@ fn three_control_planes_keep_a_cluster() {
     failover::any_one_control_plane_may_fail(&site);
     whole(&site, &kubectl);
     a_control_plane_leaves_and_comes_back(&site, &kubectl);
+    certs::near_their_end_are_renewed(&site);
+    certs::ca_rotation(&site);
+    // The one from before trusts nobody that is there now.
+    let kubectl = Kubectl::new(&site);
+    whole(&site, &kubectl);
     upgrade::a_budget_stops_it(&site, &kubectl);
     upgrade::no_request_is_lost_and_no_controller_needed(&site, &kubectl);
+    etcd::snapshots(&site);
+    etcd::scheduled(&site, &spec("v1.20.3"), "two");
+    etcd::restore(&site, &kubectl);
+    etcd::quorum_is_lost_and_comes_back(&site, &kubectl);
     power_fails_everywhere(&site, &kubectl);
 
     site.bramble(&["down", "--yes"]).expect(0);
@@ -155,4 +167,33 @@ fn power_fails_everywhere(site: &Site, kubectl: &Kubectl) {
         until("the API answers", RECOVERY, || site.page(API).is_ok());
         whole(site, kubectl);
     }
+}
+
+/// The file's part below `spec`. The address is for the site's network.
+fn with_address(net: u8) -> String {
+    format!(
+        "# What follows the machines.\n\
+         kubernetes: {{ version: v1.20.2, endpoint: {{ vip: 10.78.{net}.100 }}, upgrade: {{ drainTimeout: 40s }} }}\n\
+         addons: [demo]\n"
+    )
+}
+
+#[test]
+fn machines_leave_and_come() {
+    let net = 33;
+    let mut site = Site::new("t-machines", net, &["one", "two", "three", "four", "five"]);
+    for name in ["two", "three"] {
+        site.machine(name).roles = "control-plane".into();
+    }
+    site.write(&with_address(net));
+    site.lab_up();
+    let blank = machines::Blank::of(&site, "two");
+    site.up();
+    let kubectl = Kubectl::new(&site);
+    machines::first_control_plane_leaves_and_comes_back(&site, &kubectl);
+    machines::budget_stops_a_removal(&site, &kubectl);
+    machines::dead_machine_is_removed(&site, &kubectl);
+    machines::empty_machine_takes_the_place_of_a_dead_one(&site, &kubectl, &blank);
+    machines::entry_that_is_deleted_takes_its_machine_along(&site, &kubectl);
+    machines::workers_come(&mut site, &kubectl, 10);
 }

@@ -2,7 +2,6 @@
 
 use super::{joining, kubelet, reset};
 use crate::context::{On, r};
-use crate::etcd;
 use crate::fixed;
 use crate::kept::Kept;
 use crate::kubeadm;
@@ -10,6 +9,7 @@ use crate::obstacle::Obstacle;
 use crate::proxy;
 use crate::release;
 use crate::remains::Remains;
+use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Action, Check};
 use bramble_machine::program::fact_variable;
 use bramble_machine::shell::word;
@@ -31,6 +31,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
         return None;
     }
     let mut out: Vec<Arc<dyn Resource>> = fixed::of(on).into_iter().map(r).collect();
+    out.extend(even(on).map(r));
     out.extend(split(on).map(r));
     out.push(r(release::noted(on)));
     out.extend(kubelet::installed(on));
@@ -56,6 +57,18 @@ fn after(on: &On) -> Vec<StepRef> {
         .map(|m| (m.name.clone(), NAME.to_owned()))
         .filter(|(name, _)| *name != on.machine.name)
         .collect()
+}
+
+/// A cluster that is there may lose a control plane and go on; one that begins can be made right.
+fn even(on: &On) -> Option<Obstacle> {
+    let count = on.cluster().even_control_planes()?;
+    let looked = on.inputs.facts.contains_key(&on.machine.name);
+    let begins = on.founds() && !on.stands(&on.machine.name) && looked;
+    begins.then(|| Obstacle {
+        name: "even".into(),
+        what: format!("it would begin a cluster of {count} control planes, an even number"),
+        hint: "use 1, 3 or 5: etcd survives the loss of less than half of them, so an even one adds risk and nothing else".into(),
+    })
 }
 
 /// Who begins a cluster must know that there is none: a control plane that is only switched off would come

@@ -35,11 +35,23 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
         let mut program = format!("{kubeconfig}\n{}", forget(&on.machine.name));
         if on.is(Role::ControlPlane) {
             program.push('\n');
-            program.push_str(&crate::etcd::forget(on.machine));
+            program.push_str(&bramble_etcd::program::forget(
+                &on.machine.name,
+                &on.machine.address.to_string(),
+            ));
         }
         facts.insert(forgotten(on), source(&program, ""));
         if learns(on) {
-            facts.insert(learner(on), source(&crate::etcd::learner(on.machine), ""));
+            facts.insert(
+                learner(on),
+                source(
+                    &bramble_etcd::program::learner(
+                        &on.machine.name,
+                        &on.machine.address.to_string(),
+                    ),
+                    "",
+                ),
+            );
         }
     }
     if on.machine.name != door.name {

@@ -2,7 +2,7 @@
 
 use super::{control_plane, worker};
 use crate::context::Inputs;
-use bramble_machine::api::{ApiResource, NodeTaint};
+use bramble_machine::api::{ApiResource, NodeTaint, OWNER};
 use bramble_machine::step::ApiStep;
 use bramble_spec::cluster::{Machine, PodNetwork, Role, Version};
 
@@ -47,10 +47,13 @@ fn node(inputs: Inputs, machine: &Machine) -> ApiResource {
     } else if machine.is(Role::ControlPlane) && !schedules_pods(inputs, machine) {
         taints.extend(role_taints(inputs.cluster.kubernetes.version));
     }
+    let mut annotations = machine.annotations.clone();
+    // By it a node whose machine is no longer in the file is known as one of this cluster's own.
+    annotations.insert(OWNER.into(), inputs.cluster.name.clone());
     ApiResource::Node {
         name: machine.name.clone(),
         labels,
-        annotations: machine.annotations.clone(),
+        annotations,
         taints: Some(taints),
         pod_cidr: machine.pod_range.map(|r| r.to_string()),
     }

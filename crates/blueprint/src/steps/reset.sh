@@ -100,7 +100,7 @@ if [ -z "$still" ]; then
 else
 	left="$left /var/lib/kubelet (still mounted: $(printf '%s' "$still" | tr '\n' ' '))"
 fi
-for d in /etc/kubernetes /var/lib/etcd /var/lib/cni /var/log/pods /var/log/containers /usr/libexec/kubernetes /root/.kube/cache; do
+for d in /etc/kubernetes /var/lib/etcd /var/lib/bramble-etcd /var/lib/cni /var/log/pods /var/log/containers /usr/libexec/kubernetes /root/.kube/cache; do
 	wipe $d
 done
 rm -f /run/bramble/join.yaml /run/bramble/init.yaml

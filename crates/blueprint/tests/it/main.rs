@@ -19,5 +19,6 @@ mod runtime;
 mod services;
 mod setup;
 mod sides;
+mod snapshots;
 mod vpn;
 mod ways;

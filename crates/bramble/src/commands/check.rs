@@ -63,7 +63,13 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
 /// What is allowed, and still not what most people want.
 fn notes(cluster: &Cluster) -> Vec<String> {
     let vpn = cluster.router.as_ref().and_then(|r| r.vpn.as_ref());
-    vpn.and_then(outside::hidden_vpn).into_iter().collect()
+    let even = cluster.even_control_planes().map(|count| {
+        format!(
+            "{count} control planes are an even number: a cluster that is up goes on with it, none begins with it; use 1, 3 or 5"
+        )
+    });
+    let hidden = vpn.and_then(outside::hidden_vpn);
+    hidden.into_iter().chain(even).collect()
 }
 
 /// How SSH gets to a machine, if not directly at its address.

@@ -41,12 +41,15 @@ pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), Cl
     };
     let text = draft.to_yaml();
     // Only a file that is right is written.
-    if let Err(error) = load_text(&refused_name(path, printer), &text, printer) {
+    let cluster = load_text(&refused_name(path, printer), &text, printer).inspect_err(|_| {
         printer.warn_raw(&format!(
             "nothing was written: these are lines of what {} would hold; say it otherwise, and init again",
             path.display()
         ));
-        return Err(error);
+    })?;
+    if let Some(count) = cluster.even_control_planes() {
+        let what = format!("{count} control planes are an even number; nothing was written");
+        return Err(CliError::usage(what).hint("use 1, 3 or 5: etcd survives the loss of less than half of them, so an even one adds risk and nothing else"));
     }
     files::write(path, text.as_bytes(), 0o644, args.force)?;
     done(path, &draft, printer);

@@ -11,6 +11,8 @@ use bramble_engine::plan::Scope;
 use bramble_engine::run::Means;
 use bramble_engine::{ApiPlace, Event, Look, Outcome, Plan};
 use bramble_machine::Blueprint;
+use bramble_spec::cluster::Machine;
+use leaving::Manner;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,11 +23,14 @@ mod leaving;
 mod opening;
 mod planning;
 mod rollout;
+mod strangers;
 mod ways;
 
-pub use ending::{report, unreachable, verdict};
+pub use ending::{locked, report, unreachable, verdict};
+pub use leaving::LEAVE;
 pub use opening::open_ways;
-pub use planning::{identity, strangers};
+pub use planning::identity;
+pub use strangers::remark as stranger;
 
 /// How often machines are looked at that change meanwhile.
 const LOOKS: usize = 3;
@@ -42,6 +47,8 @@ pub struct Session {
     /// Machines that were waited for before this look, and the machine that lets them through.
     awaited: BTreeMap<String, String>,
     place: KubePlace,
+    /// Machines that leave the cluster and are no longer in the file.
+    strangers: Vec<Machine>,
 }
 
 /// Looks and plans.
@@ -53,37 +60,32 @@ pub async fn prepare(
     progress: &Progress,
 ) -> Result<Session, CliError> {
     let scope = checked(context, scope)?;
-    if let Some((what, remedy)) = bramble_blueprint::limits(&context.cluster)
-        .into_iter()
-        .next()
-    {
-        return Err(CliError::usage(what).hint(remedy));
+    supported(context)?;
+    if down {
+        let whole = scope.steps.is_empty();
+        let named = scope.machines.clone();
+        let manner = |_: &Look| Manner {
+            named: if whole { &named } else { &[] },
+            ..Manner::default()
+        };
+        return taking_away(context, global, scope.clone(), manner, progress).await;
     }
-    if !down && context.cluster.machines.iter().any(|m| m.is_node()) {
+    if context.cluster.machines.iter().any(|m| m.is_node()) {
         context.need_bundle()?;
     }
     let fleet = context.fleet(global);
     let targets = context.targets(&[])?;
-    // A teardown goes by the machines' own records; only how they are reached comes from the file.
-    let nothing = |facts: &BTreeMap<_, _>| Blueprint {
-        ways: context.blueprint(facts).ways,
-        ..Blueprint::default()
-    };
     let whole = |facts: &BTreeMap<_, _>| context.blueprint(facts);
     progress.looking(targets.len());
     let on = |name: &str, error: Option<&_>| progress.looked(name, error);
-    let look = if down {
-        bramble_engine::observe(&fleet, &targets, &nothing, &on).await
-    } else {
-        bramble_engine::observe(&fleet, &targets, &whole, &on).await
-    };
+    let mut look = bramble_engine::observe(&fleet, &targets, &whole, &on).await;
     let blueprint = context.blueprint(&look.facts());
     let place = KubePlace::new(&context.cluster);
-    let plan = if down {
-        planning::away(context, &look, &scope, &blueprint.ways, &place).await?
-    } else {
-        planning::towards(context, &blueprint, &look, &scope, &place).await?
-    };
+    let (mut plan, nodes) = planning::towards(context, &blueprint, &look, &scope, &place).await?;
+    // A part that was asked for is no matter of who is in the cluster.
+    let whole = scope.steps.is_empty() && scope.machines.is_empty();
+    let nodes = if whole { nodes } else { Vec::new() };
+    let strangers = strangers::leave(context, global, &mut look, &nodes, &mut plan).await;
     progress.planned();
     Ok(Session {
         look,
@@ -92,6 +94,75 @@ pub async fn prepare(
         scope,
         awaited: BTreeMap::new(),
         place,
+        strangers,
+    })
+}
+
+/// Looks, and plans that machines leave a cluster which goes on without them. `give_up`: those that can't be
+/// reached are lost, and the cluster forgets them.
+pub async fn prepare_leaving(
+    context: &Context,
+    global: &Global,
+    machines: &[String],
+    give_up: bool,
+    progress: &Progress,
+) -> Result<Session, CliError> {
+    let scope = Scope {
+        steps: Vec::new(),
+        machines: machines.to_vec(),
+    };
+    supported(context)?;
+    let manner = |look: &Look| {
+        let lost = |name: &&String| give_up && look.unseen.contains_key(*name);
+        Manner {
+            named: machines,
+            lost: machines.iter().filter(lost).cloned().collect(),
+            orderly: true,
+        }
+    };
+    taking_away(context, global, scope, manner, progress).await
+}
+
+/// A teardown goes by the machines' own records; only how they are reached comes from the file.
+async fn taking_away<'a>(
+    context: &Context,
+    global: &Global,
+    scope: Scope,
+    manner: impl Fn(&Look) -> Manner<'a>,
+    progress: &Progress,
+) -> Result<Session, CliError> {
+    let fleet = context.fleet(global);
+    let targets = context.targets(&[])?;
+    let nothing = |facts: &BTreeMap<_, _>| Blueprint {
+        ways: context.blueprint(facts).ways,
+        ..Blueprint::default()
+    };
+    progress.looking(targets.len());
+    let on = |name: &str, error: Option<&_>| progress.looked(name, error);
+    let look = bramble_engine::observe(&fleet, &targets, &nothing, &on).await;
+    let blueprint = context.blueprint(&look.facts());
+    let place = KubePlace::new(&context.cluster).without(&scope.machines);
+    let manner = manner(&look);
+    let ways = &blueprint.ways;
+    let plan = planning::away(context, &look, &scope, ways, &manner, &place).await?;
+    progress.planned();
+    Ok(Session {
+        look,
+        blueprint,
+        plan,
+        scope,
+        awaited: BTreeMap::new(),
+        place,
+        strangers: Vec::new(),
+    })
+}
+
+fn supported(context: &Context) -> Result<(), CliError> {
+    let limit = bramble_blueprint::limits(&context.cluster)
+        .into_iter()
+        .next();
+    limit.map_or(Ok(()), |(what, remedy)| {
+        Err(CliError::usage(what).hint(remedy))
     })
 }
 
@@ -143,7 +214,8 @@ async fn engine_run(
         Some(bundle) => bundle.blob_path(sha256),
         None => PathBuf::new(),
     };
-    let targets = context.targets(&[])?;
+    let mut targets = context.targets(&[])?;
+    targets.extend(session.strangers.iter().map(|m| context.target(m)));
     let fresh = || context.fleet(global);
     let means = Means {
         targets: &targets,
@@ -153,7 +225,7 @@ async fn engine_run(
         blob: &blob,
         api: Some(&session.place as &dyn ApiPlace),
         holder: holder(what),
-        anchor: planning::anchor(context),
+        anchor: planning::lockable_anchor(context, &session.look),
         events,
         stop,
     };
@@ -161,8 +233,8 @@ async fn engine_run(
     outcome.map_err(ending::locked)
 }
 
-/// Who holds the lock, for others.
-fn holder(what: &str) -> String {
+/// Who runs this, for those who find a machine locked.
+pub fn holder(what: &str) -> String {
     let get = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     let user = get("USER")
         .or_else(|| get("LOGNAME"))

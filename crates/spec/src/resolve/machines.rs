@@ -138,26 +138,13 @@ impl Resolver<'_> {
             .iter()
             .filter(|k| k.roles.contains(&Role::ControlPlane))
             .collect();
-        let Some(last) = planes.last() else {
+        if planes.is_empty() {
             return self.report(
                 "no-control-plane",
                 &route!["spec", "machines"],
                 "no machine is a control plane",
                 "give one machine `roles: [control-plane]`",
             );
-        };
-        if planes.len().is_multiple_of(2) {
-            let mut problem = Problem::new(
-                "even-control-planes",
-                self.place(&last.path("roles")),
-                format!("{} control planes are an even number", planes.len()),
-            )
-            .hint("use 1, 3 or 5: etcd survives the loss of less than half of them, so an even one adds risk and nothing else");
-            for other in planes.iter().take(planes.len() - 1).take(8) {
-                let place = self.place(&other.path("roles"));
-                problem = problem.related(place, "a control plane");
-            }
-            self.push(problem);
         }
         let endpoint = route!["spec", "kubernetes", "endpoint"];
         if planes.len() > 1 && !self.written(&endpoint) && !self.lost(&endpoint) {

@@ -55,9 +55,9 @@ fn endpoints() {
         ),
         ("vip: 10.77.0.10", vip("10.77.0.10", 8443, 10)),
         ("vip: \"10.77.0.10:7443\"", vip("10.77.0.10", 7443, 10)),
-        ("vip: 10.77.0.10, vrrpId: 51", vip("10.77.0.10", 8443, 51)),
+        ("vip: 10.77.0.10, vrrpId: 255", vip("10.77.0.10", 8443, 255)),
         ("kubeVip: 10.77.0.10", kube_vip("10.77.0.10", 6443)),
-        ("kubeVip: \"10.77.0.10:443\"", kube_vip("10.77.0.10", 443)),
+        ("kubeVip: \"10.77.0.10:7443\"", kube_vip("10.77.0.10", 7443)),
     ] {
         let cluster = cluster(&format!("  kubernetes: {{endpoint: {{{text}}}}}"), "");
         assert_eq!(cluster.kubernetes.endpoint, expected);
@@ -75,25 +75,6 @@ fn an_address_that_ends_in_0_has_a_number_too() {
         matches!(endpoint, Endpoint::Vip { vrrp_id: 1, .. }),
         "{endpoint:?}"
     );
-}
-
-#[test]
-fn few_workers_have_control_planes_beside_them() {
-    let with = |workers: usize, more: &str| {
-        let workers: String = (0..workers)
-            .map(|n| format!("    - {{ name: w{n}, address: 10.77.0.{} }}\n", 50 + n))
-            .collect();
-        let text = format!(
-            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: c }}\nspec:\n{more}  machines:\n    - {{ name: one, roles: [control-plane], address: 10.77.0.11 }}\n{workers}"
-        );
-        let cluster = bramble_spec::load("f", &text).unwrap_or_else(|p| panic!("{p}"));
-        cluster.kubernetes.schedule_on_control_plane
-    };
-    let said = |value: bool| format!("  kubernetes: {{ scheduleOnControlPlane: {value} }}\n");
-    assert!(with(0, "") && with(2, ""));
-    assert!(!with(3, ""));
-    assert!(!with(2, &said(false)));
-    assert!(with(3, &said(true)));
 }
 
 #[test]
@@ -190,6 +171,26 @@ fn small_things() {
         load("f", &public).is_ok(),
         "machines may have public addresses"
     );
+}
+
+/// U102.
+#[test]
+fn control_planes_run_pods_where_there_are_few_workers() {
+    let scheduling = |kubernetes: &str, workers: usize| {
+        let workers: String = (0..workers)
+            .map(|i| format!("  - {{name: w{i}, address: 10.77.0.{}}}\n", 20 + i))
+            .collect();
+        let text = format!(
+            "{HEAD}  kubernetes: {{{kubernetes}}}\n  machines:\n  - {{name: one, roles: [control-plane], address: 10.77.0.11}}\n{workers}"
+        );
+        let cluster = load("f", &text).unwrap_or_else(|p| panic!("{p}\n{text}"));
+        cluster.kubernetes.schedule_on_control_plane
+    };
+    for (workers, expected) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!(scheduling("", workers), expected, "{workers} workers");
+    }
+    assert!(!scheduling("scheduleOnControlPlane: false", 0));
+    assert!(scheduling("scheduleOnControlPlane: true", 3));
 }
 
 /// Three control planes that are workers themselves are three workers.

@@ -82,18 +82,7 @@ fn service(on: &On, ddns: &Ddns) -> String {
         ("DDNS_PAGE", PAGE.to_owned()),
         ("DDNS_UPLINK", uplink.unwrap_or_default().to_owned()),
     ];
-    // curl reads http_proxy in small letters only.
-    let proxies = proxy::environment(on, &proxy::no_proxy(on));
-    let small = |name: &str| match name {
-        "HTTP_PROXY" => "http_proxy",
-        "HTTPS_PROXY" => "https_proxy",
-        _ => "no_proxy",
-    };
-    variables.extend(
-        proxies
-            .into_iter()
-            .map(|(name, value)| (small(name), value)),
-    );
+    variables.extend(proxy::curl(on));
     let mut lines = String::new();
     for (name, value) in variables {
         let _ = writeln!(lines, "Environment=\"{name}={}\"", value.replace('%', "%%"));

@@ -129,7 +129,7 @@ fn place(machine: &str, step: &str) -> String {
 }
 
 /// Why a run could not begin.
-pub(super) fn locked(error: LockError) -> CliError {
+pub fn locked(error: LockError) -> CliError {
     let text = crate::error::chain(&error);
     match error {
         LockError::Busy { machine, .. } => CliError::new(Kind::Locked, text)

@@ -1,9 +1,10 @@
 //! The plan for all machines and the API, and what stands in its way.
 
+use super::leaving::Manner;
 use super::{leaving, rollout, ways};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::kube_place::{Compared, KubePlace};
+use crate::kube_place::{Compared, KubePlace, Node};
 use bramble_engine::identity;
 use bramble_engine::plan::{self, ApiPlan, MachinePlan, Obstacle, Scope};
 use bramble_engine::together;
@@ -11,8 +12,7 @@ use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
 use bramble_machine::journal::Identity;
 use bramble_machine::{Blueprint, Observation, Undo};
-use bramble_spec::Cluster;
-use bramble_spec::cluster::{Machine, Role};
+use bramble_spec::cluster::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The cluster as its machines know it; one that none of them knows gets a new id.
@@ -32,14 +32,21 @@ pub(super) fn anchor(context: &Context) -> Option<String> {
         .map(|m| m.name.clone())
 }
 
-/// Plans towards the file.
+/// The machine that a run locks beside those that it changes: the first control plane that is reached.
+pub(super) fn lockable_anchor(context: &Context, look: &Look) -> Option<String> {
+    let mut planes = context.cluster.with_role(Role::ControlPlane);
+    let reached = planes.find(|m| look.sessions.contains_key(&m.name));
+    reached.map(|m| m.name.clone()).or_else(|| anchor(context))
+}
+
+/// Plans towards the file. Gives the nodes of the cluster as well, as far as the API was asked.
 pub(super) async fn towards(
     context: &Context,
     blueprint: &Blueprint,
     look: &Look,
     scope: &Scope,
     place: &KubePlace,
-) -> Result<Plan, CliError> {
+) -> Result<(Plan, Vec<Node>), CliError> {
     let mut out = Plan {
         cluster: identity(context, look),
         remarks: blueprint.remarks.clone(),
@@ -73,7 +80,7 @@ pub(super) async fn towards(
         out.remarks.push(
             "what lives in the cluster's API is not looked at: no control plane was seen".into(),
         );
-        return Ok(out);
+        return Ok((out, Vec::new()));
     }
     // What is in the way on a machine explains what the API would refuse because of it.
     if scope.machines.is_empty() && out.obstacles.is_empty() {
@@ -108,10 +115,6 @@ pub(super) async fn towards(
                 out.api = steps.into_iter().map(unknown).collect();
             }
             Compared::Known(difference) => {
-                out.remarks.extend(strangers(
-                    &context.cluster,
-                    difference.nodes.iter().map(|n| &n.name),
-                ));
                 let known = difference.steps.into_iter().map(|(step, changes)| ApiPlan {
                     step,
                     changes: Some(changes),
@@ -123,24 +126,7 @@ pub(super) async fn towards(
         }
     }
     rollout::order(context, look, nodes.as_deref(), &mut out);
-    Ok(out)
-}
-
-/// A remark for each node that is not in the file: most likely it was taken out of it too early.
-pub fn strangers<'a>(
-    cluster: &Cluster,
-    nodes: impl IntoIterator<Item = &'a String>,
-) -> Vec<String> {
-    nodes
-        .into_iter()
-        .filter(|name| !cluster.machine(name).is_some_and(Machine::is_node))
-        .map(|name| {
-            format!(
-                "node {name} is in the cluster but not in the file: put it back and run `bramble down \
-                 --machine {name}`, or delete the node"
-            )
-        })
-        .collect()
+    Ok((out, nodes.unwrap_or_default()))
 }
 
 /// Plans towards nothing.
@@ -149,6 +135,7 @@ pub(super) async fn away(
     look: &Look,
     scope: &Scope,
     ways: &Ways,
+    manner: &Manner<'_>,
     place: &KubePlace,
 ) -> Result<Plan, CliError> {
     let mut out = Plan {
@@ -178,7 +165,10 @@ pub(super) async fn away(
     leaving::order_teardown(&mut out);
     ways::order_teardown(&mut out, look, scope, ways);
     ways::behind_what_is_gone(&mut out, look, scope, ways);
-    leaving::leave(context, look, &[], place, &mut out).await;
+    leaving::leave(context, look, manner, place, &mut out).await;
+    // Nothing is expected of them.
+    out.unreachable
+        .retain(|name, _| !manner.lost.contains(name));
     // When everything goes, the API goes with it; a part of it is taken out by name.
     if !scope.steps.is_empty() && scope.machines.is_empty() {
         let made = place.retired(&look.sessions, &[]).await.map_err(silent)?;
@@ -208,7 +198,7 @@ fn admit(context: &Context, name: &str, machine: MachinePlan, plan: &mut Plan) {
 
 /// Nobody saws off the branch on which the program sits: a user that Bramble made is not removed by a
 /// login as that user.
-fn own_account(own: &str, name: &str, plan: &MachinePlan) -> Option<Obstacle> {
+pub(super) fn own_account(own: &str, name: &str, plan: &MachinePlan) -> Option<Obstacle> {
     let undone = plan.steps.iter().filter(|s| s.undo).flat_map(|s| &s.items);
     let removes = |undo: &Undo| matches!(undo, Undo::User(user) if user.absent && user.name == own);
     undone.map(|i| &i.change.undo).find(|undo| removes(undo))?;
@@ -266,18 +256,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-
-    #[test]
-    fn nodes_that_are_not_in_the_file_are_remarked_on() {
-        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
-                    machines:\n    - { name: one, roles: [control-plane], address: 192.168.1.11 }\n";
-        let cluster = bramble_spec::load("test", text).unwrap();
-        let nodes = ["one".to_owned(), "three".to_owned()];
-        let remarks = strangers(&cluster, &nodes);
-        assert_eq!(remarks.len(), 1, "{remarks:?}");
-        assert!(remarks[0].contains("node three is in the cluster but not in the file"));
-        assert!(remarks[0].contains("`bramble down --machine three`"));
-    }
 
     #[test]
     fn no_step_goes_that_a_running_node_stands_on() {

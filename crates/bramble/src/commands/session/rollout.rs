@@ -23,12 +23,18 @@ const NOTE: &str = "/var/lib/bramble/fixed.kubernetes.version";
 /// Puts the plan's changes that empty nodes in their order. `nodes`: what the API says of them, if it was
 /// asked.
 pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan: &mut Plan) {
-    let raised: Vec<&Machine> = context
+    let mut raised: Vec<&Machine> = context
         .cluster
         .machines
         .iter()
         .filter(|m| node_step(plan, m).is_some_and(empties))
         .collect();
+    let drained = |m: &Machine| {
+        let mut nodes = nodes.unwrap_or_default().iter();
+        nodes.any(|n| n.name == m.name && n.drained)
+    };
+    // Those that a run which was cut off has drained are away already: they come first.
+    raised.sort_by_key(|m| !drained(m));
     let planes: Vec<&Machine> = context.cluster.with_role(Role::ControlPlane).collect();
     let pods: Vec<StepRef> = planes
         .iter()
@@ -55,7 +61,15 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         .of(workers);
     plan.remarks
         .extend(said(context, &pods, &first, &rest, at_once));
-    let before = in_turns(context, &first, 1, pods, plan);
+    let mut before = pods;
+    if !raised.is_empty() {
+        let left = context.cluster.machines.iter();
+        let left = left.filter(|m| drained(m) && !raised.iter().any(|r| r.name == m.name));
+        for machine in left {
+            before.push(served(context, machine, Vec::new(), plan));
+        }
+    }
+    let before = in_turns(context, &first, 1, before, plan);
     let served = in_turns(context, &rest, at_once, before, plan);
     // It uncordons what it finds drained.
     for api in plan.api.iter_mut().filter(|a| a.step.name == NODES) {
@@ -157,11 +171,11 @@ fn in_turns(
     before: Vec<StepRef>,
     plan: &mut Plan,
 ) -> Vec<StepRef> {
-    let mut served: Vec<StepRef> = Vec::new();
+    let mut served_so_far: Vec<StepRef> = Vec::new();
     for (turn, machine) in machines.iter().enumerate() {
         let name = &machine.name;
         // All of those before, and not only the one whose place it takes: where one failed nobody begins.
-        let earlier = &served[..turn.saturating_sub(at_once - 1)];
+        let earlier = &served_so_far[..turn.saturating_sub(at_once - 1)];
         let after = before.iter().chain(earlier).cloned().collect();
         let limit = context.cluster.kubernetes.upgrade.drain_limit;
         let drain = ApiResource::Drained {
@@ -178,21 +192,32 @@ fn in_turns(
             step_name(machine),
             std::slice::from_ref(&drained),
         );
-        let serve = ApiResource::Serving {
-            name: name.clone(),
-            kubelet: Some(context.cluster.kubernetes.version.to_string()),
-        };
-        let done = vec![drained, (name.clone(), step_name(machine).to_owned())];
-        let step = format!("serve/{name}");
-        plan.api.push(turn_step(
-            step.clone(),
-            done,
-            serve,
-            "wait until it is ready, uncordon",
-        ));
-        served.push((String::new(), step));
+        served_so_far.push(served(context, machine, vec![drained], plan));
     }
-    before.into_iter().chain(served).collect()
+    before.into_iter().chain(served_so_far).collect()
+}
+
+/// Puts a node back into service once its machine is done.
+fn served(
+    context: &Context,
+    machine: &Machine,
+    mut needs: Vec<StepRef>,
+    plan: &mut Plan,
+) -> StepRef {
+    let name = &machine.name;
+    let serve = ApiResource::Serving {
+        name: name.clone(),
+        kubelet: Some(context.cluster.kubernetes.version.to_string()),
+    };
+    needs.push((name.clone(), step_name(machine).to_owned()));
+    let step = format!("serve/{name}");
+    plan.api.push(turn_step(
+        step.clone(),
+        needs,
+        serve,
+        "wait until it is ready, uncordon",
+    ));
+    (String::new(), step)
 }
 
 fn turn_step(name: String, needs: Vec<StepRef>, resource: ApiResource, said: &str) -> ApiPlan {

@@ -2,7 +2,7 @@
 
 use super::planes::{self, Plane};
 use crate::args::Global;
-use crate::commands::session::{identity, strangers};
+use crate::commands::session::{identity, stranger};
 use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::kube_place::KubePlace;
@@ -145,8 +145,10 @@ pub async fn look(
     let mut remarks = blueprint.remarks;
     remarks.extend(planes::remarks(&planes));
     if let ApiState::Answers(status) = &api {
-        let nodes = status.nodes.iter().map(|node| &node.name);
-        remarks.extend(strangers(&context.cluster, nodes));
+        let stranger = |node: &bramble_kube::NodeStatus| {
+            stranger(&context.cluster, &node.name, node.cluster.as_deref())
+        };
+        remarks.extend(status.nodes.iter().filter_map(stranger));
     }
     Ok(State {
         machines,

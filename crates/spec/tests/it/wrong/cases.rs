@@ -157,7 +157,6 @@ fn machine_cases() -> Vec<Case> {
         ("duplicate-taint", key("taints: [a=b:NoSchedule, «a=c:NoSchedule»]"), "the taint `a` with the effect NoSchedule", "remove one"),
         ("no-control-plane", format!("{HEAD}  «machines»:\n  - {{name: one, address: 10.77.0.11}}\n"), "no machine is a control plane", "roles: [control-plane]"),
         ("no-control-plane", format!("# routers only\n{HEAD}  network: {{lan: 10.77.0.0/24}}\n  «machines»:\n  - {{name: gate, roles: [router], address: 10.77.0.1}}\n"), "no machine is", "give one machine"),
-        ("even-control-planes", format!("{HEAD}  kubernetes: {{endpoint: {{external: \"api.example:6443\"}}}}\n  machines:\n{ONE}  - {{name: two, «roles»: [control-plane], address: 10.77.0.12}}\n"), "2 control planes are an even number", "use 1, 3 or 5"),
         ("no-endpoint", planes("x").replace("  kubernetes: {endpoint: x}\n", "").replace("spec:", "«spec»:"), "3 control planes need one address", "external: host:port"),
     ]
 }
@@ -196,19 +195,14 @@ fn network_cases() -> Vec<Case> {
         ("pod-range-overlap", key("podRange: «10.244.11.0/24»"), "the pod ranges of `one` (10.244.11.0/24) and `two` (10.244.11.0/24)", "range of its own"),
         ("max-pods", section("kubernetes: {maxPods: «500»}"), "500 pods don't fit", "lower `maxPods`"),
         ("two-endpoints", planes("{external: \"api.example:6443\", «vip»: 10.77.0.10}"), "both `external` and `vip`", "keep `external`"),
-        ("empty-endpoint", planes("{}").replace("endpoint:", "«endpoint»:"), "neither `external` nor `vip` nor `kubeVip`", "add one of them"),
+        ("empty-endpoint", planes("{}").replace("endpoint:", "«endpoint»:"), "neither `external` nor `vip`", "add one of them"),
         ("endpoint-port", planes("{external: «api.example»}"), "`api.example` has no port", "`api.example:6443`"),
         ("bad-endpoint", planes("{external: «\"https://api.example:6443\"»}"), "`https://api.example:6443` is not `host:port`", "without `https://`"),
         ("bad-vip", planes("{vip: «shared»}"), "`shared` is not an address", "10.77.0.10:8443"),
-        ("two-endpoints", planes("{vip: 10.77.0.9, «kubeVip»: 10.77.0.10}"), "both `vip` and `kubeVip`", "keep `external`"),
-        ("bad-vip", planes("{kubeVip: «mine»}"), "`mine` is not an address", "10.77.0.10:6443"),
-        ("vip-ipv6", planes("{vip: «\"fd00::5\"»}"), "fd00::5 is an IPv6 one", "IPv4 address"),
-        ("vip-port", planes("{vip: «\"10.77.0.10:6443\"»}"), "can't have the port 6443", "leave the port out (8443)"),
-        ("vrrp-without-vip", planes("{kubeVip: 10.77.0.10, vrrpId: «5»}"), "there is none", "remove it"),
         ("unusable-vip", planes("{vip: «224.0.0.1»}"), "can't be 224.0.0.1", "free address"),
         ("vip-taken", planes("{vip: «10.77.0.12»}"), "10.77.0.12 is that of `two`", "no machine has"),
         ("vip-outside-lan", planes("{vip: «10.78.0.1»}"), "10.78.0.1 is outside the LAN", "next to 10.77.0.11"),
-        ("vip-edge", planes("{vip: «10.77.0.255:7443»}"), "10.77.0.255 is the broadcast address of 10.77.0.0/24", "between the first and the last"),
+        ("vip-edge", planes("{vip: «10.77.0.255:8443»}"), "10.77.0.255 is the broadcast address of 10.77.0.0/24", "between the first and the last"),
     ]
 }
 

@@ -113,7 +113,7 @@ fn lent() -> Vec<Case> {
         ("bad-pool", pool("10.77.0.200-250"), "`10.77.0.200-250` is not a pool", "first and the last"),
         ("bad-pool", pool("10.77.0.192/26"), "`10.77.0.192/26` is not a pool", "10.77.0.200-10.77.0.250"),
         ("address-in-pool", with("{dhcp: {pool: 10.77.0.50-10.77.0.99}}", "  - {name: two, address: «10.77.0.60»}\n"), "10.77.0.60 is that of `two`, and the pool 10.77.0.50-10.77.0.99", "outside the pool"),
-        ("address-in-pool", router("{dhcp: {pool: 10.77.0.50-10.77.0.99}}").replace("spec:", "spec:\n  kubernetes: {endpoint: {vip: «\"10.77.0.60:7443\"»}}"), "10.77.0.60 is the API's", "outside the pool"),
+        ("address-in-pool", router("{dhcp: {pool: 10.77.0.50-10.77.0.99}}").replace("spec:", "spec:\n  kubernetes: {endpoint: {vip: «\"10.77.0.60:8443\"»}}"), "10.77.0.60 is the API's", "outside the pool"),
         ("address-in-pool", router(&format!("{{dhcp: {{pool: 10.77.0.50-10.77.0.99, reservations: [{{{device}, address: «10.77.0.60», name: tv}}]}}}}")), "10.77.0.60 is reserved for `tv`", "outside the pool"),
         ("address-in-pool", router("{dhcp: {pool: 10.77.0.50-10.77.0.99}, ingress: {address: «10.77.0.60»}}"), "10.77.0.60 is that of the ingress", "outside the pool"),
         ("address-in-pool", router("{dhcp: {pool: 10.77.0.50-10.77.0.99}, dns: {records: [{name: nas, address: «10.77.0.60»}]}}"), "10.77.0.60 is that of the name `nas`", "outside the pool"),

@@ -1,0 +1,190 @@
+//! `bramble etcd recover`: the quorum is lost, and one member that is left becomes the whole of etcd.
+
+use super::{Looks, Planes, locks, names, on_all, program};
+use crate::ask;
+use crate::error::{CliError, Kind};
+use crate::printer::Printer;
+use bramble_etcd::{Seen, program as programs};
+use bramble_fleet::Session;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long each part may take.
+const PART: Duration = Duration::from_secs(600);
+/// A leader that was lost just now is replaced within so much, where that is still possible.
+const ELECTION: Duration = Duration::from_secs(6);
+
+/// Recovers.
+pub async fn run(
+    planes: &Planes<'_>,
+    machine: Option<&str>,
+    yes: bool,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    if let Some(name) = machine {
+        planes.named(name)?;
+    }
+    let looks = quorumless(planes, printer).await?;
+    let name = chosen(&looks, machine)?;
+    let session = looks
+        .sessions
+        .get(&name)
+        .ok_or_else(|| CliError::new(Kind::Unreachable, format!("{name} is not reached")))?;
+    let others: BTreeMap<String, Session> = looks
+        .sessions
+        .iter()
+        .filter(|(n, _)| **n != name && has_member(&looks, n))
+        .map(|(n, s)| (n.clone(), s.clone()))
+        .collect();
+    let lost: Vec<&String> = looks
+        .seen
+        .iter()
+        .filter(|(_, seen)| seen.is_err())
+        .map(|(name, _)| name)
+        .collect();
+    ask::confirm(printer, yes, &warning(&name, &looks, &others, &lost), &name)?;
+    let mut all = others.clone();
+    all.insert(name.clone(), session.clone());
+    let held = locks(&all, "etcd recover").await?;
+    if !others.is_empty() {
+        printer.note(format!(
+            "  the control planes on {} stop",
+            names(others.keys())
+        ));
+        on_all(
+            &others,
+            |_| programs::retire(),
+            PART,
+            "stop the control plane",
+        )
+        .await?;
+    }
+    printer.note(format!("  the member on {name} becomes the whole of etcd"));
+    program(session, &programs::recover(), PART, "recover etcd")
+        .await
+        .map_err(|error| error.hint("run the same command again: it goes on"))?;
+    for lock in held {
+        lock.release().await;
+    }
+    done(&name, others.keys().chain(lost.iter().copied()), printer);
+    Ok(())
+}
+
+fn done<'n>(name: &str, away: impl Iterator<Item = &'n String>, printer: &Printer) {
+    let away: Vec<&String> = away.collect();
+    if printer.json() {
+        printer.value(&json!({ "recovered": name, "away": away }));
+        return;
+    }
+    printer.out(format!(
+        "etcd is whole again, with the member on {name} alone"
+    ));
+    for other in away {
+        printer.out(format!(
+            "{other}: make it anew before it comes back (bramble down --machine {other}, then bramble up), or take it out of the file"
+        ));
+    }
+}
+
+/// What all say, if there is no quorum; asked twice, since one may be on its way.
+async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, CliError> {
+    for last in [false, true] {
+        let looks = planes.look().await;
+        // Under way already: its member may be whole, and something is left to do.
+        let under_way = looks.seen.values().flatten().any(|s| s.recovering);
+        if looks.view.has_quorum() && !under_way {
+            return Err(CliError::usage(format!(
+                "etcd has its quorum: {} of {} members are healthy",
+                looks.view.healthy,
+                looks.view.members.len()
+            ))
+            .hint("a lost control plane is replaced by bramble up, or taken out; bramble etcd members shows all"));
+        }
+        if last || under_way {
+            return Ok(looks);
+        }
+        printer.note(format!(
+            "  no quorum; waiting {} s whether members agree after all",
+            ELECTION.as_secs()
+        ));
+        tokio::time::sleep(ELECTION).await;
+    }
+    Err(CliError::failed("etcd was not looked at"))
+}
+
+/// The one named, the one that a run which was cut off chose, or the one that knows the most.
+fn chosen(looks: &Looks, machine: Option<&str>) -> Result<String, CliError> {
+    let seen = |name: &str| looks.seen.get(name).and_then(|s| s.as_ref().ok());
+    let begun = looks
+        .sessions
+        .keys()
+        .find(|n| seen(n).is_some_and(|s| s.recovering));
+    if let (Some(begun), Some(name)) = (begun, machine)
+        && begun != name
+    {
+        return Err(CliError::usage(format!(
+            "a recovery on {begun} was begun and did not end: two members would each be the whole"
+        ))
+        .hint(format!(
+            "go on with it: bramble etcd recover --machine {begun}"
+        )));
+    }
+    if let Some(name) = begun {
+        return Ok(name.clone());
+    }
+    if let Some(name) = machine {
+        return match looks.seen.get(name) {
+            Some(Ok(s)) if s.manifest && s.data => Ok(name.to_owned()),
+            Some(Ok(_)) => Err(CliError::usage(format!("{name} has no member with data"))),
+            Some(Err(why)) => Err(CliError::new(Kind::Unreachable, format!("{name}: {why}"))),
+            None => Err(CliError::usage(format!("{name} is no control plane"))),
+        };
+    }
+    let known = |s: &Seen| s.status.as_ref().map(|s| (s.raft_term, s.raft_index));
+    let with_data = looks.sessions.keys().filter_map(|name| {
+        let seen = seen(name).filter(|s| s.manifest && s.data)?;
+        Some((known(seen)?, name))
+    });
+    let best = with_data.max_by_key(|(known, _)| *known);
+    best.map(|(_, name)| name.clone()).ok_or_else(|| {
+        CliError::failed(format!(
+            "no control plane that is reached has a member with data that answers: {}",
+            looks.why()
+        ))
+        .hint("name one whose data is to go on (--machine NAME), or restore a snapshot: bramble etcd restore FILE")
+    })
+}
+
+fn has_member(looks: &Looks, name: &str) -> bool {
+    matches!(looks.seen.get(name), Some(Ok(s)) if s.manifest || s.data)
+}
+
+fn warning(
+    name: &str,
+    looks: &Looks,
+    others: &BTreeMap<String, Session>,
+    lost: &[&String],
+) -> String {
+    let index = looks
+        .seen
+        .get(name)
+        .and_then(|s| s.as_ref().ok()?.status.as_ref())
+        .map_or(String::new(), |s| format!(" (index {})", s.raft_index));
+    let mut out = format!(
+        "The member on {name}{index} becomes the whole of etcd. Writes that only others have are lost"
+    );
+    if !others.is_empty() {
+        out.push_str(&format!(
+            ". The control planes on {} stop, until they are made anew",
+            names(others.keys())
+        ));
+    }
+    if !lost.is_empty() {
+        out.push_str(&format!(
+            ". {} can't be reached and must not be switched on again as they are: with the old data they could be a second cluster",
+            names(lost.iter().copied())
+        ));
+    }
+    out
+}
