@@ -11,6 +11,8 @@ const SWAP: &str = "/var/lib/bramble.swap";
 /// What the kubelet does without being told.
 const LOG_SIZE: Size = Size::mebi(10);
 const LOG_FILES: u16 = 5;
+const IMAGE_GC_HIGH: u8 = 85;
+const IMAGE_GC_LOW: u8 = 80;
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
@@ -49,9 +51,9 @@ pub(super) fn remarks(on: &On) -> Vec<String> {
     out
 }
 
-/// A file of its own: it comes after the one that operators edit, and goes without a trace.
+/// A file of its own, named so that it comes after all others and counts, and goes without a trace.
 fn journal(most: Size) -> [Arc<dyn Resource>; 3] {
-    let file = format!("{JOURNAL}/90-bramble.conf");
+    let file = format!("{JOURNAL}/zz-bramble.conf");
     let most = most.to_string();
     // The journal's units are multiples of 1024 too, but called K, M and G.
     let most = most.trim_end_matches('i');
@@ -67,10 +69,16 @@ fn journal(most: Size) -> [Arc<dyn Resource>; 3] {
 /// The kubelet's flags for its limits: nothing for what it does by itself, because each flag that has
 /// its like in the configuration file is called deprecated in its log.
 pub(super) fn flags(limits: &Kubelet) -> Vec<String> {
-    let mut out = vec![
-        format!("--image-gc-high-threshold={}", limits.image_gc_high),
-        format!("--image-gc-low-threshold={}", limits.image_gc_low),
-    ];
+    let mut out = Vec::new();
+    if limits.image_gc_high != IMAGE_GC_HIGH {
+        out.push(format!(
+            "--image-gc-high-threshold={}",
+            limits.image_gc_high
+        ));
+    }
+    if limits.image_gc_low != IMAGE_GC_LOW {
+        out.push(format!("--image-gc-low-threshold={}", limits.image_gc_low));
+    }
     if limits.log_size != LOG_SIZE {
         out.push(format!("--container-log-max-size={}", limits.log_size));
     }

@@ -22,12 +22,12 @@ pub struct Kubelet {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageGc {
-    /// Percentage of the disk in use from which images are removed; 100 = never. Default: 80, so that a small disk
-    /// is cleaned before the kubelet evicts pods, at 85.
+    /// Percentage of the disk in use from which images are removed; 100 = never. Default: 85. A small disk is cleaned
+    /// before it is under pressure (at 85, too) with less.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 100))]
     pub high: Option<u8>,
-    /// Percentage down to which they are removed. Default: 10 less than `high`.
+    /// Percentage down to which they are removed. Default: 5 less than `high`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 99))]
     pub low: Option<u8>,

@@ -12,11 +12,12 @@ use crate::tree::shorten;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The kubelet evicts pods from 85 percent on (imagefs.available below 15 percent), which is also
-/// where it would begin to collect garbage by itself: on a small disk both come at once.
-const IMAGE_GC_HIGH: u8 = 80;
-/// How much lower it goes than where it begins.
-const IMAGE_GC_STEP: u8 = 10;
+/// The kubelet's own. It is late for a small disk: at the same 85 percent a node is under disk pressure.
+/// But earlier is worse where images come from a bundle and can't be pulled: kubelets before 1.28.2, and
+/// all with Debian 12's containerd, don't heed that those are pinned, and take what nothing uses just now.
+const IMAGE_GC_HIGH: u8 = 85;
+/// How much lower it goes than where it begins; the kubelet's own too.
+const IMAGE_GC_STEP: u8 = 5;
 /// The kubelet's own.
 const LOG_SIZE: Size = Size::mebi(10);
 /// The kubelet's own.

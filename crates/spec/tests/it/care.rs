@@ -117,11 +117,11 @@ fn images_and_logs_have_limits() {
         cluster(&section, "").kubernetes.kubelet
     };
     let usual = cluster("", "").kubernetes.kubelet;
-    assert_eq!((usual.image_gc_high, usual.image_gc_low), (80, 70));
+    assert_eq!((usual.image_gc_high, usual.image_gc_low), (85, 80));
     assert_eq!((usual.log_size, usual.log_files), (Size::mebi(10), 5));
     for (text, expected) in [
-        ("imageGC: {high: 60}", (60, 50)),
-        ("imageGC: {low: 20}", (80, 20)),
+        ("imageGC: {high: 60}", (60, 55)),
+        ("imageGC: {low: 20}", (85, 20)),
         ("imageGC: {high: 5}", (5, 1)),
         ("imageGC: {high: 100, low: 99}", (100, 99)),
     ] {

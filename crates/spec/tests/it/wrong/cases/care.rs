@@ -83,7 +83,7 @@ fn etcd_cases() -> Vec<Case> {
 fn care_cases() -> Vec<Case> {
     vec![
         ("image-gc-order", kubelet("imageGC: {high: 70, low: «70»}"), "from 70 percent of the disk down to 70", "less than `high`"),
-        ("image-gc-order", kubelet("imageGC: {low: «90»}"), "from 80 percent of the disk down to 90", "less than `high`"),
+        ("image-gc-order", kubelet("imageGC: {low: «90»}"), "from 85 percent of the disk down to 90", "less than `high`"),
         ("out-of-range", kubelet("imageGC: {high: «101»}"), "`kubernetes.kubelet.imageGC.high` can't be 101", "from 2 to 100"),
         ("unknown-key", kubelet("«imageGc»: {high: 70}"), "unknown key `imageGc` in `kubernetes.kubelet`", "did you mean `imageGC`?"),
         ("out-of-range", kubelet("logs: {maxFiles: «1»}"), "`kubernetes.kubelet.logs.maxFiles` can't be 1", "from 2 to 100"),
