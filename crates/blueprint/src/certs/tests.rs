@@ -217,5 +217,5 @@ fn the_programs_are_posix_shell() {
 
 /// What is meant: SC2034, SC2317, SC2329 functions and variables that only other programs use; SC2154
 /// variables that are set in front; SC2086 words that hold no blanks; SC2174 folders whose parents are there;
-/// SC2015 `a && b || c` where b can't fail; SC1091 files of the machine.
-const MEANT: &str = "SC2034,SC2317,SC2329,SC2154,SC2086,SC2174,SC2015,SC1091,SC2119,SC2120";
+/// SC2016 programs of awk; SC2015 `a && b || c` where b can't fail; SC1091 files of the machine.
+const MEANT: &str = "SC2034,SC2317,SC2329,SC2154,SC2086,SC2174,SC2015,SC2016,SC1091,SC2119,SC2120";

@@ -73,7 +73,7 @@ fn text(found: &Places, printer: &Printer) {
                 look.machine
             ));
         }
-        if look.begun {
+        if look.begun && look.stage.is_none() {
             printer.note(format!(
                 "{}: a renewal was begun and not finished: bramble certs renew",
                 look.machine
