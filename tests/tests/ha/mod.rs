@@ -55,21 +55,32 @@ fn three_control_planes_keep_a_cluster() {
     failover::any_one_control_plane_may_fail(&site);
     whole(&site, &kubectl);
     a_control_plane_leaves_and_comes_back(&site, &kubectl);
-    certs::near_their_end_are_renewed(&site);
-    certs::ca_rotation(&site);
-    // The one from before trusts nobody that is there now.
-    let kubectl = Kubectl::new(&site);
-    whole(&site, &kubectl);
     upgrade::a_budget_stops_it(&site, &kubectl);
     upgrade::no_request_is_lost_and_no_controller_needed(&site, &kubectl);
     etcd::snapshots(&site);
     etcd::scheduled(&site, &spec("v1.20.3"), "two");
     etcd::restore(&site, &kubectl);
     etcd::quorum_is_lost_and_comes_back(&site, &kubectl);
+    certs::near_their_end_are_renewed(&site);
+    whole(&site, &kubectl);
+    let kubectl = rotation(&site, kubectl);
     power_fails_everywhere(&site, &kubectl);
 
     site.bramble(&["down", "--yes"]).expect(0);
     assert_all_same(&before, &Listing::all(&site, Listing::full), LEFT);
+}
+
+/// New CAs take nine minutes on two cores.
+fn rotation(site: &Site, kubectl: Kubectl) -> Kubectl {
+    if tries(1) == 1 {
+        eprintln!("LEFT OUT: the rotation of the CAs (BRAMBLE_TRIES=5 runs it)");
+        return kubectl;
+    }
+    certs::ca_rotation(site);
+    // The one from before trusts nobody that is there now.
+    let kubectl = Kubectl::new(site);
+    whole(site, &kubectl);
+    kubectl
 }
 
 /// All five nodes are ready and serve, three members of etcd are started, and the plan is empty.
@@ -195,5 +206,6 @@ fn machines_leave_and_come() {
     machines::dead_machine_is_removed(&site, &kubectl);
     machines::empty_machine_takes_the_place_of_a_dead_one(&site, &kubectl, &blank);
     machines::entry_that_is_deleted_takes_its_machine_along(&site, &kubectl);
-    machines::workers_come(&mut site, &kubectl, 10);
+    // Ten at once take their time on two cores.
+    machines::workers_come(&mut site, &kubectl, if tries(1) == 1 { 2 } else { 10 });
 }

@@ -259,7 +259,7 @@ fn the_credentials_of_a_bucket_have_two_lines() {
         }
         let said = err(&place.bramble("check").assert().code(2));
         for part in [
-            "--> bramble.yaml:7:76",
+            "--> bramble.yaml:7:79",
             "pair (credentials for the bucket backups)",
             why,
             "secret key in the second",

@@ -47,7 +47,8 @@ pub async fn run(
         printer.warn(format!("{name} is left out: {}", why.message));
     }
     say(&wanted, printer);
-    if !dry_run && !(wanted.planes.is_empty() && wanted.workers.is_empty()) {
+    let nothing = wanted.planes.is_empty() && wanted.workers.is_empty();
+    if !dry_run && !nothing {
         let all: Vec<&Place> = wanted
             .planes
             .iter()
@@ -214,8 +215,13 @@ async fn carry_out(wanted: &Wanted<'_>, work: &Work<'_>) -> Result<(), CliError>
         work.run(place, &begin, "begin a renewal").await?;
     }
     if wanted.down {
-        for place in &wanted.planes {
-            renewed(place, wanted, work).await?;
+        // kubeadm asks an API that is away, for most of a minute.
+        let renewals = wanted
+            .planes
+            .iter()
+            .map(|place| renewed(place, wanted, work));
+        for done in join_all(renewals).await {
+            done?;
         }
         let program = certs::turn(Gentle::No);
         let turns = wanted
