@@ -53,6 +53,18 @@ impl Kubectl {
         Running::start(&mut command).finish()
     }
 
+    /// Runs it while what it asks may be away; what it printed, or what it said instead.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn try_run(&self, args: &[&str]) -> Result<String, String> {
+        let done = self.done(args);
+        match done.code {
+            Some(0) => Ok(done.stdout),
+            _ => Err(done.said()),
+        }
+    }
+
     /// Objects as JSON: the items of a list.
     ///
     /// # Panics
