@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The file's part below `spec`.
-const SPEC: &str = "kubernetes: { version: v1.20.2, podRange: 10.244.0.0/16 }
+const SPEC: &str =
+    "kubernetes: { version: v1.20.2, podRange: 10.244.0.0/16, scheduleOnControlPlane: false }
 addons: [demo]
 ";
 
