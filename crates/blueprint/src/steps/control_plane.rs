@@ -171,7 +171,7 @@ fn join(on: &On) -> Action {
         after = promoted;
     }
     run.line(format!(
-        "kubeadm join --config /run/bramble/join.yaml{skip}{} || {{ c=$?; kill \"${{promotion:-}}\" 2>/dev/null || :; rm -f /run/bramble/join.yaml /run/bramble/init.yaml; {EXPLAIN}; exit $c; }}",
+        "kubeadm join --config /run/bramble/join.yaml{skip}{} || {{ c=$?; kill \"${{promotion:-}}\" 2>/dev/null || :; rm -f /run/bramble/join.yaml /run/bramble/init.yaml /run/bramble/promotion; {EXPLAIN}; exit $c; }}",
         ignored(on)
     ));
     run.line(after);

@@ -8,7 +8,7 @@ now=$(printf '%s' "$said" | sed -n 's/.*kubernetesVersion: \(v[0-9.]*[0-9]\).*/\
 begun=/var/lib/bramble/upgrade.begun
 # Whether every node has the kube-proxy that is wanted.
 proxied() {
-	said=$(timeout 60 kubectl get --raw /apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy | tr ',{}' '\n') || return 1
+	said=$(timeout 10 kubectl get --raw /apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy | tr ',{}' '\n') || return 1
 	number() { printf '%s\n' "$said" | sed -n "s/^\"$1\":\([0-9]*\)$/\1/p" | head -n 1; }
 	wanted=$(number desiredNumberScheduled)
 	[ "$(number generation)" = "$(number observedGeneration)" ] && [ "$wanted" = "$(number updatedNumberScheduled)" ] &&
@@ -36,7 +36,7 @@ if [ "$now" != "$target" ] || [ "$(cat $begun 2>/dev/null)" = "$target" ]; then
 	# kubeadm gives kube-proxy another image. While a node has none it doesn't hear which pods have gone, so nobody
 	# is drained before all have theirs; a node that is away keeps that no longer than this.
 	n=0
-	until proxied || [ $n -ge 90 ]; do
+	until proxied || [ $n -ge 60 ]; do
 		n=$((n + 1))
 		sleep 2
 	done

@@ -2,11 +2,11 @@
 # cluster as etcd's --initial-cluster wants it.
 etcd_learner() {
 	n=0
-	# Right after another member began to vote the leader has not heard from it yet.
+	# Right after another member began to vote the leader has not heard from it yet. Who reads this waits a minute.
 	until said=$(etcd member add "$1" --learner "--peer-urls=https://$2:2380" 2>&1); do
 		n=$((n + 1))
 		case $said in
-		*'unhealthy cluster'* | *'too many learner'* | *'not enough started'*) [ $n -lt 60 ] && sleep 1 && continue ;;
+		*'unhealthy cluster'* | *'too many learner'* | *'not enough started'*) [ $n -lt 30 ] && sleep 1 && continue ;;
 		esac
 		printf '%s\n' "$said" >&2
 		return 1
