@@ -1,6 +1,7 @@
 //! Control planes: what runs on them, their members of etcd, who has the shared address, how long their
 //! certificates last. Read on the machines, so that it can be told while the API is away.
 
+use bramble_blueprint::certs::{self, Standing};
 use bramble_engine::Sessions;
 use bramble_fleet::Session;
 use bramble_spec::Cluster;
@@ -12,9 +13,6 @@ use std::time::Duration;
 
 /// How long reading one may take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Certificates that end within this many days are said.
-pub const SOON: i64 = 30;
-const DAY: i64 = 24 * 3600;
 
 /// One control plane at this moment.
 #[derive(Debug, Default, Clone, PartialEq, Serialize)]
@@ -55,6 +53,9 @@ pub struct Certificate {
     pub path: String,
     /// Whole days until it ends; less than 0 once it has.
     pub days: i64,
+    /// Whether it is over, or ends soon.
+    #[serde(skip)]
+    pub standing: Standing,
 }
 
 /// Reads all that can be reached, at once.
@@ -62,7 +63,11 @@ pub async fn read(cluster: &Cluster, sessions: &Sessions) -> Vec<Plane> {
     let shared = cluster.kubernetes.endpoint.shared();
     let managed = matches!(cluster.kubernetes.endpoint, Endpoint::Vip { .. });
     let address = shared.map_or(String::new(), |a| a.to_string());
-    let program = format!("address='{address}'\n{}", include_str!("planes.sh"));
+    let program = format!(
+        "address='{address}'\n{}{}",
+        include_str!("planes.sh"),
+        certs::LOOK
+    );
     let planes = cluster.with_role(Role::ControlPlane).filter_map(|machine| {
         let session = sessions.get(&machine.name)?;
         let program = &program;
@@ -107,11 +112,18 @@ impl Plane {
                 }
                 "etcd" => out.member = Member::parse(rest),
                 "members" => out.members = members(rest),
-                "certificate" => out.certificates.extend(Certificate::parse(rest)),
                 _ => {}
             }
         }
-        out.certificates.sort_by_key(|c| c.days);
+        let look = certs::Look::parse(name, text);
+        let certificates = look.certificates.iter();
+        out.certificates = certificates
+            .map(|c| Certificate {
+                path: c.path.clone(),
+                days: c.days(look.now),
+                standing: c.standing(look.now),
+            })
+            .collect();
         (!out.running.is_empty() || !out.stopped.is_empty()).then_some(out)
     }
 
@@ -157,17 +169,6 @@ fn members(text: &str) -> Vec<String> {
     list.into_iter().flatten().map(name).collect()
 }
 
-impl Certificate {
-    fn parse(text: &str) -> Option<Self> {
-        let (left, path) = text.split_once(' ')?;
-        let left: i64 = left.parse().ok()?;
-        Some(Self {
-            path: path.to_owned(),
-            days: left.div_euclid(DAY),
-        })
-    }
-}
-
 /// Everything that is not as it should be.
 pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
     let mut out = Vec::new();
@@ -187,7 +188,10 @@ pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
             }
             _ => {}
         }
-        let over = plane.certificates.iter().filter(|c| c.days < 0);
+        let over = plane
+            .certificates
+            .iter()
+            .filter(|c| c.standing == Standing::Over);
         out.extend(over.map(|c| format!("{} on {} is over", c.path, plane.name)));
     }
     let strangers: Vec<&String> = planes
@@ -232,10 +236,8 @@ fn address(cluster: &Cluster, planes: &[Plane]) -> Option<String> {
 /// What will be a trouble soon: it doesn't make the cluster unhealthy.
 pub fn remarks(planes: &[Plane]) -> Vec<String> {
     let first = |plane: &Plane| {
-        let certificate = plane
-            .certificates
-            .iter()
-            .find(|c| (0..SOON).contains(&c.days))?;
+        let mut all = plane.certificates.iter();
+        let certificate = all.find(|c| c.standing == Standing::Soon)?;
         Some(format!(
             "{} on {} ends in {} days",
             certificate.path, plane.name, certificate.days
@@ -258,8 +260,6 @@ part kube-apiserver yes
 part kube-scheduler no
 etcd [{"Endpoint":"https://127.0.0.1:2379","Status":{"header":{"cluster_id":1,"member_id":7,"revision":9,"raft_term":2},"version":"3.4.23","dbSize":2048,"leader":7,"raftIndex":11,"raftTerm":2}}]
 members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0.1:2380"]},{"ID":8,"peerURLs":["https://10.0.0.9:2380"]}]}
-certificate 864001 /etc/kubernetes/pki/apiserver.crt
-certificate -5 /etc/kubernetes/admin.conf
 "#;
 
     fn cluster() -> Cluster {
@@ -274,14 +274,23 @@ certificate -5 /etc/kubernetes/admin.conf
         let member = plane.member.clone().unwrap();
         assert_eq!((member.leads, member.led, member.size), (true, true, 2048));
         assert_eq!(plane.members, ["one", "https://10.0.0.9:2380"]);
-        let days: Vec<i64> = plane.certificates.iter().map(|c| c.days).collect();
-        assert_eq!(days, [-1, 10]);
         assert_eq!(Plane::parse("one", ""), None, "it is none yet");
     }
 
     #[test]
     fn what_is_wrong_is_said() {
-        let plane = Plane::parse("one", TEXT).unwrap();
+        let certificate = |path: &str, days, standing| Certificate {
+            path: path.to_owned(),
+            days,
+            standing,
+        };
+        let plane = Plane {
+            certificates: vec![
+                certificate("/etc/kubernetes/admin.conf", -1, Standing::Over),
+                certificate("/etc/kubernetes/pki/apiserver.crt", 10, Standing::Soon),
+            ],
+            ..Plane::parse("one", TEXT).unwrap()
+        };
         let said = troubles(&cluster(), std::slice::from_ref(&plane));
         assert_eq!(
             said,

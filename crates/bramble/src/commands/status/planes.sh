@@ -32,14 +32,3 @@ if [ -n "$member" ]; then
 	said=$(ask status endpoint status) && printf 'etcd %s\n' "$said"
 	said=$(ask members member list) && printf 'members %s\n' "$said"
 fi
-for f in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem; do
-	[ -r "$f" ] || continue
-	end=$(openssl x509 -noout -enddate -in "$f" 2>/dev/null) || continue
-	echo "certificate $(($(date -d "${end#*=}" +%s) - $(date +%s))) $f"
-done
-for f in admin controller-manager scheduler; do
-	f=/etc/kubernetes/$f.conf
-	[ -r "$f" ] || continue
-	end=$(sed -n 's/.*client-certificate-data: //p' "$f" | base64 -d 2>/dev/null | openssl x509 -noout -enddate 2>/dev/null) || continue
-	echo "certificate $(($(date -d "${end#*=}" +%s) - $(date +%s))) $f"
-done

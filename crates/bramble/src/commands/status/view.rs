@@ -1,11 +1,12 @@
 //! The state as text and as JSON.
 
 use super::look::{ApiState, Drift, MachineState, Seen, State};
-use super::planes::{Plane, SOON};
+use super::planes::Plane;
 use crate::commands::fleet::span;
 use crate::context::Context;
 use crate::printer::{Printer, Style};
 use crate::table::{Cell, cell, lines};
+use bramble_blueprint::certs::Standing;
 use bramble_kube::ClusterStatus;
 use bramble_spec::cluster::{Machine, Role};
 use serde_json::{Map, Value, json};
@@ -164,11 +165,13 @@ fn planes(all: &[Plane], printer: &Printer) {
                 format!("{role}, {:.1} MB", member.size as f64 / 1e6).into()
             }
         };
-        let certificates = match plane.certificates.first().map(|c| c.days) {
+        let certificates = match plane.certificates.first() {
             None => "?".into(),
-            Some(days) if days < 0 => cell(Style::Red, "over"),
-            Some(days) if days < SOON => cell(Style::Yellow, format!("{days} days")),
-            Some(days) => format!("{days} days").into(),
+            Some(first) => match first.standing {
+                Standing::Over => cell(Style::Red, "over"),
+                Standing::Soon => cell(Style::Yellow, format!("{} days", first.days)),
+                Standing::Fine => format!("{} days", first.days).into(),
+            },
         };
         let mut row = vec![cell(Style::Bold, &plane.name), runs, etcd, certificates];
         if shared {
