@@ -321,12 +321,16 @@ fn is_stranger(step: &ApiStep, id: &str) -> bool {
     keeps_nodes(step) && id.starts_with("node:") && !step.resources.iter().any(|r| r.id() == id)
 }
 
-/// Whether a resource is about a node being in service, which leaves nothing behind that could be pruned.
-fn in_service(resource: &ApiResource) -> bool {
-    matches!(
-        resource,
-        ApiResource::Drained { .. } | ApiResource::Serving { .. } | ApiResource::NoNode { .. }
-    )
+/// Whether a step takes nodes out of service or puts them back, which leaves nothing behind that could be
+/// pruned. A step that wants nothing any more has all that it made to take away.
+fn is_turn(step: &ApiStep) -> bool {
+    let turns = |resource: &ApiResource| {
+        matches!(
+            resource,
+            ApiResource::Drained { .. } | ApiResource::Serving { .. } | ApiResource::NoNode { .. }
+        )
+    };
+    !step.resources.is_empty() && step.resources.iter().all(turns)
 }
 
 /// Whether a step is the one that says what nodes are.
@@ -392,7 +396,7 @@ impl ApiPlace for KubePlace {
         api.wait_ready(READY, |p| tell(on, p))
             .await
             .map_err(|e| kube(&e))?;
-        if step.resources.iter().all(in_service) {
+        if is_turn(step) {
             let applied = api.apply(step, LIMIT, |p| tell(on, p)).await;
             let applied = applied.map_err(|e| kube(&e))?;
             return Ok(applied.iter().filter(|a| a.changed).count());
@@ -458,6 +462,18 @@ fn fleet(error: &bramble_fleet::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_that_is_no_longer_wanted_is_pruned() {
+        let gone = ApiResource::NoNode { name: "two".into() };
+        let step = |resources| ApiStep {
+            name: "addon/demo".into(),
+            needs: Vec::new(),
+            resources,
+        };
+        assert!(is_turn(&step(vec![gone])));
+        assert!(!is_turn(&step(Vec::new())));
+    }
 
     #[test]
     fn a_node_that_the_file_no_longer_names_keeps_its_labels() {
