@@ -19,6 +19,7 @@ PROGRAM = RELEASE / "bramble-bench"
 WORK = ROOT / "target/bench"
 LABS = Path("/var/lib/bramble-lab")
 UP_FILE = BENCH / "up/cluster.yaml"
+HA_FILE = BENCH / "ha/cluster.yaml"
 ROUTER_FILE = BENCH / "router/role.yaml"
 FORWARD_FILE = BENCH / "router/forward.yaml"
 BUNDLES = Path("/var/cache/bramble/bundles")
@@ -35,6 +36,7 @@ class Settings:
     up_runs: int
     router_runs: int
     rounds: int
+    tries: int
 
 
 @dataclasses.dataclass
@@ -138,7 +140,7 @@ def clean():
     """Removes the labs of the bench, as far as there are any."""
     for program, command in [
         (PROGRAM, [PROGRAM, "lab-down"]),
-        *((BRAMBLE, [BRAMBLE, "lab", "down", "-f", file]) for file in [UP_FILE, ROUTER_FILE, FORWARD_FILE]),
+        *((BRAMBLE, [BRAMBLE, "lab", "down", "-f", file]) for file in [UP_FILE, HA_FILE, ROUTER_FILE, FORWARD_FILE]),
     ]:
         if not program.exists():
             continue
@@ -175,6 +177,7 @@ def about(settings):
         "upRuns": settings.up_runs,
         "routerRuns": settings.router_runs,
         "rounds": settings.rounds,
+        "tries": settings.tries,
     }
 
 

@@ -39,6 +39,14 @@ def figures(results):
         tools = results["up"]["tools"]
         ratio = tools["bramble"]["median"] / tools["straight"]["median"]
         at_most("three nodes: `bramble up` / straight-line script", ratio, 1.3)
+    if "ha" in results:
+        memory.append(results["ha"]["memoryMB"])
+        tools = results["ha"]["tools"]
+        ratio = tools["bramble"]["median"] / tools["straight"]["median"]
+        at_most("three control planes, two workers: `bramble up` / straight-line script", ratio, 1.3)
+        at_most("the API's silence when its holder fails, median", results["ha"]["failover"]["median"], 5, " s")
+        longest = max(s for of in results["ha"]["failover"]["ways"].values() for s in of)
+        at_most("the same, longest", longest, 10, " s")
     if "router" in results:
         tools = results["router"]["tools"]
         ratio = tools["bramble"]["median"] / tools["apt"]["median"]
@@ -84,6 +92,10 @@ def show(results):
     if "up" in results:
         say("\nFrom booted machines to three ready nodes and the demo page\n")
         seconds(results["up"]["tools"])
+    if "ha" in results:
+        say("\nFrom booted machines to three control planes, two workers and the demo page\n")
+        seconds(results["ha"]["tools"])
+        silence(results["ha"]["failover"], about["tries"])
     if "router" in results:
         say(f"\nThe router on a booted machine, {len(results['router']['packages'])} packages\n")
         seconds(results["router"]["tools"])
@@ -110,6 +122,17 @@ def seconds(tools):
         values = " / ".join(f"{s:.1f}" for s in tool["seconds"])
         say(f"| {TITLES[name]} | {values} | {tool['median']:.1f} |")
     commands(tools)
+
+
+def silence(failover, tries):
+    """How often the API was silent for how long, and keepalived's own timers beside it."""
+    say(f"\nThe API's silence when the holder of its address fails, {tries} tries\n")
+    say("| seconds | " + " | ".join(failover["ways"]) + " |\n|---|" + "---|" * len(failover["ways"]))
+    every = [s for of in failover["ways"].values() for s in of]
+    for low in [step / 2 for step in range(int(min(every) * 2), int(max(every) * 2) + 1)]:
+        counts = (sum(low <= s < low + 0.5 for s in of) for of in failover["ways"].values())
+        say(f"| {low:.1f} to {low + 0.5:.1f} | " + " | ".join("#" * count for count in counts) + " |")
+    say(f"\nkeepalived: {', '.join(failover['keepalived'])}")
 
 
 def commands(tools):

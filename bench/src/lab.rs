@@ -1,6 +1,6 @@
-//! The lab of the preparation bench, and a machine more for the lab of the router's.
+//! The lab of the preparation bench, and what happens to machines of the other labs.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bramble_lab::{
     AddressMode, Boot, DEFAULT_BASE, ImageOptions, Lab, LabMachine, Link, Net, Options, Topology,
 };
@@ -51,6 +51,19 @@ pub fn outsider(lab: &str, name: &str, address: &str, gateway: &str) -> Result<(
         }],
     };
     Lab::open(lab)?.add_machine(machine, READY, |_| {})?;
+    Ok(())
+}
+
+/// Lets a machine of a lab fail, or mends it.
+pub fn machine(lab: &str, name: &str, what: &str) -> Result<()> {
+    let lab = Lab::open(lab)?;
+    match what {
+        "freeze" => lab.freeze(name)?,
+        "thaw" => lab.thaw(name)?,
+        "kill" => lab.kill(name)?,
+        "start" => lab.start(name, READY, |_| {})?,
+        other => bail!("{other}: freeze, thaw, kill or start"),
+    }
     Ok(())
 }
 

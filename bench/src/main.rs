@@ -5,6 +5,8 @@
 //!     bramble-bench lab-down      remove it
 //!     bramble-bench outsider LAB NAME ADDRESS GATEWAY
 //!                                 add a machine outside the router of a lab
+//!     bramble-bench machine LAB NAME freeze|thaw|kill|start
+//!                                 let a machine of a lab fail, and mend it
 //!     bramble-bench apply         make the machines as the tasks say; prints what happened as JSON
 //!     bramble-bench probe         print the program of the first look, to see what it costs
 //!
@@ -47,6 +49,7 @@ fn act() -> Result<()> {
         ["lab-up", count] => lab::up(count.parse().context("the number of machines")?),
         ["lab-down"] => lab::down(),
         ["outsider", lab, name, address, gateway] => lab::outsider(lab, name, address, gateway),
+        ["machine", lab, name, what] => lab::machine(lab, name, what),
         ["apply"] => {
             // As the command line makes it.
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -59,7 +62,7 @@ fn act() -> Result<()> {
             Ok(())
         }
         _ => bail!(
-            "usage: bramble-bench lab-up COUNT | lab-down | outsider LAB NAME ADDRESS GATEWAY | apply | probe"
+            "usage: bramble-bench lab-up COUNT | lab-down | outsider LAB NAME ADDRESS GATEWAY | machine LAB NAME freeze|thaw|kill|start | apply | probe"
         ),
     }
 }

@@ -2,13 +2,14 @@
 //! the control planes `one`, `two` and `three` and the workers `four` and `five`, an address that the
 //! control planes share, the demo, and a drain limit of a minute at most.
 
+use super::client::Owners;
 use bramble_tests::kubectl::{Kubectl, name};
 use bramble_tests::site::changes;
 use bramble_tests::{Site, until};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long the cluster may take to notice what became of a machine.
@@ -70,7 +71,7 @@ pub fn budget_stops_a_removal(site: &Site, kubectl: &Kubectl) {
 }
 
 /// A control plane that lost its power is forgotten when somebody says so, and comes back as a new one.
-pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl) {
+pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl, shared: &str) {
     let before = text(site);
     let lab = site.lab();
     lab.kill("three").expect("the power is cut");
@@ -96,13 +97,18 @@ pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl) {
     assert_eq!(text(site), format!("{head}{tail}"));
     site.nothing_to_do();
 
-    // Somebody finds the switch.
+    // Somebody finds the switch. The address that the others share is theirs.
+    let owners = Owners::new(site, shared);
+    let switched_on = Instant::now();
     lab.start("three", NOTICE, |_| {}).expect("it starts");
     until("three is a node again", NOTICE, || {
         nodes(kubectl).contains(&"three".to_owned())
     });
     assert_eq!(members(site, "one"), ["one", "two"]);
     site.bramble(&["up"]).expect(2).says("the node three");
+    let seen = owners.since(switched_on);
+    assert_eq!(seen.len(), 1, "one machine has the address: {seen:?}");
+    drop(owners);
     site.bramble(&["up", "--yes"]).expect(0);
     assert!(!nodes(kubectl).contains(&"three".to_owned()));
     site.on(

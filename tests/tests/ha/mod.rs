@@ -207,7 +207,7 @@ fn machines_leave_and_come() {
     let kubectl = Kubectl::new(&site);
     machines::first_control_plane_leaves_and_comes_back(&site, &kubectl);
     machines::budget_stops_a_removal(&site, &kubectl);
-    machines::dead_machine_is_removed(&site, &kubectl);
+    machines::dead_machine_is_removed(&site, &kubectl, &format!("10.78.{net}.100"));
     machines::empty_machine_takes_the_place_of_a_dead_one(&site, &kubectl, &blank);
     machines::entry_that_is_deleted_takes_its_machine_along(&site, &kubectl);
     machines::workers_come(&mut site, &kubectl, 10);

@@ -20,6 +20,7 @@ const DROP_IN_FOLDER: &str = "/etc/systemd/system/keepalived.service.d";
 const DROP_IN: &str = "/etc/systemd/system/keepalived.service.d/bramble.conf";
 const FOLDER: &str = "/usr/local/lib/bramble";
 const CHECK: &str = "/usr/local/lib/bramble/api-address";
+const OWN: &str = "/usr/local/lib/bramble/api-own";
 /// Where a control plane's HAProxy says whether it leads anywhere, on the loopback.
 const HEALTH: u16 = 8449;
 
@@ -91,6 +92,10 @@ pub(super) fn step(on: &On) -> Option<Step> {
         mode: 0o755,
         ..File::text(CHECK, check(&shared))
     }));
+    out.push(r(File {
+        mode: 0o755,
+        ..File::text(OWN, own(on))
+    }));
     out.push(r(
         File::text(HOLDER, holder(on, &shared)).checked("keepalived -t -f \"$new\"")
     ));
@@ -152,12 +157,15 @@ fn balancer(on: &On, shared: &Shared) -> String {
 }
 
 /// keepalived.conf(5). All have one priority, so that the address moves only when its holder is in trouble;
-/// who can't reach any API server stands back behind those that do.
+/// who can't reach any API server stands back behind those that do. Whose own API server stays dead doesn't take
+/// part at all: a machine that the cluster forgot while it was off is no peer of the others any more, so it
+/// hears none of them and would take the address beside its owner.
 fn holder(on: &On, shared: &Shared) -> String {
     let mut out = format!(
         "# Made by Bramble.\n\
          global_defs {{\n\trouter_id {name}\n\tscript_user root\n\tenable_script_security\n\tvrrp_garp_master_refresh 10\n}}\n\n\
          vrrp_script api {{\n\tscript {CHECK}\n\tinterval 1\n\ttimeout 2\n\tfall 2\n\trise 2\n\tweight -50\n}}\n\n\
+         vrrp_script own {{\n\tscript {OWN}\n\tinterval 5\n\ttimeout 4\n\tfall {DEAD}\n\trise 1\n}}\n\n\
          vrrp_instance api {{\n\tstate BACKUP\n\tinterface {interface}\n\tvirtual_router_id {id}\n\tpriority 100\n\
          \tadvert_int 1\n\tdown_timer_adverts {ADVERTS}\n\tunicast_src_ip {own}\n",
         name = on.machine.name,
@@ -175,7 +183,7 @@ fn holder(on: &On, shared: &Shared) -> String {
     }
     let _ = writeln!(
         out,
-        "\tvirtual_ipaddress {{\n\t\t{}/32\n\t}}\n\ttrack_script {{\n\t\tapi\n\t}}\n}}",
+        "\tvirtual_ipaddress {{\n\t\t{}/32\n\t}}\n\ttrack_script {{\n\t\tapi\n\t\town\n\t}}\n}}",
         shared.address
     );
     out
@@ -187,6 +195,23 @@ const ADVERTS: u8 = 4;
 
 /// Seconds that the address lives on a machine whose keepalived doesn't renew it.
 const LIFE: u8 = 3;
+
+/// Looks, one every 5 s, after which an API server counts as dead: more than a restart or an upgrade takes. The
+/// first look of a keepalived that starts counts alone.
+const DEAD: u8 = 12;
+
+/// Run by keepalived, on every control plane. Before it is made nothing can be dead.
+fn own(on: &On) -> String {
+    format!(
+        "#!/bin/bash\n\
+         # Made by Bramble. Whether the API server of this machine is ready.\n\
+         [ -e {admin} ] || exit 0\n\
+         said=$(printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' | timeout 3 openssl s_client -quiet -connect {address} 2>/dev/null)\n\
+         [[ ${{said%%$'\\n'*}} == *' 200 '* ]]\n",
+        admin = control_plane::ADMIN,
+        address = crate::context::with_port(&on.machine.address.to_string(), 6443),
+    )
+}
 
 /// Run by keepalived once a second, on every control plane.
 fn check(shared: &Shared) -> String {

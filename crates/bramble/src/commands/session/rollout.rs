@@ -62,12 +62,13 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
     plan.remarks
         .extend(said(context, &pods, &first, &rest, at_once));
     let mut before = pods;
-    if !raised.is_empty() {
-        let left = context.cluster.machines.iter();
-        let left = left.filter(|m| drained(m) && !raised.iter().any(|r| r.name == m.name));
-        for machine in left {
-            before.push(served(context, machine, Vec::new(), plan));
-        }
+    // Drained by a run that was cut off, and not to be raised any more: nobody has seen yet that they came back.
+    let left = context.cluster.machines.iter().filter(|m| {
+        let raised = raised.iter().any(|r| r.name == m.name);
+        drained(m) && !raised && look.seen.contains_key(&m.name)
+    });
+    for machine in left {
+        before.push(served(context, machine, Vec::new(), plan));
     }
     let before = in_turns(context, &first, 1, before, plan);
     let served = in_turns(context, &rest, at_once, before, plan);
