@@ -1,12 +1,20 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod bundle;
+mod certs;
 mod etcd;
+mod fleet;
 mod machine;
 mod router;
+mod vpn;
 
+pub use bundle::*;
+pub use certs::*;
 pub use etcd::*;
+pub use fleet::*;
 pub use machine::*;
 pub use router::*;
+pub use vpn::*;
 
 use crate::printer::Output;
 use clap::{Args, Parser, Subcommand};
@@ -332,53 +340,6 @@ pub enum WaitFor {
     Api,
 }
 
-/// Options of `certs`.
-#[derive(Debug, Args)]
-pub struct CertsArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: CertsAction,
-}
-
-/// Actions on certificates.
-#[derive(Debug, Subcommand)]
-pub enum CertsAction {
-    /// Every certificate of the nodes: what it is, whom it names, who signed it, how long it lasts.
-    #[command(
-        after_help = "Examples:\n  bramble certs status\n  bramble certs status --output json | jq '.certificates[] | select(.days < 60)'\n\nRead on the machines: it works while the API is down. Exit codes: 0 all last, 1 one is over, 4 a machine\nis not reached. One that ends within 30 days is marked; one that the kubelet replaces by itself only when\nless than a tenth of its life is left."
-    )]
-    Status,
-    /// New certificates for the control planes, one control plane after the other, and for kubelets that
-    /// can't get them by themselves any more.
-    #[command(
-        after_help = "Examples:\n  bramble certs renew --dry-run             what would be renewed\n  bramble certs renew\n  bramble certs renew --machine one\n\nOn each control plane etcd, the API server, the controller manager and the scheduler restart in this order,\neach once the one before is healthy. With three control planes the API is there all the time. Works when\neverything is over, too. Interrupted, the same command goes on. The CAs stay: see rotate-ca."
-    )]
-    Renew {
-        /// Only this machine; may be given more than once.
-        #[arg(long = "machine", value_name = "NAME")]
-        machines: Vec<String>,
-        /// Say what would be renewed; change nothing.
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// New CAs for the cluster, for etcd and for extensions, in stages that each leave the cluster working.
-    #[command(
-        after_help = "Examples:\n  bramble certs rotate-ca                   asks for the cluster's name\n  bramble certs rotate-ca --until-trusted   stops where pods of your own should restart\n  bramble certs rotate-ca --yes\n\nFirst everything trusts the old CAs and the new ones, then the new ones sign, then the old ones are dropped.\nHow far it is stands on the machines: interrupted, the same command goes on, from any computer. Keys that\nsign the tokens of service accounts stay."
-    )]
-    RotateCa {
-        /// Don't ask.
-        #[arg(short, long)]
-        yes: bool,
-        /// Stop once old and new CAs are trusted, so that pods of your own that talk to the API can be
-        /// restarted; the same command without it goes on.
-        #[arg(long)]
-        until_trusted: bool,
-        /// Say what would be done; change nothing.
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
 /// Options of `ssh`.
 #[derive(Debug, Args)]
 pub struct SshArgs {
@@ -419,204 +380,6 @@ pub struct LogsArgs {
     /// Go on as lines come.
     #[arg(long)]
     pub follow: bool,
-}
-
-/// Options of `vpn`.
-#[derive(Debug, Args)]
-pub struct VpnArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: VpnAction,
-}
-
-/// Actions on the VPN.
-#[derive(Debug, Subcommand)]
-pub enum VpnAction {
-    /// Write a user's profile, a file for each protocol; on a terminal also as a QR code.
-    #[command(
-        after_help = "Examples:\n  bramble vpn profile anna                  anna.conf for WireGuard, anna.ovpn for OpenVPN\n  bramble vpn profile anna --wireguard --out /media/stick/office.conf\n  bramble vpn profile anna --qr             shown for a phone, no file is written\n  bramble vpn profile anna --openvpn --print | ssh anna@desk 'umask 077; cat > office.ovpn'\n\nWhoever has a profile can connect as its user. Each user is one client at a time: give every device a\nname of its own, such as anna-phone."
-    )]
-    Profile(VpnProfileArgs),
-    /// Users, their addresses, since when they are connected, bytes.
-    #[command(
-        after_help = "Examples:\n  bramble vpn list\n  bramble vpn list --output json | jq '.clients[] | select(.connected)'"
-    )]
-    List,
-}
-
-/// Options of `vpn profile`.
-#[derive(Debug, Args)]
-pub struct VpnProfileArgs {
-    /// Name of the user, as in router.vpn.users.
-    pub user: String,
-    /// Only that of WireGuard.
-    #[arg(long, conflicts_with = "openvpn")]
-    pub wireguard: bool,
-    /// Only that of OpenVPN.
-    #[arg(long)]
-    pub openvpn: bool,
-    /// File to write; by default USER.conf or USER.ovpn in this folder.
-    #[arg(long, value_name = "FILE", conflicts_with = "print")]
-    pub out: Option<PathBuf>,
-    /// Print it instead of writing a file.
-    #[arg(long)]
-    pub print: bool,
-    /// Show that of WireGuard as a QR code, and write no file unless --out names one.
-    #[arg(long, conflicts_with_all = ["openvpn", "print"])]
-    pub qr: bool,
-    /// Replace a file that is there and differs.
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// Options of `fleet`.
-#[derive(Debug, Args)]
-pub struct FleetArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: FleetAction,
-    /// Only this machine; may be given more than once.
-    #[arg(long = "machine", value_name = "NAME", global = true)]
-    pub machines: Vec<String>,
-}
-
-/// Actions on all machines: one row for each, unreachable ones marked.
-#[derive(Debug, Subcommand)]
-pub enum FleetAction {
-    /// Does it answer, and how fast.
-    #[command(after_help = "Example:\n  bramble fleet ping --output json")]
-    Ping,
-    /// Time since boot, load.
-    #[command(after_help = "Example:\n  bramble fleet uptime")]
-    Uptime,
-    /// Space on its file systems.
-    #[command(after_help = "Example:\n  bramble fleet df --machine two")]
-    Df,
-    /// Addresses that it has, compared with the file.
-    #[command(after_help = "Example:\n  bramble fleet check-ip")]
-    CheckIp,
-    /// Restart, one after the other, waiting for each to come back.
-    #[command(
-        after_help = "Examples:\n  bramble fleet reboot                      asks for the cluster's name\n  bramble fleet reboot --machine two --yes"
-    )]
-    Reboot {
-        /// Don't ask.
-        #[arg(short, long)]
-        yes: bool,
-        /// Seconds to wait for each machine.
-        #[arg(long, default_value_t = 300)]
-        limit: u64,
-    },
-}
-
-/// Options of `bundle`.
-#[derive(Debug, Args)]
-pub struct BundleArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: BundleAction,
-}
-
-/// Where a bundle comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum BundleFrom {
-    /// Release site and registry of Kubernetes.
-    Upstream,
-    /// A copy of a bundle at a URL.
-    Mirror,
-    /// Debian's source package, compiled here.
-    Debian,
-}
-
-/// Actions on bundles.
-#[derive(Debug, Subcommand)]
-pub enum BundleAction {
-    /// Make a bundle.
-    #[command(
-        disable_version_flag = true,
-        after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian"
-    )]
-    Build {
-        /// Where from.
-        #[arg(long, value_enum)]
-        from: BundleFrom,
-        /// Release of Kubernetes; by default the cluster file's, or Debian's.
-        #[arg(long, value_name = "VERSION")]
-        version: Option<String>,
-        /// URL of the mirror (with `--from mirror`), or of another release site.
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
-        /// URL of another registry, with `--from upstream`.
-        #[arg(long, value_name = "URL")]
-        registry: Option<String>,
-        /// Patch release that the programs call themselves, with `--from debian`: the source has one, and
-        /// trying an upgrade takes two.
-        #[arg(long, value_name = "VERSION")]
-        label: Option<String>,
-        /// Architecture; may be given more than once. By default this computer's.
-        #[arg(long = "arch", value_name = "ARCH")]
-        archs: Vec<String>,
-        /// Folder to make; by default one in `/var/cache/bramble/bundles` (root) or in the user's cache.
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
-    /// Read every file of a bundle and compare it with its digest.
-    #[command(
-        after_help = "Examples:\n  bramble bundle verify\n  bramble bundle verify /var/cache/bramble/bundles/upstream-v1.34.2"
-    )]
-    Verify {
-        /// Folder; by default the one that the cluster file uses.
-        dir: Option<PathBuf>,
-    },
-    /// Put the images of a bundle into the router's registry, where machines pull them. `up` does it
-    /// for the bundle that it uses.
-    #[command(
-        after_help = "Examples:\n  bramble bundle push\n  bramble bundle push /var/cache/bramble/bundles/upstream-v1.35.0"
-    )]
-    Push {
-        /// Folder; by default the one that the cluster file uses.
-        dir: Option<PathBuf>,
-    },
-    /// Bundles on this computer, or what one of them holds.
-    #[command(
-        after_help = "Examples:\n  bramble bundle list\n  bramble bundle list /var/cache/bramble/bundles/upstream-v1.34.2"
-    )]
-    List {
-        /// Folder.
-        dir: Option<PathBuf>,
-    },
-}
-
-/// Options of `registry`.
-#[derive(Debug, Args)]
-pub struct RegistryArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: RegistryAction,
-}
-
-/// Actions on the router's registries.
-#[derive(Debug, Subcommand)]
-pub enum RegistryAction {
-    /// Which there are, whether they work, what they hold.
-    #[command(after_help = "Example:\n  bramble registry status --output json")]
-    Status,
-    /// Print the certificate of the registries, for docker, podman and skopeo on your computer.
-    #[command(
-        after_help = "Examples:\n  bramble registry ca\n  bramble registry ca --quiet > /etc/docker/certs.d/registry.home.internal:5000/ca.crt"
-    )]
-    Ca,
-    /// Put an image into the private registry, by way of SSH.
-    #[command(
-        after_help = "Examples:\n  docker save web:1 -o web.tar && bramble registry push web.tar\n  bramble registry push web.tar anna/web:2\n\nPods name it as registry.DOMAIN:5000/anna/web:2."
-    )]
-    Push {
-        /// File that `docker save`, `podman save` or `skopeo copy` wrote.
-        #[arg(value_name = "FILE")]
-        image: PathBuf,
-        /// Name and tag; by default the image's own, without its host.
-        name: Option<String>,
-    },
 }
 
 /// Options of `lab`.

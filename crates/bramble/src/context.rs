@@ -3,7 +3,8 @@
 use crate::args::Global;
 use crate::ask;
 use crate::assets;
-use crate::error::{CliError, Explain, Kind, chain};
+use crate::bundles;
+use crate::error::{CliError, Explain, Kind};
 use crate::printer::{Output, Printer};
 use crate::suggest::closest;
 use bramble_blueprint::{Assets, Fresh, Inputs, Secrets};
@@ -13,7 +14,7 @@ use bramble_lab::{Lab, LabMachine, Topology};
 use bramble_machine::{Blueprint, Facts};
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Jump, Machine};
+use bramble_spec::cluster::{Jump, Machine, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,28 @@ pub struct Context {
 impl Context {
     /// Reads the file and what it names. Opens no connection.
     pub async fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
+        let cluster = load_file(&global.file, printer)?;
+        Self::of(global, cluster, global.bundle.as_deref(), printer).await
+    }
+
+    /// The same as if the file named another release of Kubernetes, with a bundle of this computer.
+    pub async fn load_release(
+        global: &Global,
+        release: Version,
+        printer: &Printer,
+    ) -> Result<Self, CliError> {
+        let mut cluster = load_file(&global.file, printer)?;
+        cluster.kubernetes.version = release;
+        Self::of(global, cluster, None, printer).await
+    }
+
+    async fn of(
+        global: &Global,
+        cluster: Cluster,
+        named: Option<&Path>,
+        printer: &Printer,
+    ) -> Result<Self, CliError> {
         let path = global.file.clone();
-        let cluster = load_file(&path, printer)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let assets = assets::read(&cluster, folder);
         // Of everything that the file names, all mistakes at once.
@@ -60,7 +81,7 @@ impl Context {
         };
         let secrets = crate::secrets::read(&cluster, &path, printer)?;
         let fresh = crate::secrets::fresh(&cluster, &secrets)?;
-        let found = find_bundle(&cluster, global.bundle.as_deref())?;
+        let found = bundles::find(&cluster, named)?;
         let lab = lab_of(&cluster);
         let sudo = sudo_password(global)?;
         Ok(Self {
@@ -113,7 +134,7 @@ impl Context {
         self.bundle.as_ref().ok_or_else(|| {
             let version = self.cluster.kubernetes.version;
             let what = format!("there is no bundle of Kubernetes {version}");
-            CliError::failed(with_broken(what, &self.broken))
+            CliError::failed(bundles::with_broken(what, &self.broken))
                 .hint(format!(
                     "fetch it: bramble bundle build --from upstream --version {version}"
                 ))
@@ -285,82 +306,6 @@ fn user_dir(variable: &str, usual: &str) -> PathBuf {
         .or_else(|| std::env::home_dir().map(|h| h.join(usual)))
         .unwrap_or_else(|| PathBuf::from("/var/lib"))
         .join("bramble")
-}
-
-/// Folders in which bundles are looked for.
-/// The first is the user's own, the second for everybody on this computer.
-pub fn bundle_dirs() -> [PathBuf; 2] {
-    [
-        cache_dir().join("bundles"),
-        PathBuf::from("/var/cache/bramble/bundles"),
-    ]
-}
-
-/// What a search for a bundle found.
-pub struct Found {
-    /// The bundle that fits.
-    pub bundle: Option<Bundle>,
-    /// Folders that could not be opened as bundles, and why.
-    pub broken: Vec<String>,
-}
-
-/// The bundle that a cluster uses: the named one, or the first on this computer that fits.
-pub fn find_bundle(cluster: &Cluster, named: Option<&Path>) -> Result<Found, CliError> {
-    if let Some(dir) = named {
-        let bundle = Bundle::open(dir).explain(format!("the bundle {}", dir.display()))?;
-        let (have, want) = (bundle.index().kubernetes, cluster.kubernetes.version);
-        if have != want {
-            let message = format!(
-                "{} holds Kubernetes {have}, the file wants {want}",
-                dir.display()
-            );
-            return Err(
-                CliError::usage(message).hint("name another bundle, or change kubernetes.version")
-            );
-        }
-        return Ok(Found {
-            bundle: Some(bundle),
-            broken: Vec::new(),
-        });
-    }
-    let dirs = bundle_dirs()
-        .into_iter()
-        .filter_map(|d| std::fs::read_dir(d).ok());
-    // A bundle that is being built has a name with a dot in front.
-    let hidden = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with('.');
-    let mut folders: Vec<PathBuf> = dirs
-        .flatten()
-        .flatten()
-        .filter(|e| !hidden(e))
-        .map(|e| e.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
-    let mut broken = Vec::new();
-    for dir in &folders {
-        match Bundle::open(dir) {
-            Ok(bundle) if bundle.index().kubernetes == cluster.kubernetes.version => {
-                return Ok(Found {
-                    bundle: Some(bundle),
-                    broken,
-                });
-            }
-            Ok(_) => {}
-            Err(error) => broken.push(format!("{}: {}", dir.display(), chain(&error))),
-        }
-    }
-    Ok(Found {
-        bundle: None,
-        broken,
-    })
-}
-
-/// A sentence about a missing bundle, with the folders that might have been it.
-pub fn with_broken(what: String, broken: &[String]) -> String {
-    match broken {
-        [] => what,
-        broken => format!("{what}; these can't be opened: {}", broken.join("; ")),
-    }
 }
 
 /// The lab of a cluster's name on this computer, as far as machines of the file are in it.

@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod assets;
+mod bundles;
 mod commands;
 mod context;
 mod error;

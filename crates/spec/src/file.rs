@@ -4,7 +4,7 @@
 //! writes the file. What the schema marks as required is optional here: the shape check reports
 //! what is missing, and the checks after it still see the rest of the file.
 
-use crate::cluster::{Arch, HostNames, Quirk, Role, Runtime};
+use crate::cluster::{HostNames, Runtime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,7 +12,12 @@ use std::collections::BTreeMap;
 pub mod care;
 pub mod disk;
 pub mod etcd;
+mod kubernetes;
+mod machine;
 pub mod router;
+
+pub use kubernetes::*;
+pub use machine::*;
 
 /// The `apiVersion` that this release reads.
 pub const API_VERSION: &str = "bramble.dev/v1alpha1";
@@ -110,92 +115,6 @@ pub struct Spec {
     pub addons: Vec<Addon>,
 }
 
-/// Release, ranges and endpoint of Kubernetes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Kubernetes {
-    /// Release to run, such as `v1.34.2`; 1.20 to 1.37. Default: v1.34.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = r"^v?1\.(2[0-9]|3[0-7])\.[0-9]+$"))]
-    pub version: Option<String>,
-    /// IPv4 range of all pods. Default: 10.244.0.0/16.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = IPV4_NET))]
-    pub pod_range: Option<String>,
-    /// IPv4 range of service addresses, /12 to /28. Default: 10.96.0.0/16.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = IPV4_NET))]
-    pub service_range: Option<String>,
-    /// DNS domain of services. Default: cluster.local.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = DNS_NAME))]
-    pub dns_domain: Option<String>,
-    /// Where the API is reached; needed with more than one control plane.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
-    /// Further names and addresses in the API server's certificate.
-    #[serde(rename = "certSANs", default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("uniqueItems" = true))]
-    pub cert_sans: Vec<String>,
-    /// Run ordinary pods on control planes. Default: only with fewer than three workers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule_on_control_plane: Option<bool>,
-    /// Most pods on one machine. Default: 110, or what the machine's pod range holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 2000))]
-    pub max_pods: Option<u16>,
-    /// How nodes are raised to another release.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upgrade: Option<Upgrade>,
-    /// Limits of the kubelet, the same on every node.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kubelet: Option<care::Kubelet>,
-}
-
-/// How nodes are raised to another release: first the control planes one by one, then the workers.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Upgrade {
-    /// How many workers may be away at a time: a number, or a share such as `25%`, rounded down. Default: 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_unavailable: Option<MaxUnavailable>,
-    /// How long the pods of one node may take to leave it, such as `90s`, `5m`, `1h`; up to 1d. Default: 5m.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = DURATION))]
-    pub drain_timeout: Option<String>,
-}
-
-/// A number of workers, or a share of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum MaxUnavailable {
-    /// So many.
-    Count(#[schemars(range(min = 1, max = 1000))] u16),
-    /// A share, `1%` to `100%`.
-    Share(#[schemars(extend("pattern" = "^([1-9][0-9]?|100)%$"))] String),
-}
-
-/// Where the API is reached: one of `external`, `vip` and `kubeVip`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Endpoint {
-    /// `host:port` of a load balancer that you provide.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub external: Option<String>,
-    /// `address` or `address:port` that one of the control planes holds at a time (keepalived), and that leads to
-    /// every API server that is ready (HAProxy). Default port: 8443; 6443 is the API servers' own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vip: Option<String>,
-    /// VRRP's number for `vip`, unique on the network. Default: the last part of the address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 255))]
-    pub vrrp_id: Option<u8>,
-    /// `address` or `address:port` that one of the control planes holds at a time, by kube-vip: a pod on each of
-    /// them, whose image must be in the bundle. Default port: 6443.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kube_vip: Option<String>,
-}
-
 /// The network that the machines share.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -222,165 +141,6 @@ pub struct Network {
     /// machines see each other. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lldp: Option<bool>,
-}
-
-/// One machine.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Machine {
-    /// Host name and node name: lower-case letters, digits and hyphens, at most 63.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(required, extend("pattern" = DNS_LABEL))]
-    pub name: Option<String>,
-    /// What it does. Default: `[worker]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1), extend("uniqueItems" = true))]
-    pub roles: Option<Vec<Role>>,
-    /// IP address that the cluster uses. May be left out when `mac` and `network.lan` are given. A router's may
-    /// lie outside the LAN: then it is where SSH reaches it, and `router.lan` says which one it has inside.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^[0-9A-Fa-f.:]+$"))]
-    pub address: Option<String>,
-    /// Address or DNS name where SSH reaches it, if that isn't `address`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub management: Option<String>,
-    /// Hardware address of its network interface, such as b8:27:eb:00:00:01. A router gives the machine's
-    /// address to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = MAC))]
-    pub mac: Option<String>,
-    /// Processor. Default: as found on the machine.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arch: Option<Arch>,
-    /// How to log in; what is left out comes from `defaults.ssh`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ssh: Option<Ssh>,
-    /// Labels of the node object.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-    /// Annotations of the node object.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-    /// Taints of the node object; an empty list means none. Default: that of its roles.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub taints: Option<Vec<Taint>>,
-    /// Properties that can't be observed from inside the machine.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("uniqueItems" = true))]
-    pub quirks: Vec<Quirk>,
-    /// Disks that are made ready and mounted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub disks: Vec<disk::Disk>,
-    /// IPv4 range of its pods, inside `kubernetes.podRange`. Default: from the address plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = IPV4_NET))]
-    pub pod_range: Option<String>,
-    /// Its journal. Default: `defaults.journal`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub journal: Option<care::Journal>,
-    /// Memory on the disk: `off`, `keep` what it has, or `size` for a file. Default: `defaults.swap`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub swap: Option<care::Swap>,
-    /// Large pages of memory that a node sets aside for pods: size (2Mi, 1Gi, or another that its processor has) and
-    /// number. Default: `defaults.hugepages`; `{}` = none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hugepages: Option<BTreeMap<String, u32>>,
-}
-
-/// How to log in over SSH.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ssh {
-    /// Login name. Default: root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Port. Default: 22.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<u16>,
-    /// Private key file. Default: the agent's keys, then the usual files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// Private key files, tried in order; instead of `key`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("uniqueItems" = true))]
-    pub keys: Option<Vec<String>>,
-    /// Machine through which this one is reached, or `user@host:port` of a host outside the file. Default: the
-    /// router, for machines behind it, where it is reached from outside.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jump: Option<String>,
-    /// Fingerprint of the host key as `ssh-keygen -l` shows it: `SHA256:...`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^SHA256:[A-Za-z0-9+/]{43}=?$"))]
-    pub host_key: Option<String>,
-}
-
-/// Settings of every machine that doesn't say otherwise.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Defaults {
-    /// How to log in. The machine that `jump` names doesn't jump through itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ssh: Option<Ssh>,
-    /// The machines' journal. Default: as they have it, which is a tenth of the disk, at most 4Gi.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub journal: Option<care::Journal>,
-    /// Memory on the disk: `off`, `keep` what the machine has, or `size` for a file. Default: off on nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub swap: Option<care::Swap>,
-    /// Large pages of memory that a node sets aside for pods: size (2Mi, 1Gi, or another that its processor has) and
-    /// number. Default: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hugepages: Option<BTreeMap<String, u32>>,
-}
-
-/// A taint: `key=value:Effect`, or its parts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Taint {
-    /// `key=value:Effect` or `key:Effect`, as kubectl writes it.
-    Text(String),
-    /// Its parts.
-    Parts(TaintParts),
-}
-
-/// A taint in parts.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-// Here and not at the field, where it would make the schema repeat the enumeration in place.
-#[schemars(extend("required" = ["key", "effect"]))]
-pub struct TaintParts {
-    /// Key, with or without a prefix.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(required)]
-    pub key: Option<String>,
-    /// Value. Default: empty.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// What happens to pods that don't tolerate it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub effect: Option<Effect>,
-}
-
-/// What happens to pods that don't tolerate a taint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Effect {
-    /// New ones are not put here.
-    NoSchedule,
-    /// New ones are put elsewhere if possible.
-    PreferNoSchedule,
-    /// Running ones have to leave.
-    NoExecute,
-}
-
-impl Effect {
-    /// Every effect, in Kubernetes' words.
-    pub const NAMES: [&'static str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
-
-    /// Kubernetes' name.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
 }
 
 /// The container runtime.

@@ -1,7 +1,8 @@
 //! `bramble bundle`: make, verify and list bundles.
 
 use crate::args::{BundleAction, BundleFrom, Global};
-use crate::context::{bundle_dirs, find_bundle, load_file, with_broken};
+use crate::bundles;
+use crate::context::load_file;
 use crate::error::{CliError, Kind, chain};
 use crate::printer::{Printer, Style};
 use crate::progress_bundle::Progress;
@@ -98,7 +99,7 @@ fn wanted_version(
 
 /// Where new bundles go: root's are for everybody on this computer.
 fn usual_dir() -> PathBuf {
-    let [own, shared] = bundle_dirs();
+    let [own, shared] = bundles::dirs();
     if rustix::process::geteuid().is_root() {
         shared
     } else {
@@ -216,11 +217,11 @@ async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Res
         Some(dir) => Bundle::open(&dir).map_err(explain)?,
         None => {
             let cluster = load_file(&global.file, printer)?;
-            let found = find_bundle(&cluster, None)?;
+            let found = bundles::find(&cluster, None)?;
             found.bundle.ok_or_else(|| {
                 let version = cluster.kubernetes.version;
                 let what = format!("there is no bundle of Kubernetes {version} on this computer");
-                CliError::failed(with_broken(what, &found.broken))
+                CliError::failed(bundles::with_broken(what, &found.broken))
                     .hint("`bramble bundle list` shows which there are")
             })?
         }
@@ -308,7 +309,7 @@ fn say_report(bundle: &Bundle, report: &Report, printer: &Printer) {
 
 /// All bundles where they are looked for.
 fn show_all(printer: &Printer) {
-    let dirs = bundle_dirs();
+    let dirs = bundles::dirs();
     let mut paths: Vec<PathBuf> = dirs
         .iter()
         .filter_map(|d| std::fs::read_dir(d).ok())

@@ -17,7 +17,16 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
         Context::load(global, printer).await?
     };
     let progress = Progress::new(printer);
-    let session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;
+    let mut session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;
+    if let Some(release) = session.first {
+        let wanted = context.cluster.kubernetes.version;
+        let between = Context::load_release(global, release, printer).await?;
+        let progress = Progress::new(printer);
+        session = session::prepare(&between, global, &args.scope, false, &progress).await?;
+        let remark =
+            format!("on the way to {wanted}: this is the plan to {release}, which comes first");
+        session.plan.remarks.insert(0, remark);
+    }
     let plan = &session.plan;
     if printer.json() {
         printer.value(&plan_view::json(plan));

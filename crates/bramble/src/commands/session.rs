@@ -11,7 +11,7 @@ use bramble_engine::plan::Scope;
 use bramble_engine::run::Means;
 use bramble_engine::{ApiPlace, Event, Look, Outcome, Plan};
 use bramble_machine::Blueprint;
-use bramble_spec::cluster::Machine;
+use bramble_spec::cluster::{Machine, Version};
 use leaving::Manner;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 mod ending;
+mod hops;
 mod leaving;
 mod opening;
 mod planning;
@@ -47,6 +48,8 @@ pub struct Session {
     /// Machines that were waited for before this look, and the machine that lets them through.
     awaited: BTreeMap<String, String>,
     place: KubePlace,
+    /// The release that comes before that of the file, which is too far away. Nothing can be done before.
+    pub first: Option<Version>,
     /// Machines that leave the cluster and are no longer in the file.
     strangers: Vec<Machine>,
 }
@@ -80,6 +83,7 @@ pub async fn prepare(
     let on = |name: &str, error: Option<&_>| progress.looked(name, error);
     let mut look = bramble_engine::observe(&fleet, &targets, &whole, &on).await;
     let blueprint = context.blueprint(&look.facts());
+    let first = hops::first(context, &look)?;
     let place = KubePlace::new(&context.cluster);
     let (mut plan, nodes) = planning::towards(context, &blueprint, &look, &scope, &place).await?;
     // A part that was asked for is no matter of who is in the cluster.
@@ -94,6 +98,7 @@ pub async fn prepare(
         scope,
         awaited: BTreeMap::new(),
         place,
+        first,
         strangers,
     })
 }
@@ -153,6 +158,7 @@ async fn taking_away<'a>(
         scope,
         awaited: BTreeMap::new(),
         place,
+        first: None,
         strangers: Vec::new(),
     })
 }
@@ -168,9 +174,9 @@ fn supported(context: &Context) -> Result<(), CliError> {
 
 /// Does it again where a machine was changed between the look and the lock, as it is where a run was
 /// cut off a moment ago and its last program was still at work.
-pub async fn settled<F>(printer: &Printer, once: impl Fn() -> F) -> Result<(), CliError>
+pub async fn settled<T, F>(printer: &Printer, once: impl Fn() -> F) -> Result<T, CliError>
 where
-    F: Future<Output = Result<(), CliError>>,
+    F: Future<Output = Result<T, CliError>>,
 {
     for _ in 1..LOOKS {
         match once().await {

@@ -11,21 +11,51 @@ use crate::printer::{Printer, Style};
 use crate::progress::Progress;
 use bramble_engine::{Outcome, Plan};
 use bramble_machine::Blueprint;
+use bramble_spec::cluster::Version;
 
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer).await?;
-    session::settled(printer, || once(&context, global, args, printer)).await
+    let mut reached = None;
+    while let Some(release) = settled(&context, global, args, printer, true).await? {
+        let wanted = context.cluster.kubernetes.version;
+        if reached == Some(release) {
+            let message =
+                format!("{wanted} is too far away for machines that were left out of this");
+            return Err(CliError::failed(message).hint("bring all machines there: bramble up"));
+        }
+        printer.note(format!("on the way to {wanted}: first to {release}"));
+        let between = Context::load_release(global, release, printer).await?;
+        settled(&between, global, args, printer, false).await?;
+        reached = Some(release);
+    }
+    Ok(())
 }
 
+async fn settled(
+    context: &Context,
+    global: &Global,
+    args: &RunArgs,
+    printer: &Printer,
+    last: bool,
+) -> Result<Option<Version>, CliError> {
+    session::settled(printer, || once(context, global, args, printer, last)).await
+}
+
+/// Once over. Does nothing where another release has to come first, and gives that. `last`: nothing comes
+/// after it where it goes well.
 async fn once(
     context: &Context,
     global: &Global,
     args: &RunArgs,
     printer: &Printer,
-) -> Result<(), CliError> {
+    last: bool,
+) -> Result<Option<Version>, CliError> {
     let mut progress = Progress::new(printer);
     let mut session = session::prepare(context, global, &args.scope, false, &progress).await?;
+    if session.first.is_some() {
+        return Ok(session.first);
+    }
     let mut opened = Outcome::default();
     announce(&session, &opened, printer)?;
     if let Some(part) = session.opening() {
@@ -33,7 +63,8 @@ async fn once(
         printer.note(format!("first {}", plan_view::work(&part)));
         opened = session::open_ways(context, global, &session, &part, progress, printer).await?;
         if !opened.complete() {
-            return end(&session, &opened, printer);
+            end(&session, &opened, printer)?;
+            return Ok(None);
         }
         progress = Progress::new(printer);
         session = session::prepare(context, global, &args.scope, false, &progress).await?;
@@ -47,11 +78,14 @@ async fn once(
         let rest = session::carry_out(context, global, &session, "up", progress, printer).await?;
         outcome = rest.after(outcome);
     }
+    if !last && outcome.complete() {
+        return session::verdict(&session, &outcome, printer).map(|()| None);
+    }
     end(&session, &outcome, printer)?;
     if !printer.json() {
         done(context, args, &session, &outcome, printer);
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Says what there is to say about a plan; an error where it can't be carried out. `so_far` is what was

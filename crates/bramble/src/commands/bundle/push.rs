@@ -4,8 +4,9 @@
 //! same store listens on the router's loopback, for whoever knows a password that was made for it.
 
 use crate::args::Global;
+use crate::bundles;
 use crate::commands::registry::{Gate, registries};
-use crate::context::{Context, find_bundle};
+use crate::context::Context;
 use crate::error::{CliError, Explain, chain};
 use crate::printer::{Printer, Style};
 use crate::progress_bundle::Progress;
@@ -79,7 +80,7 @@ fn bundle(global: &Global, context: &Context, dir: Option<PathBuf>) -> Result<Bu
     if let Some(dir) = dir {
         return Bundle::open(&dir).map_err(super::explain);
     }
-    let found = find_bundle(&context.cluster, global.bundle.as_deref())?;
+    let found = bundles::find(&context.cluster, global.bundle.as_deref())?;
     found.bundle.ok_or_else(|| {
         let version = context.cluster.kubernetes.version;
         CliError::failed(format!(

@@ -3,6 +3,7 @@
 //! Each node is drained before its kubelet is changed and serves again after it; the first that fails ends
 //! it for all that have not begun.
 
+use super::hops::NOTE;
 use super::leaving::{INIT, JOIN, drain_step};
 use crate::context::Context;
 use crate::kube_place::Node;
@@ -17,9 +18,6 @@ use bramble_spec::cluster::{Machine, Role};
 const PODS: &str = "control-plane/upgrade";
 /// The step in the API that says what nodes are.
 const NODES: &str = "nodes";
-/// Where a node has written down its release.
-const NOTE: &str = "/var/lib/bramble/fixed.kubernetes.version";
-
 /// Puts the plan's changes that empty nodes in their order. `nodes`: what the API says of them, if it was
 /// asked.
 pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan: &mut Plan) {

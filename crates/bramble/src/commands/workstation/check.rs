@@ -2,7 +2,8 @@
 
 use super::platform::Platform;
 use super::{needs, parts};
-use crate::context::{Context, expand, find_bundle};
+use crate::bundles;
+use crate::context::{Context, expand};
 use crate::error::{CliError, Kind};
 use crate::printer::{Printer, Style};
 use bramble_spec::cluster::Machine;
@@ -97,7 +98,7 @@ fn bundle(context: &Context, at: Option<&Path>) -> Option<Thing> {
     if !cluster.machines.iter().any(Machine::is_node) {
         return None;
     }
-    let found = find_bundle(cluster, at);
+    let found = bundles::find(cluster, at);
     let version = cluster.kubernetes.version;
     Some(Thing {
         what: "bundle of Kubernetes",
