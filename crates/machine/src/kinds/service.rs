@@ -67,6 +67,9 @@ impl Service {
     fn script(&self, verb: &str) -> Script {
         let unit = word(&self.unit);
         let mut script = Script::of(format!("refresh {unit}"));
+        for other in self.units() {
+            script.line(format!("refresh {}", word(other)));
+        }
         if self.on {
             script.line(format!("at_boot {unit}"));
             script.line(format!("systemctl reset-failed {unit} 2>/dev/null || :"));
@@ -82,6 +85,21 @@ impl Service {
 }
 
 impl Service {
+    /// Other units whose files are watched, as a timer watches what it starts: systemd knows their old ones.
+    fn units(&self) -> Vec<&str> {
+        let files = self.watch.iter().filter_map(|id| id.strip_prefix("file:"));
+        let paths = files.filter_map(|path| path.strip_prefix("/etc/systemd/system/"));
+        let mut out: Vec<&str> = Vec::new();
+        for path in paths {
+            // A drop-in is in the folder of its unit.
+            let name = path.split_once(".d/").map_or(path, |(unit, _)| unit);
+            if name != self.unit && !name.contains('/') && !out.contains(&name) {
+                out.push(name);
+            }
+        }
+        out
+    }
+
     fn guarded(&self, change: Change, seen: &Observation) -> Change {
         let unit = word(&self.unit);
         let again = if self.reload {

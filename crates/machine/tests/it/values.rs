@@ -272,6 +272,32 @@ fn a_service_is_enabled_and_started_or_neither() {
 }
 
 #[test]
+fn a_timer_s_own_unit_is_read_anew_as_well() {
+    let timer = Service::on("x.timer").watching([
+        "file:/etc/systemd/system/x.timer",
+        "file:/etc/systemd/system/x.service",
+        "file:/etc/systemd/system/y.service.d/more.conf",
+        "file:/etc/x.conf",
+    ]);
+    let change = timer
+        .follow(
+            &unit("loaded", "active", "enabled"),
+            "file:/etc/systemd/system/x.service",
+        )
+        .expect("a change");
+    let asked: Vec<&str> = change
+        .apply
+        .as_str()
+        .lines()
+        .filter(|l| l.starts_with("refresh "))
+        .collect();
+    assert_eq!(
+        asked,
+        ["refresh x.timer", "refresh x.service", "refresh y.service"]
+    );
+}
+
+#[test]
 fn a_service_goes_back_to_what_it_was() {
     let service = Service::on("x.service").reloading();
     let undone = |seen: &Observation| {
