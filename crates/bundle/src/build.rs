@@ -21,7 +21,7 @@ pub enum Source {
         /// Folder for intermediate results, e.g. [`DEBIAN_CACHE`]; about 5 GB. A second build with the same
         /// cache is quick, a killed one goes on after its last finished stage.
         cache: PathBuf,
-        /// The programs call themselves this patch release of 1.20 instead of 1.20.2. For tests of upgrades.
+        /// The programs call themselves this release, 1.20 to 1.22, instead of 1.20.2. For tests of upgrades.
         as_version: Option<Version>,
     },
     /// Kubernetes' release site and registry, and the projects' sites of the tools beside it.

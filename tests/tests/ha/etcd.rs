@@ -93,6 +93,10 @@ pub fn scheduled(site: &Site, spec: &str, machine: &str) {
     status
         .says("404 NoSuchBucket")
         .says("make the bucket nobody there");
+    site.bramble(&["status"])
+        .expect(1)
+        .says(&format!("the last snapshot of etcd on {machine} failed"))
+        .says("404 NoSuchBucket");
     std::fs::write(&pair, "AKIDTEST\nwrong\n").expect("written");
     site.write(&with("backups"));
     site.up();

@@ -10,6 +10,7 @@ mod etcd;
 mod failover;
 mod machines;
 mod upgrade;
+mod walk;
 
 use bramble_tests::kubectl::Kubectl;
 use bramble_tests::listing::{LEFT, assert_all_same};

@@ -4,7 +4,7 @@
 s3_remedy() {
 	case $1 in
 	InvalidAccessKeyId | SignatureDoesNotMatch)
-		echo 'see that the file of spec.etcd.snapshots.s3.credentials has the access key id in its first line and the secret key in its second, then bramble up'
+		echo 'see that the file of spec.etcd.snapshots.s3.credentialsFile has the access key id in its first line and the secret key in its second, then bramble up'
 		;;
 	NoSuchBucket) echo "make the bucket $S3_BUCKET there, or name another one (spec.etcd.snapshots.s3.bucket)" ;;
 	AccessDenied) echo "let the key write there (s3:PutObject on $S3_BUCKET/$S3_PREFIX/*)" ;;

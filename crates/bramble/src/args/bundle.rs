@@ -43,8 +43,8 @@ pub enum BundleAction {
         /// URL of another registry, with `--from upstream`.
         #[arg(long, value_name = "URL")]
         registry: Option<String>,
-        /// Patch release that the programs call themselves, with `--from debian`: the source has one, and
-        /// trying an upgrade takes two.
+        /// Release that the programs call themselves, with `--from debian`: the source has one, and trying an
+        /// upgrade takes two. v1.20 to v1.22.
         #[arg(long, value_name = "VERSION")]
         label: Option<String>,
         /// Architecture; may be given more than once. By default this computer's.

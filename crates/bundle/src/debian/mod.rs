@@ -68,7 +68,10 @@ const SHORT: Duration = Duration::from_secs(15 * 60);
 /// Stages: packages, source, programs, pause, and one for each image, and the bundle.
 const STAGES: usize = 5 + 7;
 
-/// Builds the bundle in `dir`. `version`: what the programs call themselves, a patch release of 1.20.
+/// Minor releases that the programs may call themselves: kubeadm of 1.20 knows no images of later ones.
+const LABELS: std::ops::RangeInclusive<u16> = 20..=22;
+
+/// Builds the bundle in `dir`. `version`: what the programs call themselves.
 pub(crate) async fn build(
     cache: &Path,
     version: Version,
@@ -76,10 +79,10 @@ pub(crate) async fn build(
     dir: &Path,
     events: Sink<'_>,
 ) -> Result<Bundle, Error> {
-    if (version.major, version.minor) != (VERSION.major, VERSION.minor) {
+    if version.major != VERSION.major || !LABELS.contains(&version.minor) {
         return Err(Error::Request(format!(
             "Debian's source package is Kubernetes {VERSION}: {version} can't be built from it; \
-             ask for {VERSION}, or use --from upstream"
+             ask for {VERSION}, or use --from upstream (for tests its programs may call themselves up to v1.22)"
         )));
     }
     let arch = tools::arch()?;

@@ -30,6 +30,8 @@ pub struct Plane {
     pub member: Option<Member>,
     /// Whom its member of etcd knows.
     pub members: Vec<String>,
+    /// Why the last snapshot that it took by itself failed, if it did.
+    pub snapshot_failed: Option<String>,
     /// Its certificates, those that end first at the beginning.
     pub certificates: Vec<Certificate>,
 }
@@ -110,6 +112,7 @@ impl Plane {
                     let (part, state) = rest.split_once(' ').unwrap_or((rest, "no"));
                     out.part(part, state);
                 }
+                "snapshot-failed" => out.snapshot_failed = Some(rest.to_owned()),
                 "etcd" => out.member = Member::parse(rest),
                 "members" => out.members = members(rest),
                 _ => {}
@@ -188,6 +191,12 @@ pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
             }
             _ => {}
         }
+        if let Some(why) = &plane.snapshot_failed {
+            out.push(format!(
+                "the last snapshot of etcd on {} failed: {why} (journalctl -u bramble-etcd-snapshot)",
+                plane.name
+            ));
+        }
         let over = plane
             .certificates
             .iter()
@@ -258,6 +267,7 @@ balancer no
 part etcd yes
 part kube-apiserver yes
 part kube-scheduler no
+snapshot-failed no copy of a.db at https://s3.internal/b: the service refuses it: 403 AccessDenied
 etcd [{"Endpoint":"https://127.0.0.1:2379","Status":{"header":{"cluster_id":1,"member_id":7,"revision":9,"raft_term":2},"version":"3.4.23","dbSize":2048,"leader":7,"raftIndex":11,"raftTerm":2}}]
 members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0.1:2380"]},{"ID":8,"peerURLs":["https://10.0.0.9:2380"]}]}
 "#;
@@ -297,6 +307,7 @@ members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0
             [
                 "bramble-api.service does not run on one",
                 "kube-scheduler does not run on one",
+                "the last snapshot of etcd on one failed: no copy of a.db at https://s3.internal/b: the service refuses it: 403 AccessDenied (journalctl -u bramble-etcd-snapshot)",
                 "/etc/kubernetes/admin.conf on one is over",
                 "etcd has the member https://10.0.0.9:2380, which is no control plane of the file",
             ]

@@ -6,6 +6,10 @@ if [ -n "$address" ]; then
 	if systemctl is-active -q keepalived.service; then echo keepalived yes; else echo keepalived no; fi
 	if systemctl is-active -q bramble-api.service; then echo balancer yes; else echo balancer no; fi
 fi
+# systemd's own lines come after what the program said last.
+if systemctl is-failed -q bramble-etcd-snapshot.service; then
+	echo "snapshot-failed $(journalctl -t bramble-etcd-snapshot -n 20 --no-pager -o cat 2>/dev/null | grep -v '^Remedy: ' | tail -n 1)"
+fi
 tasks=$(timeout 10 ctr -n k8s.io tasks ls 2>/dev/null | awk '$3 == "RUNNING" { print $1 }')
 member=''
 for part in etcd kube-apiserver kube-controller-manager kube-scheduler; do
