@@ -153,10 +153,10 @@ impl Pods {
         program.line(format!("target={}", word(on.version().to_string())));
         program.line(format!("ignored={}", word(ignored(on).trim_start())));
         program.line(format!("dns={}", if has_dns { "1" } else { "''" }));
-        program.line(etcd::snapshot(&format!(
-            "{SNAPSHOTS}/before-{}.db",
-            on.version()
-        )));
+        let file = format!("{SNAPSHOTS}/before-{}.db", on.version());
+        // A run that goes on keeps the one from before it; one of an attempt long ago is nothing to go back to.
+        program.line(format!("find {file} -mmin +1440 -delete 2>/dev/null || :"));
+        program.line(etcd::snapshot(&file));
         program.line(include_str!("steps/upgrade.sh"));
         Self {
             version: on.version(),

@@ -47,6 +47,63 @@ impl Resource for Remains {
     }
 }
 
+/// There is no plan for a control plane whose manifests are set aside by who restores or recovers etcd: a plan would
+/// put them back, and members of the old cluster would run beside those of the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// The machine.
+    pub machine: String,
+}
+
+impl Aside {
+    /// What says so, what it means, and what to do about it.
+    fn signs(&self) -> [(String, &'static str, String); 3] {
+        use bramble_etcd::{HOME, RESTORE};
+        [
+            (
+                format!("{RESTORE}/begun"),
+                "a restore of etcd began here and did not end",
+                "go on with it: bramble etcd restore FILE, or take it back: bramble etcd restore --back".into(),
+            ),
+            (
+                format!("{HOME}/recover/etcd.yaml"),
+                "a recovery of etcd began here and did not end",
+                "go on with it: bramble etcd recover".into(),
+            ),
+            (
+                format!("{HOME}/aside/etcd.yaml"),
+                "it is out of service: etcd was recovered without it",
+                format!("make it anew: bramble down --machine {}, then bramble up", self.machine),
+            ),
+        ]
+    }
+}
+
+impl Resource for Aside {
+    fn id(&self) -> ResourceId {
+        "remains:etcd".into()
+    }
+
+    fn wants(&self, _seen: &Observation) -> Vec<Query> {
+        self.signs()
+            .into_iter()
+            .map(|(path, ..)| Query::Stat(path))
+            .collect()
+    }
+
+    fn plan(&self, seen: &Observation) -> Result<Option<Change>, PlanError> {
+        let mut signs = self.signs().into_iter();
+        match signs.find(|(path, ..)| seen.stat(path).is_some()) {
+            Some((_, what, hint)) => Err(PlanError::Unfit {
+                id: self.id(),
+                what: what.into(),
+                hint,
+            }),
+            None => Ok(None),
+        }
+    }
+}
+
 /// There is no plan for a machine that has one of `files` without the record of an action that makes
 /// them: it is a node of somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]

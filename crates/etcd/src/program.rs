@@ -1,6 +1,7 @@
 //! The shell that runs beside a member.
 
 use bramble_machine::Script;
+use bramble_machine::program::PRELUDE;
 use bramble_machine::shell::word;
 
 /// Functions: `etcd CTL-ARGUMENTS` runs etcdctl in the member's own container.
@@ -90,7 +91,7 @@ pub fn look() -> String {
 
 /// Defragments the member of a machine; says its status afterwards.
 pub fn defrag() -> String {
-    whole(&[], include_str!("sh/defrag.sh"))
+    changing(&[], include_str!("sh/defrag.sh"))
 }
 
 /// Makes the folder that the snapshot of a restore is brought to.
@@ -104,7 +105,7 @@ pub fn restore_folder() -> String {
 
 /// Whether what was brought can be restored; says what is in it.
 pub fn restore_check() -> String {
-    whole(&[STILL], include_str!("sh/restore_check.sh"))
+    changing(&[STILL], include_str!("sh/restore_check.sh"))
 }
 
 /// Takes away what was brought, where nothing has begun.
@@ -118,7 +119,7 @@ pub fn restore_forget() -> String {
 
 /// Stops the control plane of a machine for a restore.
 pub fn restore_stop() -> String {
-    whole(&[STILL], include_str!("sh/restore_stop.sh"))
+    changing(&[STILL], include_str!("sh/restore_stop.sh"))
 }
 
 /// Makes a member's data of the snapshot. `cluster` has all members that begin together, as etcd's
@@ -131,22 +132,29 @@ pub fn restore_data(name: &str, peer: &str, cluster: &str, token: &str) -> Strin
         word(cluster),
         word(token)
     );
-    whole(&[STILL, &values], include_str!("sh/restore_data.sh"))
+    changing(&[STILL, &values], include_str!("sh/restore_data.sh"))
 }
 
 /// Starts the member; ends when it answers for the cluster.
 pub fn restore_start() -> String {
-    whole(&[STILL], include_str!("sh/restore_start.sh"))
+    changing(&[STILL], include_str!("sh/restore_start.sh"))
 }
 
-/// Starts the rest of the control plane; ends when its API server is ready.
+/// Starts the rest of the control plane; ends when its API server is ready. The restore counts as under way
+/// until [`restore_tidy`], so that all machines are at the same place if one does not get here.
 pub fn restore_finish() -> String {
-    whole(&[STILL], include_str!("sh/restore_finish.sh"))
+    changing(&[STILL], include_str!("sh/restore_finish.sh"))
+}
+
+/// Nothing is under way any more.
+pub fn restore_tidy() -> String {
+    let tidy = format!("rm -rf {}\n", crate::RESTORE);
+    changing(&[], &tidy)
 }
 
 /// Puts the data from before the restore in its place again.
 pub fn restore_back() -> String {
-    whole(&[STILL], include_str!("sh/restore_back.sh"))
+    changing(&[STILL], include_str!("sh/restore_back.sh"))
 }
 
 /// Lets a node look at the cluster anew.
@@ -156,12 +164,19 @@ pub fn relearn() -> String {
 
 /// Makes the member of the machine a cluster of one.
 pub fn recover() -> String {
-    whole(&[STILL], include_str!("sh/recover.sh"))
+    changing(&[STILL], include_str!("sh/recover.sh"))
 }
 
 /// Stops a control plane whose member the cluster has forgotten.
 pub fn retire() -> String {
-    whole(&[STILL], include_str!("sh/retire.sh"))
+    changing(&[STILL], include_str!("sh/retire.sh"))
+}
+
+/// A program that changes something: one at a time on a machine, also when the connection of who began the one
+/// before was cut off.
+fn changing(before: &[&str], text: &str) -> String {
+    let alone = "prepare || { echo 'another program of Bramble is at work here' >&2; exit 75; }\n";
+    format!("{PRELUDE}{alone}{}", whole(before, text))
 }
 
 fn whole(before: &[&str], text: &str) -> String {

@@ -85,6 +85,8 @@ pub struct Seen {
     pub manifest_aside: bool,
     /// A restore began here and did not end.
     pub restoring: bool,
+    /// Data from before a restore lies beside the member's.
+    pub before: bool,
     /// A recovery began here and did not end.
     pub recovering: bool,
     /// It was taken out of service by a recovery elsewhere.
@@ -138,6 +140,7 @@ impl Seen {
                 "manifest" if value == "there" => seen.manifest = true,
                 "manifest" => seen.manifest_aside = true,
                 "restore" => seen.restoring = true,
+                "before" => seen.before = true,
                 "recover" => seen.recovering = true,
                 "out" => seen.retired = true,
                 "data" => seen.data = true,

@@ -29,6 +29,7 @@ fn programs() -> Vec<(&'static str, String)> {
         ),
         ("start", program::restore_start()),
         ("finish", program::restore_finish()),
+        ("tidy", program::restore_tidy()),
         ("back", program::restore_back()),
         ("relearn", program::relearn()),
         ("recover", program::recover()),

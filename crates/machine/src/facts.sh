@@ -28,8 +28,8 @@ cpus=0; for c in /sys/devices/system/cpu/cpu[0-9]*; do cpus=$((cpus + 1)); done;
 [ -d "/lib/modules/$release" ] || [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] && echo bridge_filter=1
 [ -d /sys/module/wireguard ] || [ -d "/lib/modules/$release/kernel/drivers/net/wireguard" ] && echo wireguard=1
 [ -d /var/lib/bramble ] && echo home=1
-# A control plane whose making was finished, and not only begun.
-if [ -e /etc/kubernetes/admin.conf ] && [ -r /var/lib/bramble/journal ]; then
+# A control plane whose making was finished, and not only begun, and that the cluster was not recovered without.
+if [ -e /etc/kubernetes/admin.conf ] && [ ! -e /var/lib/bramble-etcd/aside/etcd.yaml ] && [ -r /var/lib/bramble/journal ]; then
 	while IFS= read -r line; do
 		case $line in *'"e":"done","id":"action:kubeadm-init"'*) echo control_plane=1; break ;; esac
 	done < /var/lib/bramble/journal

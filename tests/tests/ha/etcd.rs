@@ -64,7 +64,9 @@ pub fn scheduled(site: &Site, spec: &str, machine: &str) {
     site.write(&with("backups"));
     site.up();
     site.nothing_to_do();
-    let run = format!("systemctl start {UNIT}");
+    let run = format!(
+        "systemctl start {UNIT} || {{ systemctl status -n 20 --no-pager -l {UNIT}; exit 1; }}"
+    );
     let folder = "/var/lib/bramble-etcd/scheduled";
     // Older ones, by the clock: each run takes one.
     for _ in 0..3 {

@@ -15,7 +15,7 @@ fn every_minor_release_is_gone_through() {
         );
         return;
     }
-    let mut site = Site::new("t-walk", 34, &["one", "two"]);
+    let site = Site::new("t-walk", 34, &["one", "two"]);
     let spec = |version: &str| {
         format!(
             "kubernetes: {{ version: {version}, scheduleOnControlPlane: true }}\naddons: [demo]\n"

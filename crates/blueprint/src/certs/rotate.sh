@@ -1,12 +1,13 @@
 # Where a rotation keeps what it needs until it is over: old/ and new/ CAs, and how far this machine is.
 R=$B/ca-rotation
 CAS='ca front-proxy-ca etcd/ca'
-# A file in its place, whole or not at all: put FROM TO MODE.
+# A file in its place, whole or not at all: put FROM TO MODE. By way of a file beside all of Kubernetes' folders: the
+# kubelet reads every file in that of the manifests.
 put() {
-	cp -- "$1" "$2.bramble-new"
-	chmod "$3" "$2.bramble-new"
-	sync "$2.bramble-new"
-	mv -fT -- "$2.bramble-new" "$2"
+	cp -- "$1" $E/.bramble-new
+	chmod "$3" $E/.bramble-new
+	sync $E/.bramble-new
+	mv -fT -- $E/.bramble-new "$2"
 }
 # What counted before, once.
 keep_old() {

@@ -8,7 +8,7 @@ use crate::kubeadm;
 use crate::obstacle::Obstacle;
 use crate::proxy;
 use crate::release;
-use crate::remains::Remains;
+use crate::remains::{Aside, Remains};
 use bramble_etcd::program as etcd;
 use bramble_machine::kinds::{Action, Check};
 use bramble_machine::program::fact_variable;
@@ -36,6 +36,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
     out.push(r(release::noted(on)));
     out.extend(kubelet::installed(on));
     out.push(r(living()));
+    out.push(r(Aside {
+        machine: on.machine.name.clone(),
+    }));
     out.push(r(if on.founds() { init(on) } else { join(on) }));
     out.extend(STATIC_PODS.map(|path| r(Kept::new(path, release::PODS))));
     out.push(r(kubelet::running()));

@@ -12,6 +12,8 @@ table inet bramble-listen {
 EOF
 # Adapters drop groups that nobody joined.
 ip maddress add 01:00:5e:00:00:12 dev "$dev" 2>/dev/null && joined=1 || joined=''
+# What was known of it may be of an owner who has left.
+ip neighbour flush to "$address" dev "$dev"
 timeout 1 bash -c "exec 3<>/dev/tcp/$address/6443" 2>/dev/null || :
 n=0
 while [ $n -lt 17 ]; do

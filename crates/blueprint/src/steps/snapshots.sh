@@ -26,11 +26,18 @@ snapshots_fit() {
 		fi
 	done
 }
+# After a restart members find each other first: half an hour is no reason to miss one.
 snapshots_healthy() {
-	said=$(etcd --dial-timeout=5s --command-timeout=10s endpoint health 2>&1) || {
+	n=0
+	until said=$(etcd --dial-timeout=5s --command-timeout=10s endpoint health 2>&1); do
+		n=$((n + 1))
+		if [ $n -lt 60 ]; then
+			sleep 20
+			continue
+		fi
 		echo "no snapshot: the member of etcd on this machine is not healthy: $(printf '%s\n' "$said" | tail -n 1)"
 		return 1
-	}
+	done
 }
 snapshots_take() {
 	rm -f "$snapshots"/*.new

@@ -56,6 +56,22 @@ fn a_living_control_plane_is_in_the_way() {
     }
 }
 
+/// Members of the old cluster must not run beside those of the new one.
+#[test]
+fn what_a_restore_or_a_recovery_set_aside_stays_there() {
+    for (path, hint) in [
+        ("restore/begun", "bramble etcd restore --back"),
+        ("recover/etcd.yaml", "bramble etcd recover"),
+        ("aside/etcd.yaml", "bramble down --machine one"),
+    ] {
+        let path = format!("/var/lib/bramble-etcd/{path}");
+        let seen = machine(&[MEMBER, ADMIN, &path]);
+        let errors = in_the_way("one", "control-plane/init", &seen);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].hint().contains(hint), "{}", errors[0].hint());
+    }
+}
+
 #[test]
 fn a_living_worker_is_in_the_way() {
     const CERTIFICATE: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";

@@ -138,6 +138,20 @@ impl Looks {
             })
     }
 
+    /// Whether the member of a machine says who belongs to it.
+    fn answers(&self, name: &str) -> bool {
+        matches!(self.seen.get(name), Some(Ok(seen)) if seen.members.is_some())
+    }
+
+    /// Whether the member of a machine knows that of another one as a member.
+    fn lists(&self, name: &str, other: &str) -> bool {
+        let seen = |name: &str| self.seen.get(name).and_then(|s| s.as_ref().ok());
+        let all = seen(name).and_then(|s| s.members.as_ref());
+        let place = seen(other).and_then(|s| s.place.as_ref());
+        all.zip(place)
+            .is_some_and(|(all, (_, peer))| all.iter().any(|m| m.peers.contains(peer)))
+    }
+
     /// Why it is as it is, machine by machine.
     fn why(&self) -> String {
         let all = self.seen.iter().filter_map(|(name, seen)| match seen {

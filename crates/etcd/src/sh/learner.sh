@@ -30,6 +30,7 @@ etcd_promote() {
 		if [ $n -ge 600 ]; then
 			printf '%s\n' "$said"
 			echo "this machine's member of etcd did not catch up with the others"
+			etcd_explain etcd 2>&1
 			return 1
 		fi
 		sleep 0.3

@@ -21,6 +21,7 @@ trap 'rm -f "$errors"' EXIT
 [ ! -e "$etcd_home/recover/etcd.yaml" ] || say recover begun
 [ ! -e "$etcd_home/aside/etcd.yaml" ] || say out yes
 [ ! -d "$etcd_data/member" ] || say data yes
+[ ! -e "$etcd_data/bramble-before-restore/member" ] || say before yes
 if etcd_manifest >/dev/null 2>&1; then
 	say name "$(etcd_flag name)"
 	say peer "$(etcd_flag initial-advertise-peer-urls)"

@@ -107,3 +107,15 @@ etcd_manifest() {
 etcd_flag() {
 	sed -n "s/^ *- --$1=//p" "$(etcd_manifest)" | head -n 1
 }
+# What explains that a pod does not come or go.
+etcd_explain() {
+	echo '--- kubelet:' >&2
+	journalctl -u kubelet -n 8 --no-pager -o cat >&2 || :
+	for log in /var/log/pods/kube-system_"$1"-*/"$1"/*.log; do
+		[ ! -e "$log" ] || last=$log
+	done
+	[ -z "${last:-}" ] || {
+		echo "--- $1:" >&2
+		tail -n 6 "$last" >&2
+	}
+}

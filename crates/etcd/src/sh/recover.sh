@@ -20,6 +20,15 @@ single() {
 	etcd --dial-timeout=2s --command-timeout=4s endpoint health >/dev/null 2>&1 &&
 		[ "$(etcd --command-timeout=4s member list 2>/dev/null | grep -c .)" = 1 ]
 }
+# All but the API server was done by a run that was cut off: what has joined since is not to be forgotten.
+done_before() {
+	cmp -s "$kept" "$manifest" && ! forced && etcd --dial-timeout=2s --command-timeout=4s endpoint health >/dev/null 2>&1
+}
+if done_before; then
+	etcd_await_api
+	rm -rf "$etcd_home/recover"
+	exit 0
+fi
 if ! single; then
 	# Not beside it: the kubelet reads every file of that folder.
 	sed 's/^\( *\)- etcd$/&\n\1- --force-new-cluster/' "$kept" >"$etcd_home/recover/forced.yaml"
@@ -38,6 +47,7 @@ if ! single; then
 			etcd_explain etcd
 			exit 1
 		fi
+		etcd_nudge etcd "$n"
 		sleep 1
 	done
 	echo 'one member holds the cluster'
@@ -54,6 +64,7 @@ while forced || ! single; do
 		etcd_explain etcd
 		exit 1
 	fi
+	etcd_nudge etcd "$n"
 	sleep 1
 done
 echo 'etcd runs by its own manifest again'

@@ -4,6 +4,7 @@ if [ -e "$etcd_home/restore/begun" ]; then
 	# shellcheck disable=SC2086 # names of pods
 	etcd_stop "$etcd_home/restore/manifests" $etcd_pods
 	if [ -e "$old/member" ]; then
+		etcd_gone etcd
 		rm -rf "$etcd_data/member"
 		mv -T "$old/member" "$etcd_data/member"
 	fi

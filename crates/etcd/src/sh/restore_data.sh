@@ -1,8 +1,8 @@
 # Makes the member's data of the snapshot: $name, $peer, $cluster (all members), $token. Once more from the
 # snapshot where an earlier run was cut off: all members must begin as the same new cluster.
 old=$etcd_data/bramble-before-restore new=$etcd_data/bramble-new
-if etcd_runs etcd; then
-	echo 'etcd still runs' >&2
+if ! etcd_gone etcd; then
+	echo 'etcd still runs, or containerd does not say' >&2
 	exit 1
 fi
 rm -rf "$new"

@@ -1,9 +1,11 @@
 # Functions that stop this machine's control plane and start it again. The kubelet runs what has a manifest.
 etcd_pods='etcd kube-apiserver kube-controller-manager kube-scheduler'
-# Whether a container of that name runs.
+# Whether a container of that name runs: 0 or 1, and 2 where containerd does not say.
 etcd_runs() {
-	running=$(timeout 20 ctr -n k8s.io tasks ls | awk '$3 == "RUNNING" { print $1 }')
-	for c in $(timeout 20 ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.container.name\"==$1"); do
+	tasks=$(timeout 40 ctr -n k8s.io tasks ls) || return 2
+	all=$(timeout 40 ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.container.name\"==$1") || return 2
+	running=$(printf '%s\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }')
+	for c in $all; do
 		case "
 $running
 " in *"
@@ -12,17 +14,16 @@ $c
 	done
 	return 1
 }
-# What explains that a pod does not come or go.
-etcd_explain() {
-	echo '--- kubelet:' >&2
-	journalctl -u kubelet -n 8 --no-pager -o cat >&2 || :
-	for log in /var/log/pods/kube-system_"$1"-*/"$1"/*.log; do
-		[ ! -e "$log" ] || last=$log
-	done
-	[ -z "${last:-}" ] || {
-		echo "--- $1:" >&2
-		tail -n 6 "$last" >&2
-	}
+# Whether it is sure that none of that name runs.
+etcd_gone() {
+	code=0
+	etcd_runs "$1" || code=$?
+	[ $code -eq 1 ]
+}
+# Each further time that a pod fails the kubelet waits twice as long, up to five minutes; one that was just started
+# has forgotten that: etcd_nudge POD SECONDS-OF-WAITING.
+etcd_nudge() {
+	[ $(($2 % 45)) -ne 15 ] || ! etcd_gone "$1" || systemctl restart kubelet
 }
 # Moves manifests to a folder and waits until nothing of them runs: etcd_stop FOLDER POD...
 etcd_stop() {
@@ -35,11 +36,11 @@ etcd_stop() {
 	sync "$to" "$etcd_manifests"
 	for pod in "$@"; do
 		n=0
-		while etcd_runs "$pod"; do
+		until etcd_gone "$pod"; do
 			n=$((n + 1))
 			if [ "$n" -ge 90 ]; then
-				echo "$pod still runs 90 s after its manifest was taken away" >&2
-				echo 'Remedy: see that the kubelet runs (systemctl status kubelet), then run the same command again.' >&2
+				echo "$pod still runs 90 s after its manifest was taken away, or containerd does not say" >&2
+				echo 'Remedy: see that both work (systemctl status kubelet containerd), then run the same command again.' >&2
 				etcd_explain "$pod"
 				return 1
 			fi
@@ -52,7 +53,10 @@ etcd_start() {
 	from=$1
 	shift
 	for pod in "$@"; do
-		[ ! -e "$from/$pod.yaml" ] || mv -T "$from/$pod.yaml" "$etcd_manifests/$pod.yaml"
+		# Beside the folder first: the kubelet must not read half a file where they are different file systems.
+		beside=/etc/kubernetes/.bramble-back-$pod.yaml
+		[ ! -e "$from/$pod.yaml" ] || mv -T "$from/$pod.yaml" "$beside"
+		[ ! -e "$beside" ] || mv -T "$beside" "$etcd_manifests/$pod.yaml"
 	done
 	sync "$etcd_manifests"
 }
@@ -61,11 +65,12 @@ etcd_await() {
 	n=0
 	until etcd --dial-timeout=2s --command-timeout=3s endpoint health >/dev/null 2>&1; do
 		n=$((n + 1))
-		if [ "$n" -ge 60 ]; then
+		if [ "$n" -ge 120 ]; then
 			echo 'etcd does not come to health' >&2
 			etcd_explain etcd
 			return 1
 		fi
+		etcd_nudge etcd "$n"
 		sleep 1
 	done
 }
@@ -85,6 +90,7 @@ etcd_await_api() {
 			etcd_explain kube-apiserver
 			return 1
 		fi
+		etcd_nudge kube-apiserver "$n"
 		sleep 1
 	done
 }

@@ -17,10 +17,12 @@ struct Wanted<'a> {
     planes: Vec<&'a Place>,
     /// Nodes that are no control planes, whose kubelets need help.
     workers: Vec<&'a Place>,
-    /// Control planes are down because of it: all at once, not one by one.
+    /// So many control planes are down because of it that the cluster is: all at once, not one by one.
     down: bool,
     /// An interrupted renewal goes on.
     resumed: bool,
+    /// Control planes that an interrupted renewal has done, or had not begun.
+    apart: Vec<&'a str>,
     /// Who signs for kubelets.
     signer: Option<&'a Place>,
     gentle: Gentle,
@@ -62,6 +64,12 @@ pub async fn run(
             looks.push(place.look_again().await?);
         }
         end(&looks, printer);
+        if !wanted.apart.is_empty() && !printer.json() {
+            printer.note(format!(
+                "not part of what was interrupted, or done before: {} (bramble certs status shows how long theirs last)",
+                wanted.apart.join(", ")
+            ));
+        }
     }
     match missed.as_slice() {
         [] => Ok(()),
@@ -98,7 +106,7 @@ fn wanted<'a>(
                 place.name(),
                 date(ca.not_after)
             ))
-            .hint("docs/certificates.md says what is left to do then"));
+            .hint("take a snapshot where etcd still answers (bramble etcd snapshot), or copy one of /var/lib/bramble-etcd from a control plane; then bramble down, bramble up, bramble etcd restore FILE (docs/etcd.md, \"Onto new machines\")"));
         }
     }
     let over: Vec<&str> = planes
@@ -106,7 +114,8 @@ fn wanted<'a>(
         .filter(|p| p.look.plane_is_over())
         .map(|p| p.name())
         .collect();
-    let down = !over.is_empty();
+    let all = planes.len();
+    let down = all - over.len() < bramble_etcd::quorum(all);
     let out: Vec<&str> = over
         .iter()
         .copied()
@@ -120,8 +129,16 @@ fn wanted<'a>(
         ))
         .hint("renew all of them at once: bramble certs renew"));
     }
+    // One that is down already has nobody who depends on it.
+    planes.sort_by_key(|p| !p.look.plane_is_over());
     let resumed = names.is_empty() && planes.iter().any(|p| p.look.begun);
+    let mut apart = Vec::new();
     if resumed {
+        apart = planes
+            .iter()
+            .filter(|p| !p.look.begun)
+            .map(|p| p.name())
+            .collect();
         planes.retain(|p| p.look.begun);
     }
     let needs = |p: &&Place| !p.look.plane && !p.look.kubelet_needs().is_empty();
@@ -143,6 +160,7 @@ fn wanted<'a>(
         workers,
         down,
         resumed,
+        apart,
         signer,
         gentle: match (down, alone) {
             (true, _) => Gentle::No,
@@ -211,7 +229,7 @@ fn say(wanted: &Wanted, printer: &Printer) {
 
 async fn carry_out(wanted: &Wanted<'_>, work: &Work<'_>) -> Result<(), CliError> {
     for place in wanted.planes.iter().filter(|p| !p.look.begun) {
-        let begin = certs::begin(wanted.down);
+        let begin = certs::begin(place.look.plane_is_over());
         work.run(place, &begin, "begin a renewal").await?;
     }
     if wanted.down {
@@ -234,7 +252,11 @@ async fn carry_out(wanted: &Wanted<'_>, work: &Work<'_>) -> Result<(), CliError>
     } else {
         for place in &wanted.planes {
             renewed(place, wanted, work).await?;
-            let program = certs::turn(wanted.gentle);
+            let gentle = match place.look.plane_is_over() {
+                true => Gentle::No,
+                false => wanted.gentle,
+            };
+            let program = certs::turn(gentle);
             work.run(place, &program, "restart the control plane")
                 .await?;
         }

@@ -1,6 +1,6 @@
 //! `bramble etcd defrag`: one member at a time, the leader last, only while all are healthy.
 
-use super::{Planes, program, size};
+use super::{Looks, Planes, locks, program, size};
 use crate::error::{CliError, chain};
 use crate::printer::Printer;
 use serde_json::json;
@@ -18,15 +18,8 @@ pub async fn run(
     for name in machines {
         planes.named(name)?;
     }
-    let looks = planes.look().await;
-    if !looks.view.is_healthy() {
-        // One more that doesn't answer could cost the quorum.
-        return Err(CliError::failed(format!(
-            "not all members of etcd are healthy: {}",
-            looks.why()
-        ))
-        .hint("mend them first; bramble etcd members shows all of them"));
-    }
+    let looks = healthy(planes).await?;
+    let held = locks(&looks.sessions, "etcd defrag").await?;
     let mut members: Vec<_> = looks.view.members.iter().collect();
     members.sort_by_key(|m| m.leader);
     let mut done = Vec::new();
@@ -38,6 +31,8 @@ pub async fn run(
         if !machines.is_empty() && !machines.contains(&name) {
             continue;
         }
+        // One more may have gone since.
+        healthy(planes).await?;
         let text = bramble_etcd::program::defrag();
         let said = program(session, &text, LIMIT, "defragment etcd").await?;
         let after = bramble_etcd::status(said.trim())
@@ -49,8 +44,24 @@ pub async fn run(
         }
         done.push(json!({ "machine": name, "before": before, "after": after }));
     }
+    for lock in held {
+        lock.release().await;
+    }
     if printer.json() {
         printer.value(&json!({ "members": done }));
     }
     Ok(())
+}
+
+/// A look at members that are all healthy: one more that doesn't answer could cost the quorum.
+async fn healthy(planes: &Planes<'_>) -> Result<Looks, CliError> {
+    let looks = planes.look().await;
+    if looks.view.is_healthy() {
+        return Ok(looks);
+    }
+    Err(CliError::failed(format!(
+        "not all members of etcd are healthy: {}",
+        looks.why()
+    ))
+    .hint("mend them first; bramble etcd members shows all of them"))
 }

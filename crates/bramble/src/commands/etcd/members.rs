@@ -27,10 +27,12 @@ pub async fn run(planes: &Planes<'_>, printer: &Printer) -> Result<(), CliError>
             printer.out(problem);
         }
         if !view.has_quorum() && !view.members.is_empty() {
+            // Without a quorum members of some releases tell of nobody but themselves.
+            let all = view.members.len().max(planes.machines.len());
             printer.out(format!(
                 "no quorum: {} of {} members would be needed. Bring them back, or, if they are lost for good: bramble etcd recover",
-                view.quorum,
-                view.members.len()
+                bramble_etcd::quorum(all),
+                all
             ));
         }
     }

@@ -27,6 +27,7 @@ pub async fn run(
     }
     let looks = quorumless(planes, printer).await?;
     let name = chosen(&looks, machine)?;
+    let going_on = looks.view.has_quorum();
     let session = looks
         .sessions
         .get(&name)
@@ -34,19 +35,40 @@ pub async fn run(
     let others: BTreeMap<String, Session> = looks
         .sessions
         .iter()
-        .filter(|(n, _)| **n != name && has_member(&looks, n))
+        .filter(|(n, _)| **n != name && may_run(&looks, n))
+        .filter(|(n, _)| !going_on || !looks.lists(&name, n))
         .map(|(n, s)| (n.clone(), s.clone()))
         .collect();
     let lost: Vec<&String> = looks
         .seen
         .iter()
-        .filter(|(_, seen)| seen.is_err())
+        .filter(|(name, seen)| seen.is_err() && !looks.sessions.contains_key(*name))
         .map(|(name, _)| name)
         .collect();
-    ask::confirm(printer, yes, &warning(&name, &looks, &others, &lost), &name)?;
+    if going_on && !looks.answers(&name) {
+        return Err(CliError::failed(format!(
+            "etcd has its quorum without {name}, where a recovery began and did not end"
+        ))
+        .hint(format!(
+            "make it anew: bramble down --machine {name}, then bramble up"
+        )));
+    }
+    if !going_on || !others.is_empty() {
+        ask::confirm(printer, yes, &warning(&name, &looks, &others, &lost), &name)?;
+    }
     let mut all = others.clone();
     all.insert(name.clone(), session.clone());
     let held = locks(&all, "etcd recover").await?;
+    // Somebody may have found the switch while this was read.
+    let now = planes.look().await.view;
+    if !going_on && now.has_quorum() {
+        return Err(CliError::failed(format!(
+            "etcd has its quorum again: {} of {} members are healthy; nothing was changed",
+            now.healthy,
+            now.members.len()
+        ))
+        .hint("bramble etcd members shows all of them"));
+    }
     if !others.is_empty() {
         printer.note(format!(
             "  the control planes on {} stop",
@@ -67,7 +89,8 @@ pub async fn run(
     for lock in held {
         lock.release().await;
     }
-    done(&name, others.keys().chain(lost.iter().copied()), printer);
+    let lost = lost.into_iter().filter(|_| !going_on);
+    done(&name, others.keys().chain(lost), printer);
     Ok(())
 }
 
@@ -77,13 +100,14 @@ fn done<'n>(name: &str, away: impl Iterator<Item = &'n String>, printer: &Printe
         printer.value(&json!({ "recovered": name, "away": away }));
         return;
     }
-    printer.out(format!(
-        "etcd is whole again, with the member on {name} alone"
-    ));
-    for other in away {
+    printer.out(format!("etcd is whole again, by the member on {name}"));
+    for other in &away {
         printer.out(format!(
             "{other}: make it anew before it comes back (bramble down --machine {other}, then bramble up), or take it out of the file"
         ));
+    }
+    if away.len() > 1 {
+        printer.out("Those that are off: switch on one, bramble down --machine it, then the next. Several of them together could be the old cluster.");
     }
 }
 
@@ -91,7 +115,7 @@ fn done<'n>(name: &str, away: impl Iterator<Item = &'n String>, printer: &Printe
 async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, CliError> {
     for last in [false, true] {
         let looks = planes.look().await;
-        // Under way already: its member may be whole, and something is left to do.
+        // Under way already: its member may be whole, and others may have joined it since.
         let under_way = looks.seen.values().flatten().any(|s| s.recovering);
         if looks.view.has_quorum() && !under_way {
             return Err(CliError::usage(format!(
@@ -156,8 +180,10 @@ fn chosen(looks: &Looks, machine: Option<&str>) -> Result<String, CliError> {
     })
 }
 
-fn has_member(looks: &Looks, name: &str) -> bool {
+/// Whether a member could run on a machine that is reached; also where it did not say.
+fn may_run(looks: &Looks, name: &str) -> bool {
     matches!(looks.seen.get(name), Some(Ok(s)) if s.manifest || s.data)
+        || matches!(looks.seen.get(name), Some(Err(_)))
 }
 
 fn warning(

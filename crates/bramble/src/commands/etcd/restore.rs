@@ -34,7 +34,7 @@ pub async fn run(
 ) -> Result<(), CliError> {
     let looks = planes.look().await;
     let Some(file) = &args.snapshot else {
-        return back(&looks, printer).await;
+        return back(planes, &looks, args, printer).await;
     };
     let (bytes, sum) = digest(file)?;
     let (sessions, places) = taking_part(planes, &looks, &args.without)?;
@@ -263,13 +263,17 @@ async fn begin_anew(
     printer.note("  etcd starts");
     on_all(sessions, |_| programs::restore_start(), PART, "start etcd").await?;
     printer.note("  the API servers start");
-    on_all(
-        sessions,
-        |_| programs::restore_finish(),
-        PART,
-        "start the control plane",
-    )
-    .await?;
+    finish(sessions).await
+}
+
+/// The rest of the control planes; only once all of them serve is nothing under way any more.
+async fn finish(sessions: &BTreeMap<String, Session>) -> Result<(), CliError> {
+    for (program, what) in [
+        (programs::restore_finish(), "start the control plane"),
+        (programs::restore_tidy(), "end the restore"),
+    ] {
+        on_all(sessions, |_| program.clone(), PART, what).await?;
+    }
     Ok(())
 }
 
@@ -297,8 +301,45 @@ async fn relearn(planes: &Planes<'_>, printer: &Printer) {
     }
 }
 
+/// Data was replaced once all had stopped, and nothing is under way on a machine once all serve again: where data
+/// was replaced anywhere, all go back or none.
+fn all_go_back(
+    looks: &Looks,
+    sessions: &BTreeMap<String, Session>,
+    without: &[String],
+) -> Result<(), CliError> {
+    let seen = |name: &String| looks.seen.get(name).and_then(|s| s.as_ref().ok());
+    if !sessions.keys().any(|n| seen(n).is_some_and(|s| s.before)) {
+        return Ok(());
+    }
+    let elsewhere = looks
+        .seen
+        .iter()
+        .filter(|(name, _)| !sessions.contains_key(*name) && !without.contains(name));
+    let why = elsewhere.filter_map(|(name, seen)| match seen {
+        Err(why) => Some(format!("{name}: {why}")),
+        Ok(seen) if seen.place.is_some() => {
+            Some(format!("{name}: it serves the snapshot's data already"))
+        }
+        Ok(_) => None,
+    });
+    let why: Vec<String> = why.collect();
+    if why.is_empty() {
+        return Ok(());
+    }
+    let what = format!("not all control planes can go back: {}", why.join("; "));
+    Err(CliError::new(Kind::Unreachable, what).hint(
+        "go on with the restore (bramble etcd restore FILE); or make them reachable, or leave out those that are gone for good: --without NAME",
+    ))
+}
+
 /// The data from before, on every machine where the restore is under way.
-async fn back(looks: &Looks, printer: &Printer) -> Result<(), CliError> {
+async fn back(
+    planes: &Planes<'_>,
+    looks: &Looks,
+    args: &EtcdRestoreArgs,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let under_way = |name: &String| matches!(looks.seen.get(name), Some(Ok(s)) if s.restoring);
     let sessions: BTreeMap<String, Session> = looks
         .sessions
@@ -311,6 +352,13 @@ async fn back(looks: &Looks, printer: &Printer) -> Result<(), CliError> {
             "the data from before one that is done lies in {BEFORE} on the control planes; to go back to a state, restore its snapshot"
         )));
     }
+    all_go_back(looks, &sessions, &args.without)?;
+    let what = format!(
+        "The data from before the restore comes back on {}: what the cluster {} did since is lost",
+        names(sessions.keys()),
+        planes.context.cluster.name
+    );
+    ask::confirm(printer, args.yes, &what, &planes.context.cluster.name)?;
     let held = locks(&sessions, "etcd restore --back").await?;
     let again = |error: CliError| error.hint("run the same command again: it goes on");
     on_all(
@@ -324,14 +372,7 @@ async fn back(looks: &Looks, printer: &Printer) -> Result<(), CliError> {
     on_all(&sessions, |_| programs::restore_start(), PART, "start etcd")
         .await
         .map_err(again)?;
-    on_all(
-        &sessions,
-        |_| programs::restore_finish(),
-        PART,
-        "start the control plane",
-    )
-    .await
-    .map_err(again)?;
+    finish(&sessions).await.map_err(again)?;
     for lock in held {
         lock.release().await;
     }

@@ -1,6 +1,7 @@
 //! Control planes: what runs on them, their members of etcd, who has the shared address, how long their
 //! certificates last. Read on the machines, so that it can be told while the API is away.
 
+use crate::error::chain;
 use bramble_blueprint::certs::{self, Standing};
 use bramble_engine::Sessions;
 use bramble_fleet::Session;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long reading one may take.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(75);
 
 /// One control plane at this moment.
 #[derive(Debug, Default, Clone, PartialEq, Serialize)]
@@ -20,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct Plane {
     /// Its machine.
     pub name: String,
+    /// Why it could not be read, if it could not.
+    pub unread: Option<String>,
     /// Whether it has the address that control planes share; `None` where there is none.
     pub holds_address: Option<bool>,
     /// What should run here and does not.
@@ -74,7 +77,16 @@ pub async fn read(cluster: &Cluster, sessions: &Sessions) -> Vec<Plane> {
         let session = sessions.get(&machine.name)?;
         let program = &program;
         Some(async move {
-            let text = ask(session, program).await?;
+            let text = match ask(session, program).await {
+                Ok(text) => text,
+                Err(why) => {
+                    return Some(Plane {
+                        name: machine.name.clone(),
+                        unread: Some(why),
+                        ..Plane::default()
+                    });
+                }
+            };
             let mut plane = Plane::parse(&machine.name, &text)?;
             // kube-vip is a pod of its own.
             if !managed {
@@ -86,13 +98,12 @@ pub async fn read(cluster: &Cluster, sessions: &Sessions) -> Vec<Plane> {
     join_all(planes).await.into_iter().flatten().collect()
 }
 
-/// What can't be read stays unknown: the look itself went well.
-async fn ask(session: &Session, program: &str) -> Option<String> {
+async fn ask(session: &Session, program: &str) -> Result<String, String> {
     let done = session
         .run(program.as_bytes(), LIMIT, "read the control plane", |_| {})
         .await
-        .ok()?;
-    Some(String::from_utf8_lossy(&done.stdout).into_owned())
+        .map_err(|e| chain(&e))?;
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 impl Plane {
@@ -176,6 +187,12 @@ fn members(text: &str) -> Vec<String> {
 pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
     let mut out = Vec::new();
     for plane in planes {
+        if let Some(why) = &plane.unread {
+            out.push(format!(
+                "the control plane on {} could not be read: {why}",
+                plane.name
+            ));
+        }
         for part in &plane.stopped {
             out.push(format!("{part} does not run on {}", plane.name));
         }

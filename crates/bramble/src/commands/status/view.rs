@@ -154,6 +154,7 @@ fn planes(all: &[Plane], printer: &Printer) {
     let mut rows = vec![heads(&words)];
     for plane in all {
         let runs = match plane.stopped.len() {
+            _ if plane.unread.is_some() => cell(Style::Red, "not read"),
             0 => cell(Style::Green, "all"),
             n => cell(Style::Red, format!("{n} stopped")),
         };
