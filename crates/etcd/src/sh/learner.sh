@@ -27,6 +27,10 @@ etcd_promote() {
 		if said=$(etcd_container 2>&1) && said=$(etcd_at=$2 && etcd member promote "$1" 2>&1); then return 0; fi
 		case $said in *'is not a learner'*) return 0 ;; esac
 		n=$((n + 1))
+		# Seen on busy machines: a kubelet that never begins the pod of a manifest that was there before it.
+		if [ $((n % 120)) -eq 90 ] && [ -e /etc/kubernetes/kubelet.conf ] && ! etcd_container >/dev/null 2>&1; then
+			systemctl restart kubelet
+		fi
 		if [ $n -ge 600 ]; then
 			printf '%s\n' "$said"
 			echo "this machine's member of etcd did not catch up with the others"

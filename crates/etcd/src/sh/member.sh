@@ -109,8 +109,10 @@ etcd_flag() {
 }
 # What explains that a pod does not come or go.
 etcd_explain() {
+	[ -e "$etcd_manifests/$1.yaml" ] || echo "there is no $etcd_manifests/$1.yaml" >&2
 	echo '--- kubelet:' >&2
-	journalctl -u kubelet -n 8 --no-pager -o cat >&2 || :
+	journalctl -u kubelet -n 4000 --no-pager -o cat 2>/dev/null | grep -F -e "$1" -e dmit | tail -n 6 | cut -c 1-400 >&2 || :
+	journalctl -u kubelet -n 6 --no-pager -o cat 2>/dev/null | cut -c 1-400 >&2 || :
 	for log in /var/log/pods/kube-system_"$1"-*/"$1"/*.log; do
 		[ ! -e "$log" ] || last=$log
 	done
