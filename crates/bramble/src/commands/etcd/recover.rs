@@ -100,7 +100,10 @@ fn done<'n>(name: &str, away: impl Iterator<Item = &'n String>, printer: &Printe
         printer.value(&json!({ "recovered": name, "away": away }));
         return;
     }
-    printer.out(format!("etcd is whole again, by the member on {name}"));
+    let alone = if away.is_empty() { "" } else { " alone" };
+    printer.out(format!(
+        "etcd is whole again, with the member on {name}{alone}"
+    ));
     for other in &away {
         printer.out(format!(
             "{other}: make it anew before it comes back (bramble down --machine {other}, then bramble up), or take it out of the file"
