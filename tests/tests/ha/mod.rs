@@ -38,14 +38,20 @@ fn tries(few: usize) -> usize {
     named.and_then(|n| n.parse().ok()).unwrap_or(few)
 }
 
-#[test]
-fn three_control_planes_keep_a_cluster() {
-    let mut site = Site::new("t-ha", 60, &["one", "two", "three", "four", "five"]);
+/// Three machines that will be control planes and two workers, which nothing was done to yet.
+fn booted(name: &str) -> Site {
+    let mut site = Site::new(name, 60, &["one", "two", "three", "four", "five"]);
     for name in &PLANES[1..] {
         site.machine(name).roles = "control-plane".into();
     }
     site.write(&spec("v1.20.2"));
     site.lab_up();
+    site
+}
+
+#[test]
+fn three_control_planes_keep_a_cluster() {
+    let site = booted("t-ha");
     let before = Listing::all(&site, Listing::full);
 
     site.up();
@@ -63,12 +69,7 @@ fn three_control_planes_keep_a_cluster() {
 
 #[test]
 fn etcd_and_certificates_outlive_what_happens_to_them() {
-    let mut site = Site::new("t-etcd", 60, &["one", "two", "three", "four", "five"]);
-    for name in &PLANES[1..] {
-        site.machine(name).roles = "control-plane".into();
-    }
-    site.write(&spec("v1.20.2"));
-    site.lab_up();
+    let site = booted("t-etcd");
     let before = Listing::all(&site, Listing::full);
     site.up();
     let kubectl = Kubectl::new(&site);
