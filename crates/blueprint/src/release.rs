@@ -78,7 +78,7 @@ fn way(found: &str, wanted: Version, id: ResourceId) -> Result<(), PlanError> {
     if old_minor.0 == minor.0 && minor.1 > old_minor.1 + 1 {
         return unfit(
             format!("it runs {old}, and no minor release may be left out on the way to {wanted}"),
-            "bramble up goes there step by step where the bundles of the releases between are on this computer",
+            "bramble up goes there step by step where the bundles of the releases between are on this computer; a worker that was away for longer than the others: bramble machine replace NAME",
         );
     }
     Ok(())

@@ -2,7 +2,11 @@
 rm -f /var/lib/bramble/kept.*.yaml
 export KUBECONFIG=/etc/kubernetes/admin.conf
 config() { timeout 60 kubectl get --raw "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"; }
-has_coredns() { timeout 60 kubectl get --raw /apis/apps/v1/namespaces/kube-system/deployments/coredns >/dev/null 2>&1; }
+# Fails only where it is sure that there is none.
+has_coredns() {
+	answer=$(timeout 60 kubectl get --raw /apis/apps/v1/namespaces/kube-system/deployments/coredns 2>&1) && return 0
+	case $answer in *NotFound*) return 1 ;; esac
+}
 said=$(config)
 now=$(printf '%s' "$said" | sed -n 's/.*kubernetesVersion: \(v[0-9.]*[0-9]\).*/\1/p')
 begun=/var/lib/bramble/upgrade.begun
@@ -33,15 +37,16 @@ if [ "$now" != "$target" ] || [ "$(cat $begun 2>/dev/null)" = "$target" ]; then
 			timeout 60 kubectl delete --raw "$path" >/dev/null 2>&1 || :
 		done
 	fi
-	# kubeadm gives kube-proxy another image. While a node has none it doesn't hear which pods have gone, so nobody
-	# is drained before all have theirs; a node that is away keeps that no longer than this.
-	n=0
-	until proxied || [ $n -ge 60 ]; do
-		n=$((n + 1))
-		sleep 2
-	done
 	rm -f $begun
 else
 	# shellcheck disable=SC2086
 	kubeadm upgrade node $ignored || { c=$?; explain; exit $c; }
 fi
+# kubeadm gives kube-proxy another image, from 1.28 on with the last control plane. While a node has none it doesn't
+# hear which pods have gone, so nobody is drained before all have theirs; a node that is away keeps that no longer
+# than this.
+n=0
+until proxied || [ $n -ge 60 ]; do
+	n=$((n + 1))
+	sleep 2
+done

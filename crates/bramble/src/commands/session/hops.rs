@@ -5,7 +5,7 @@ use crate::bundles;
 use crate::context::Context;
 use crate::error::CliError;
 use bramble_engine::Look;
-use bramble_spec::cluster::Version;
+use bramble_spec::cluster::{Machine, Role, Version};
 use std::collections::BTreeMap;
 
 /// Where a node has written down its release.
@@ -17,10 +17,21 @@ pub(super) const NOTE: &str = "/var/lib/bramble/fixed.kubernetes.version";
 ///
 /// If one of the minor releases between has no bundle on this computer: known before the first is begun.
 pub(super) fn first(context: &Context, look: &Look) -> Result<Option<Version>, CliError> {
-    let notes = look.seen.values().filter_map(|seen| seen.content(NOTE));
-    let found: Vec<Version> = notes
-        .filter_map(|note| bramble_bundle::parse_version(note.trim()).ok())
-        .collect();
+    let note = |name: &str| {
+        let text = look.seen.get(name)?.content(NOTE)?;
+        bramble_bundle::parse_version(text.trim()).ok()
+    };
+    let (planes, workers): (Vec<&Machine>, Vec<&Machine>) = context
+        .cluster
+        .machines
+        .iter()
+        .partition(|m| m.is(Role::ControlPlane));
+    let notes =
+        |of: &[&Machine]| -> Vec<Version> { of.iter().filter_map(|m| note(&m.name)).collect() };
+    let found = Found {
+        planes: notes(&planes),
+        workers: notes(&workers),
+    };
     let wanted = context.cluster.kubernetes.version;
     if between(&found, wanted).is_empty() {
         return Ok(None);
@@ -39,15 +50,37 @@ pub(super) fn first(context: &Context, look: &Look) -> Result<Option<Version>, C
         })
 }
 
-/// The minor releases between those that run and the wanted one.
-fn between(found: &[Version], wanted: Version) -> Vec<u16> {
-    let lowest = found.iter().filter(|v| v.major == wanted.major).min();
-    lowest.map_or(Vec::new(), |v| (v.minor + 1..wanted.minor).collect())
+/// What machines have written down.
+struct Found {
+    planes: Vec<Version>,
+    workers: Vec<Version>,
+}
+
+/// The minor releases between what runs and the wanted one. Workers follow their control planes: where these have
+/// been taken one further by a run that was cut off, that is finished first. A worker further behind was
+/// away meanwhile, and keeps nobody else waiting.
+fn between(found: &Found, wanted: Version) -> Vec<u16> {
+    let Some(lowest) = found
+        .planes
+        .iter()
+        .filter(|v| v.major == wanted.major)
+        .min()
+    else {
+        return Vec::new();
+    };
+    let follows = |v: &Version| v.minor + 1 == lowest.minor;
+    let unfinished = lowest.minor < wanted.minor && found.workers.iter().any(follows);
+    let start = if unfinished {
+        lowest.minor
+    } else {
+        lowest.minor + 1
+    };
+    (start..wanted.minor).collect()
 }
 
 /// The releases on the way, without the wanted one: of each minor release the newest that there is. The minor
 /// release that is missing if one is.
-fn way(found: &[Version], wanted: Version, all: &[Version]) -> Result<Vec<Version>, u16> {
+fn way(found: &Found, wanted: Version, all: &[Version]) -> Result<Vec<Version>, u16> {
     let newest: BTreeMap<u16, Version> = {
         let mut sorted: Vec<Version> = all.to_vec();
         sorted.sort_unstable();
@@ -75,23 +108,29 @@ mod tests {
     #[test]
     fn every_minor_release_is_gone_through() {
         let all = [v(31, 4), v(32, 9), v(32, 11), v(33, 2), v(34, 1)];
+        let go = |planes: &[Version], workers: &[Version], wanted| {
+            let found = Found {
+                planes: planes.to_vec(),
+                workers: workers.to_vec(),
+            };
+            way(&found, wanted, &all)
+        };
+        let both = Ok(vec![v(32, 11), v(33, 2)]);
+        assert_eq!(go(&[v(31, 1)], &[v(31, 1)], v(34, 1)), both);
+        // Cut off in the middle of the first.
+        assert_eq!(go(&[v(32, 11), v(31, 1)], &[v(31, 1)], v(34, 1)), both);
+        assert_eq!(go(&[v(32, 11)], &[v(31, 1)], v(34, 1)), both);
+        assert_eq!(go(&[v(32, 11)], &[v(32, 11)], v(34, 1)), Ok(vec![v(33, 2)]));
+        // A worker that was away for long.
         assert_eq!(
-            way(&[v(31, 1)], v(34, 1), &all),
-            Ok(vec![v(32, 11), v(33, 2)])
+            go(&[v(34, 1)], &[v(34, 1), v(31, 1)], v(34, 1)),
+            Ok(Vec::new())
         );
-        // One that was left behind by a run that was cut off.
-        assert_eq!(
-            way(&[v(32, 11), v(31, 1)], v(34, 1), &all),
-            Ok(vec![v(32, 11), v(33, 2)])
-        );
-        assert_eq!(
-            way(&[v(32, 11), v(33, 2)], v(34, 1), &all),
-            Ok(vec![v(33, 2)])
-        );
-        assert_eq!(way(&[v(33, 0)], v(34, 1), &all), Ok(Vec::new()));
-        assert_eq!(way(&[v(34, 0)], v(34, 1), &all), Ok(Vec::new()));
-        assert_eq!(way(&[v(34, 3)], v(31, 1), &all), Ok(Vec::new()));
-        assert_eq!(way(&[], v(34, 1), &all), Ok(Vec::new()));
-        assert_eq!(way(&[v(30, 1)], v(34, 1), &[v(31, 4), v(33, 2)]), Err(32));
+        for near in [v(33, 0), v(34, 0)] {
+            assert_eq!(go(&[near], &[near], v(34, 1)), Ok(Vec::new()));
+        }
+        assert_eq!(go(&[v(34, 3)], &[], v(31, 1)), Ok(Vec::new()));
+        assert_eq!(go(&[], &[], v(34, 1)), Ok(Vec::new()));
+        assert_eq!(go(&[v(29, 1)], &[], v(34, 1)), Err(30));
     }
 }

@@ -39,7 +39,8 @@ fn keeper<'a>(context: &'a Context, look: &Look, plan: &Plan) -> Option<&'a Mach
     context.cluster.with_role(Role::ControlPlane).find(|m| {
         let seen = look.seen.get(&m.name);
         let going = plan.machines.get(&m.name).is_some_and(|p| goes(p, INIT));
-        !going && seen.is_some_and(|seen| has(plan, seen, INIT))
+        // One whose join was cut off has no member that could take others out.
+        !going && seen.is_some_and(|seen| seen.facts.control_plane && has(plan, seen, INIT))
     })
 }
 
@@ -230,7 +231,7 @@ fn candidate(machine: &Machine, manner: &Manner<'_>, plan: &Plan) -> Option<Leav
     (undone || forgotten).then(|| Leaver {
         name: machine.name.clone(),
         address: machine.address,
-        control_plane: machine.is(Role::ControlPlane),
+        control_plane: machine.is(Role::ControlPlane) || own.is_some_and(|m| goes(m, INIT)),
         undone,
         lives: undone,
     })

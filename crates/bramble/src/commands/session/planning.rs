@@ -12,7 +12,7 @@ use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
 use bramble_machine::journal::Identity;
 use bramble_machine::{Blueprint, Observation, Undo};
-use bramble_spec::cluster::Role;
+use bramble_spec::cluster::{Machine, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The cluster as its machines know it; one that none of them knows gets a new id.
@@ -58,6 +58,10 @@ pub(super) async fn towards(
         let machine = context.cluster.machine(name);
         let counts = scope.machine(name) || machine.is_some_and(|m| m.is(Role::ControlPlane));
         if let Some(obstacle) = identity::foreign(&out.cluster, name, seen) {
+            out.obstacles.extend(counts.then_some(obstacle));
+            continue;
+        }
+        if let Some(obstacle) = machine.and_then(|m| another_role(m, seen)) {
             out.obstacles.extend(counts.then_some(obstacle));
             continue;
         }
@@ -185,6 +189,28 @@ pub(super) async fn away(
         }));
     }
     Ok(out)
+}
+
+/// A node that the file makes something else would lose what it is to its cluster, a member of etcd above all, without
+/// leaving it first.
+fn another_role(machine: &Machine, seen: &Observation) -> Option<Obstacle> {
+    let made = |id: &str| seen.journal.find(id).is_some();
+    let plane = machine.is(Role::ControlPlane);
+    let was = match () {
+        () if made("action:kubeadm-init") && !plane => "a control plane",
+        () if made("action:kubeadm-join") && (plane || !machine.is_node()) => "a worker",
+        () => return None,
+    };
+    let name = &machine.name;
+    Some(Obstacle {
+        machine: name.clone(),
+        message: format!(
+            "it is {was}, and the file gives it another role: it has to leave the cluster first"
+        ),
+        hint: format!(
+            "put its roles back and run bramble down --machine {name}; then change them, and bramble up"
+        ),
+    })
 }
 
 /// Takes a machine's plan into the whole, unless it removes the login that it is carried out by.

@@ -32,7 +32,12 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         nodes.any(|n| n.name == m.name && n.drained)
     };
     // Those that a run which was cut off has drained are away already: they come first.
-    raised.sort_by_key(|m| !drained(m));
+    // Then those that are not ready, which are as good as away.
+    let ready = |m: &Machine| {
+        let mut nodes = nodes.unwrap_or_default().iter();
+        nodes.any(|n| n.name == m.name && n.ready)
+    };
+    raised.sort_by_key(|m| (!drained(m), nodes.is_some() && ready(m)));
     let planes: Vec<&Machine> = context.cluster.with_role(Role::ControlPlane).collect();
     let pods: Vec<StepRef> = planes
         .iter()
@@ -50,13 +55,15 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         newcomers(context, &pods, plan);
     }
     let workers = context.cluster.machines.iter().filter(|m| m.is_node());
-    let workers = workers.filter(|m| !m.is(Role::ControlPlane)).count();
-    let at_once = context
-        .cluster
-        .kubernetes
-        .upgrade
-        .max_unavailable
-        .of(workers);
+    let workers: Vec<&Machine> = workers.filter(|m| !m.is(Role::ControlPlane)).collect();
+    let allowed = context.cluster.kubernetes.upgrade.max_unavailable;
+    let away = workers
+        .iter()
+        .filter(|m| nodes.is_some() && !ready(m) && !raised.iter().any(|r| r.name == m.name));
+    let at_once = allowed
+        .of(workers.len())
+        .saturating_sub(away.count())
+        .max(1);
     plan.remarks
         .extend(said(context, &pods, &first, &rest, at_once));
     let mut before = pods;
@@ -175,7 +182,10 @@ fn in_turns(
         let name = &machine.name;
         // All of those before, and not only the one whose place it takes: where one failed nobody begins.
         let earlier = &served_so_far[..turn.saturating_sub(at_once - 1)];
-        let after = before.iter().chain(earlier).cloned().collect();
+        // What its kubelet needs is there before it is emptied for it.
+        let prepared = prepared(plan, machine);
+        let after = before.iter().chain(earlier).cloned().chain(prepared);
+        let after = after.collect();
         let limit = context.cluster.kubernetes.upgrade.drain_limit;
         let drain = ApiResource::Drained {
             name: name.clone(),
@@ -194,6 +204,14 @@ fn in_turns(
         served_so_far.push(served(context, machine, vec![drained], plan));
     }
     before.into_iter().chain(served_so_far).collect()
+}
+
+/// The last step of a machine before the one that makes a node of it, if there is something to do in it.
+fn prepared(plan: &Plan, machine: &Machine) -> Option<StepRef> {
+    let steps = &plan.machines.get(&machine.name)?.steps;
+    let before = steps.iter().take_while(|s| s.name != step_name(machine));
+    let last = before.filter(|s| !s.undo && !s.items.is_empty()).last()?;
+    Some((machine.name.clone(), last.name.clone()))
 }
 
 /// Puts a node back into service once its machine is done.
