@@ -1,7 +1,7 @@
 //! Certificates near their end, and new CAs, with a client that asks the API all the time.
 
 use super::client::Client;
-use super::{API, PLANES, RECOVERY};
+use super::{PLANES, RECOVERY, api};
 use bramble_tests::{Site, until, until_else};
 use serde_json::Value;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub fn near_their_end_are_renewed(site: &Site) {
     let planned = site.bramble(&["certs", "renew", "--dry-run"]).expect(0);
     planned.says("one  renew");
     assert_eq!(soon(site).len(), 3 * 6, "a dry run changes nothing");
-    let client = asking();
+    let client = asking(site);
     site.bramble(&["certs", "renew"])
         .expect(0)
         .says("bramble kubeconfig");
@@ -80,7 +80,7 @@ pub fn ca_rotation(site: &Site) {
     site.bramble(&["certs", "rotate-ca"])
         .expect(2)
         .says("say --yes");
-    let client = asking();
+    let client = asking(site);
     site.bramble(&["certs", "rotate-ca", "--yes", "--until-trusted"])
         .expect(0)
         .says("kubectl rollout restart");
@@ -123,8 +123,8 @@ pub fn ca_rotation(site: &Site) {
     until("the plan is empty", RECOVERY, || site.changes().is_empty());
 }
 
-fn asking() -> Client {
-    Client::new(vec![API.to_owned()], LIMIT)
+fn asking(site: &Site) -> Client {
+    Client::new(vec![api(site)], LIMIT)
 }
 
 fn nobody_was_refused(client: Client) {

@@ -72,7 +72,7 @@ pub fn scheduled(site: &Site, spec: &str, machine: &str) {
     for _ in 0..3 {
         site.on(
             machine,
-            &format!("touch -d '5 hours ago' {folder}/*.db 2>/dev/null || :"),
+            &format!("touch -c -d '5 hours ago' {folder}/*.db 2>/dev/null || :"),
         );
         site.on(machine, &run);
     }

@@ -1,7 +1,7 @@
 //! Any one control plane may fail: the API answers through the shared address, which one machine has.
 
 use super::client::{Asked, Client, Owners};
-use super::{API, PLANES, RECOVERY, SHARED, tries};
+use super::{PLANES, RECOVERY, api, shared, tries};
 use bramble_tests::{Site, until};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(10);
 
 pub fn any_one_control_plane_may_fail(site: &Site) {
-    let client = Client::new(vec![API.to_owned()], Duration::from_secs(2));
-    let owners = Owners::new(site, SHARED);
+    let client = Client::new(vec![api(site)], Duration::from_secs(2));
+    let owners = Owners::new(site, &shared(site));
     for turn in 0..tries(3) {
         let (holder, adapter) = holder(site, &owners);
         match turn % 3 {

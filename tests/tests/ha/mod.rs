@@ -18,17 +18,26 @@ use bramble_tests::{Listing, Site, until, until_else};
 use std::time::Duration;
 
 /// The address that the control planes share.
-const SHARED: &str = "10.78.60.100";
+fn shared(site: &Site) -> String {
+    let address = site.address("one");
+    let (net, _) = address.rsplit_once('.').expect("an address");
+    format!("{net}.100")
+}
+
 /// Where the API is asked through it.
-const API: &str = "https://10.78.60.100:8443/readyz";
+fn api(site: &Site) -> String {
+    format!("https://{}:8443/readyz", shared(site))
+}
+
 const PLANES: [&str; 3] = ["one", "two", "three"];
 /// How long the cluster may take to be itself again.
 const RECOVERY: Duration = Duration::from_secs(240);
 
-fn spec(version: &str) -> String {
+fn spec(site: &Site, version: &str) -> String {
     format!(
-        "kubernetes: {{ version: {version}, endpoint: {{ vip: {SHARED} }}, scheduleOnControlPlane: false, \
-         upgrade: {{ drainTimeout: 60s }} }}\naddons: [demo]\n"
+        "kubernetes: {{ version: {version}, endpoint: {{ vip: {} }}, scheduleOnControlPlane: false, \
+         upgrade: {{ drainTimeout: 60s }} }}\naddons: [demo]\n",
+        shared(site)
     )
 }
 
@@ -39,19 +48,19 @@ fn tries(few: usize) -> usize {
 }
 
 /// Three machines that will be control planes and two workers, which nothing was done to yet.
-fn booted(name: &str) -> Site {
-    let mut site = Site::new(name, 60, &["one", "two", "three", "four", "five"]);
+fn booted(name: &str, net: u8) -> Site {
+    let mut site = Site::new(name, net, &["one", "two", "three", "four", "five"]);
     for name in &PLANES[1..] {
         site.machine(name).roles = "control-plane".into();
     }
-    site.write(&spec("v1.20.2"));
+    site.write(&spec(&site, "v1.20.2"));
     site.lab_up();
     site
 }
 
 #[test]
 fn three_control_planes_keep_a_cluster() {
-    let site = booted("t-ha");
+    let site = booted("t-ha", 60);
     let before = Listing::all(&site, Listing::full);
 
     site.up();
@@ -69,13 +78,13 @@ fn three_control_planes_keep_a_cluster() {
 
 #[test]
 fn etcd_and_certificates_outlive_what_happens_to_them() {
-    let site = booted("t-etcd");
+    let site = booted("t-etcd", 66);
     let before = Listing::all(&site, Listing::full);
     site.up();
     let kubectl = Kubectl::new(&site);
     a_control_plane_leaves_and_comes_back(&site, &kubectl);
     etcd::snapshots(&site);
-    etcd::scheduled(&site, &spec("v1.20.2"), "two");
+    etcd::scheduled(&site, &spec(&site, "v1.20.2"), "two");
     etcd::restore(&site, &kubectl);
     etcd::quorum_is_lost_and_comes_back(&site, &kubectl);
     certs::near_their_end_are_renewed(&site);
@@ -129,7 +138,7 @@ fn every_name_is_in_the_certificates(site: &Site) {
             "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt",
         );
         for wanted in PLANES.iter().map(|n| site.address(n)).chain([
-            SHARED.to_owned(),
+            shared(site),
             "127.0.0.1".into(),
             format!("{name}.t-ha.internal"),
         ]) {
@@ -188,7 +197,9 @@ fn power_fails_everywhere(site: &Site, kubectl: &Kubectl) {
             lab.start(&machine, RECOVERY, |_| {})
                 .expect("the machine starts");
         }
-        until("the API answers", RECOVERY, || site.page(API).is_ok());
+        until("the API answers", RECOVERY, || {
+            site.page(&api(site)).is_ok()
+        });
         whole(site, kubectl);
     }
 }

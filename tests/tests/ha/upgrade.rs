@@ -24,7 +24,7 @@ fn budget(site: &Site, kubectl: &Kubectl, least: &str) {
 /// A budget that forbids every eviction: what is to be drained stays as it was, and nobody comes after it.
 pub fn a_budget_stops_it(site: &Site, kubectl: &Kubectl) {
     budget(site, kubectl, "100%");
-    site.write(&spec("v1.20.3"));
+    site.write(&spec(site, "v1.20.3"));
     let done = site.bramble(&["up"]).expect(1);
     done.says("default/demo-").says("budget demo");
     let nodes = kubectl.items(&["nodes"]);
@@ -113,10 +113,10 @@ pub fn no_request_is_lost_and_no_controller_needed(site: &Site, kubectl: &Kubect
     until("no node is cordoned", RECOVERY, || away(kubectl).is_empty());
     whole(site, kubectl);
     // There is no way back.
-    site.write(&spec("v1.20.2"));
+    site.write(&spec(site, "v1.20.2"));
     let done = site.bramble(&["plan"]).expect(1);
     done.says("it runs v1.20.3, the file says v1.20.2");
-    site.write(&spec("v1.20.3"));
+    site.write(&spec(site, "v1.20.3"));
     kubectl.run(&["delete", "poddisruptionbudget", "demo"]);
 }
 

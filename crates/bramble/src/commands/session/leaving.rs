@@ -173,7 +173,16 @@ pub(super) async fn leave(
         .into_iter()
         .filter(|leaver| !lives(leaver))
         .filter(|leaver| {
-            leaver.undone || node(leaver).is_some() || manner.lost.contains(&leaver.name)
+            // A member of etcd may outlive its node.
+            leaver.undone
+                || leaver.control_plane
+                || node(leaver).is_some()
+                || manner.lost.contains(&leaver.name)
+        })
+        .map(|leaver| Leaver {
+            // Nobody confirms that pods have left a node that is not ready; they go with it.
+            lives: leaver.lives && node(&leaver).is_some_and(|node| node.ready),
+            ..leaver
         })
         .collect();
     let listed: Vec<String> = leavers
