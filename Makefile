@@ -27,7 +27,7 @@ build: ## Build the program (release, target/release/bramble)
 check: ## Format, lints, shell scripts
 	@scripts/check.sh
 
-bench: ## Measure against other tools, side by side (root; about 30 minutes)
+bench: ## Measure against other tools, side by side (root; about 60 minutes)
 	@scripts/setup.sh --test
 	@bench/run
 
