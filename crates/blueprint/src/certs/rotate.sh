@@ -4,7 +4,9 @@ CAS='ca front-proxy-ca etcd/ca'
 # A file in its place, whole or not at all: put FROM TO MODE. By way of a file beside all of Kubernetes' folders: the
 # kubelet reads every file in that of the manifests.
 put() {
-	cp -- "$1" $E/.bramble-new
+	# One that a run left which was cut off would keep its mode, and a key is for nobody to read.
+	rm -f $E/.bramble-new
+	(umask 077 && cp -- "$1" $E/.bramble-new)
 	chmod "$3" $E/.bramble-new
 	sync $E/.bramble-new
 	mv -fT -- $E/.bramble-new "$2"

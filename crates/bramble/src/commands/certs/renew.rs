@@ -115,7 +115,7 @@ fn wanted<'a>(
         .map(|p| p.name())
         .collect();
     let all = planes.len();
-    let down = all - over.len() < bramble_etcd::quorum(all);
+    let down = !over.is_empty() && all - over.len() < bramble_etcd::quorum(all);
     let out: Vec<&str> = over
         .iter()
         .copied()

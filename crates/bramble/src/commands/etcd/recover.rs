@@ -60,14 +60,16 @@ pub async fn run(
     all.insert(name.clone(), session.clone());
     let held = locks(&all, "etcd recover").await?;
     // Somebody may have found the switch while this was read.
-    let now = planes.look().await.view;
-    if !going_on && now.has_quorum() {
-        return Err(CliError::failed(format!(
-            "etcd has its quorum again: {} of {} members are healthy; nothing was changed",
-            now.healthy,
-            now.members.len()
-        ))
-        .hint("bramble etcd members shows all of them"));
+    if !going_on {
+        let now = planes.look().await.view;
+        if now.has_quorum() {
+            return Err(CliError::failed(format!(
+                "etcd has its quorum again: {} of {} members are healthy; nothing was changed",
+                now.healthy,
+                now.members.len()
+            ))
+            .hint("bramble etcd members shows all of them"));
+        }
     }
     if !others.is_empty() {
         printer.note(format!(

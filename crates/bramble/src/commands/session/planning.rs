@@ -321,6 +321,29 @@ mod tests {
     }
 
     #[test]
+    fn a_node_is_not_made_something_else_in_place() {
+        use bramble_machine::journal::{Journal, Line, to_line};
+        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n    - { name: two, address: 10.77.0.12 }\n";
+        let cluster = bramble_spec::load("test", text).unwrap();
+        let made = |id: &str| Observation {
+            journal: Journal::parse(&to_line(&Line::Begin {
+                id: id.to_owned(),
+                step: "x".into(),
+                undo: bramble_machine::Undo::Action(Default::default()),
+            })),
+            ..Observation::default()
+        };
+        let refused = |name: &str, id: &str| {
+            another_role(cluster.machine(name).unwrap(), &made(id)).map(|o| o.message)
+        };
+        let (init, join) = ("action:kubeadm-init", "action:kubeadm-join");
+        assert!(refused("two", init).unwrap().contains("a control plane"));
+        assert!(refused("one", join).unwrap().contains("a worker"));
+        assert_eq!(refused("one", init), None);
+        assert_eq!(refused("two", join), None);
+    }
+
+    #[test]
     fn the_user_of_the_login_is_not_removed() {
         use bramble_engine::plan::{Item, StepPlan};
         use bramble_machine::kinds::user;

@@ -18,6 +18,7 @@ use bramble_spec::cluster::{Machine, Role};
 const PODS: &str = "control-plane/upgrade";
 /// The step in the API that says what nodes are.
 const NODES: &str = "nodes";
+
 /// Puts the plan's changes that empty nodes in their order. `nodes`: what the API says of them, if it was
 /// asked.
 pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan: &mut Plan) {
