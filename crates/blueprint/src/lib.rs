@@ -29,4 +29,5 @@ mod ways;
 
 pub use context::{Assets, Fresh, Inputs, On, Secrets, UserKeys, VpnKeys};
 pub use limits::limits;
+pub use release::{API_SERVER, api_server};
 pub use steps::{blueprint, holds_nodes, hook_points, manifests, node_steps, step_names};

@@ -4,13 +4,18 @@
 use bramble_spec::Cluster;
 use bramble_spec::cluster::{Endpoint, Machine};
 
+/// Where API servers listen.
+const API_PORT: u16 = 6443;
+
 /// Each thing that can't be made, with what to do instead.
 pub fn limits(cluster: &Cluster) -> Vec<(String, String)> {
     let mut out = Vec::new();
-    if matches!(cluster.kubernetes.endpoint, Endpoint::KubeVip { .. }) {
+    if let Endpoint::KubeVip { port, .. } = cluster.kubernetes.endpoint
+        && port != API_PORT
+    {
         out.push((
-            "kubernetes.endpoint.kubeVip: this release doesn't make kube-vip's pod".into(),
-            "write `vip` instead: keepalived holds the address, HAProxy leads on from there".into(),
+            format!("kubernetes.endpoint.kubeVip: its address leads to the API servers themselves, whose port is {API_PORT}, and not {port}"),
+            format!("leave the port out; or write `vip`, where HAProxy listens on any (8443 by default), and not on {API_PORT}"),
         ));
     }
     // Ranges of pods and services are IPv4, and a node needs an address of the same family.

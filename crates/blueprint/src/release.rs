@@ -13,8 +13,8 @@ use bramble_spec::cluster::Version;
 use std::time::Duration;
 
 const FIELD: &str = "kubernetes.version";
-/// What kubeadm made of the cluster's version on this control plane.
-const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+/// What kubeadm made of the cluster's version on this control plane: the API server's static pod.
+pub const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// Where snapshots of etcd are kept on a control plane.
 const SNAPSHOTS: &str = bramble_etcd::HOME;
@@ -163,6 +163,11 @@ impl Pods {
             program,
         }
     }
+}
+
+/// The release of an API server's static pod, by its manifest; `None` where it names none.
+pub fn api_server(manifest: &str) -> Option<Version> {
+    bramble_bundle::parse_version(tag(manifest)?).ok()
 }
 
 /// The release that a static pod's image is of.

@@ -17,6 +17,7 @@ mod endpoint;
 mod hooks;
 mod hosts;
 mod joining;
+mod kube_vip;
 mod kubelet;
 mod kubernetes;
 mod lldp;

@@ -380,6 +380,7 @@ mod tests {
             },
             changes: changes.map(|all| all.into_iter().map(change).collect()),
             apart: false,
+            unless_failed: Vec::new(),
         }
     }
 

@@ -106,6 +106,12 @@ pub struct ImageName {
     pub tag: String,
 }
 
+impl std::fmt::Display for ImageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}:{}", self.host, self.path, self.tag)
+    }
+}
+
 impl ImageName {
     /// Reads a name as `docker pull` does: without a host it is Docker Hub's.
     pub fn of(reference: &str) -> Self {

@@ -12,6 +12,7 @@
 
 pub mod index;
 
+mod add;
 mod archive;
 mod build;
 mod bundle;
@@ -29,6 +30,7 @@ mod tags;
 mod tools;
 mod upstream;
 
+pub use add::add_image;
 pub use archive::ImageArchive;
 pub use build::{DEBIAN_CACHE, Source, build};
 pub use bundle::{Bundle, Finding, Report};
@@ -36,7 +38,7 @@ pub use debian::{DEMO_PAGE, VERSION as DEBIAN_VERSION};
 pub use error::Error;
 pub use event::Event;
 pub use fetch::Patience;
-pub use index::{Artefact, ImageName, Index, parse_version};
+pub use index::{Artefact, Image, ImageName, ImageRole, Index, parse_version};
 pub use push::{Access, Pushed, push, push_bundle};
 /// Addresses are reqwest's.
 pub use reqwest::Url;

@@ -12,7 +12,7 @@ use crate::bundle::{Bundle, Writer, standing};
 use crate::event::{Phase, Sink};
 use crate::fetch::{Fetch, Patience, checksum_in, in_parallel, join};
 use crate::files::{blocking, create_dir, sha256_hex};
-use crate::index::{Archive, Artefact, Binary, Image, ImageRole, Index, Origin};
+use crate::index::{Archive, Artefact, Binary, Image, ImageName, ImageRole, Index, Origin};
 use crate::registry::{self, Resolved, Session};
 use crate::tags::{ImageTags, image_tags};
 use crate::tools::{Form, Tool, default_tools};
@@ -31,6 +31,9 @@ pub struct Upstream {
     pub tools: Option<Vec<Tool>>,
     /// Tags instead of the table's; needed for releases that the table does not have.
     pub tags: Option<ImageTags>,
+    /// Images beside kubeadm's, each from the registry that its name says, for all nodes; those of
+    /// [`CONTROL_PLANE_IMAGES`] for control planes.
+    pub images: Vec<String>,
     /// How long transfers go on trying.
     pub patience: Patience,
 }
@@ -45,6 +48,7 @@ impl Default for Upstream {
             tools_base: url("https://github.com"),
             tools: None,
             tags: None,
+            images: Vec::new(),
             patience: Patience::default(),
         }
     }
@@ -67,8 +71,13 @@ struct File {
 const DEMO: &str = "e2e-test-images/busybox";
 const DEMO_TAG: &str = "1.36.1-1";
 
+/// Short names of additional images that nothing but control planes run.
+pub const CONTROL_PLANE_IMAGES: [&str; 1] = ["kube-vip"];
+
 /// An image to be had.
 struct Wanted {
+    /// Where, if not from where kubeadm's are.
+    registry: Option<Url>,
     path: String,
     tag: String,
     reference: String,
@@ -98,7 +107,8 @@ pub(crate) async fn build(
         None => image_tags(version).map_err(Error::Request)?,
     };
     let files = files(upstream, version, archs)?;
-    let wanted = images(&tags, version, archs);
+    let mut wanted = images(&tags, version, archs);
+    wanted.extend(more(&upstream.images, archs)?);
     let key = key(upstream, &files, &wanted);
     if let Some(bundle) = standing(dir, &key, events).await? {
         return Ok(bundle);
@@ -112,7 +122,8 @@ pub(crate) async fn build(
     let hashes = in_parallel(jobs).await?;
     let mut jobs: Vec<BoxFuture<'_, _>> = Vec::new();
     for w in &wanted {
-        jobs.push(Box::pin(resolve(&fetch, &upstream.registry, w)));
+        let registry = w.registry.as_ref().unwrap_or(&upstream.registry);
+        jobs.push(Box::pin(resolve(&fetch, registry, w)));
     }
     let (resolved, wanted): (Vec<Resolved>, Vec<Wanted>) = in_parallel(jobs)
         .await?
@@ -285,6 +296,7 @@ fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
     for &arch in archs {
         for (path, tag, roles) in list {
             wanted.push(Wanted {
+                registry: None,
                 path: path.into(),
                 tag: tag.into(),
                 reference: format!("{}/{path}:{tag}", tags.repository),
@@ -295,6 +307,36 @@ fn images(tags: &ImageTags, version: Version, archs: &[Arch]) -> Vec<Wanted> {
         }
     }
     wanted
+}
+
+/// Images that somebody asked for by name.
+fn more(names: &[String], archs: &[Arch]) -> Result<Vec<Wanted>, Error> {
+    let mut wanted = Vec::new();
+    for name in names {
+        let parts = ImageName::of(name);
+        // Docker Hub's registry has another host than its names.
+        let host = match parts.host.as_str() {
+            "docker.io" => "registry-1.docker.io",
+            host => host,
+        };
+        let registry = Url::parse(&format!("https://{host}"))
+            .map_err(|e| Error::Request(format!("{name:?} is no name of an image: {e}")))?;
+        let short = parts.path.rsplit('/').next().unwrap_or_default();
+        let roles = match CONTROL_PLANE_IMAGES.contains(&short) {
+            true => ImageRole::ControlPlane,
+            false => ImageRole::All,
+        };
+        wanted.extend(archs.iter().map(|&arch| Wanted {
+            registry: Some(registry.clone()),
+            path: parts.path.clone(),
+            tag: parts.tag.clone(),
+            reference: parts.to_string(),
+            roles,
+            arch,
+            needed: true,
+        }));
+    }
+    Ok(wanted)
 }
 
 /// Digest of everything that was asked for.

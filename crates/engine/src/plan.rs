@@ -127,6 +127,8 @@ pub struct ApiPlan {
     pub changes: Option<Vec<ApiChange>>,
     /// It waits for what it needs and for nothing else; others are made one after the other.
     pub apart: bool,
+    /// Steps that it does not wait for, but is not begun once one of them has failed.
+    pub unless_failed: Vec<StepRef>,
 }
 
 impl Plan {

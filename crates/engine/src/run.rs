@@ -273,7 +273,9 @@ impl Runner<'_> {
             self.board.finish(&key, Sum::default());
             return;
         }
-        if !self.ready("", &step.name, &step.needs).await {
+        if !self.ready("", &step.name, &step.needs).await
+            || self.given_up(&step.name, &plan.unless_failed).await
+        {
             self.board.fail(&key);
             return;
         }
@@ -367,6 +369,16 @@ impl Runner<'_> {
             self.outcome.lock().await.stopped = true;
             return false;
         }
+        true
+    }
+
+    /// Whether one of the steps has failed without which another is not begun.
+    async fn given_up(&self, step: &str, unless_failed: &[StepRef]) -> bool {
+        let mut failed = unless_failed.iter();
+        let Some(failed) = failed.find(|s| self.board.get(s) == Status::Failed) else {
+            return false;
+        };
+        self.skip("", step, &describe(failed)).await;
         true
     }
 

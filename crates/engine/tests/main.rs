@@ -454,6 +454,63 @@ impl ApiPlace for Willing {
     }
 }
 
+/// A step in the API that waits for nothing but its needs.
+fn apart(name: &str, needs: &[(&str, &str)], unless_failed: &[&str]) -> ApiPlan {
+    ApiPlan {
+        step: ApiStep {
+            name: name.into(),
+            resources: Vec::new(),
+            needs: needs
+                .iter()
+                .map(|(m, s)| ((*m).into(), (*s).into()))
+                .collect(),
+        },
+        changes: None,
+        apart: true,
+        unless_failed: unless_failed
+            .iter()
+            .map(|s| (String::new(), (*s).into()))
+            .collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_step_is_not_begun_once_one_beside_it_has_failed() {
+    let mut plan = Plan::default();
+    plan.unreachable.insert("gone".into(), "no answer".into());
+    plan.api = vec![
+        apart("beside", &[("gone", "x")], &[]),
+        apart("before", &[], &[]),
+        apart("after", &[("", "before")], &["beside"]),
+        apart("other", &[("", "before")], &[]),
+    ];
+    let (events, _told) = tokio::sync::mpsc::unbounded_channel();
+    let outcome = run(&plan, willing(events)).await.unwrap();
+    let skipped: Vec<&str> = outcome.skipped.iter().map(|(_, s)| s.as_str()).collect();
+    assert_eq!(skipped, ["beside", "after"]);
+    assert_eq!(outcome.changes, 2, "before, other");
+}
+
+/// What a run needs that only the API takes part in.
+fn willing(events: tokio::sync::mpsc::UnboundedSender<bramble_engine::Event>) -> Means<'static> {
+    static NOBODY: std::sync::LazyLock<(
+        Sessions,
+        std::collections::BTreeMap<String, bramble_machine::step::FactSource>,
+    )> = std::sync::LazyLock::new(Default::default);
+    Means {
+        sessions: &NOBODY.0,
+        facts: &NOBODY.1,
+        blob: &|hash| hash.into(),
+        api: Some(&Willing),
+        holder: String::new(),
+        anchor: None,
+        targets: &[],
+        fresh: &|| unreachable!("nothing is confirmed"),
+        events,
+        stop: tokio::sync::watch::channel(false).1,
+    }
+}
+
 #[tokio::test]
 async fn a_wait_for_another_step_has_no_number_for_its_end() {
     let mut plan = Plan::default();
@@ -475,21 +532,10 @@ async fn a_wait_for_another_step_has_no_number_for_its_end() {
         },
         changes: None,
         apart: false,
+        unless_failed: Vec::new(),
     });
     let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let means = Means {
-        sessions: &Sessions::new(),
-        facts: &Default::default(),
-        blob: &|hash| hash.into(),
-        api: Some(&Willing),
-        holder: String::new(),
-        anchor: None,
-        targets: &[],
-        fresh: &|| unreachable!("nothing is confirmed"),
-        events,
-        stop: tokio::sync::watch::channel(false).1,
-    };
-    run(&plan, means).await.unwrap();
+    run(&plan, willing(events)).await.unwrap();
     let mut waits = Vec::new();
     while let Some(event) = told.recv().await {
         let event = serde_json::to_value(event).unwrap();

@@ -13,7 +13,7 @@ mod seen;
 mod snapshot;
 
 pub use member::{Health, Member, View, quorum};
-pub use seen::{Listed, Seen, Status, Unreadable, status};
+pub use seen::{Header, Listed, Seen, Status, Unreadable, status};
 pub use snapshot::{Inside, Snapshot, Stored, inside, stored};
 
 /// Where Bramble keeps snapshots on control planes.

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How long one answer may take: a request that is led to another API server is answered late, not lost.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Gives a control plane certificates that last five days, signed as kubeadm signs them.
+/// Gives a control plane certificates that last DAYS, signed as kubeadm signs them.
 const SHORT: &str = r#"
 set -eu
 cd /etc/kubernetes/pki
@@ -19,7 +19,7 @@ short() { # FILE CA, without their endings: names, subject and key stay
 		sed -n 's/^ *//; /^DNS:\|^IP/ { s/IP Address:/IP:/g; s/^/subjectAltName = /p }' >/tmp/short.ext
 	echo 'extendedKeyUsage = serverAuth, clientAuth' >>/tmp/short.ext
 	openssl x509 -req -in /tmp/short.csr -CA "$2.crt" -CAkey "$2.key" -set_serial "0x$(openssl rand -hex 8)" \
-		-days 5 -extfile /tmp/short.ext -out "$1.crt.new" 2>/dev/null
+		-days DAYS -extfile /tmp/short.ext -out "$1.crt.new" 2>/dev/null
 	mv "$1.crt.new" "$1.crt"
 	rm -f /tmp/short.csr /tmp/short.ext
 }
@@ -50,7 +50,7 @@ fn soon(site: &Site) -> Vec<String> {
 /// Those near their end are renewed on all control planes, and nobody who asks the API is refused.
 pub fn near_their_end_are_renewed(site: &Site) {
     for plane in PLANES {
-        site.script(plane, SHORT);
+        site.script(plane, &SHORT.replace("DAYS", "5"));
     }
     let seen = soon(site);
     assert_eq!(seen.len(), 3 * 6, "{seen:?}");
@@ -63,6 +63,33 @@ pub fn near_their_end_are_renewed(site: &Site) {
         .says("bramble kubeconfig");
     nobody_was_refused(client);
     assert!(soon(site).is_empty(), "{:?}", soon(site));
+    served_anew(site);
+    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+}
+
+/// Those of one control plane are over, and nothing of it serves any more: it comes back, and the others' stay
+/// as they are.
+pub fn over_on_one_are_renewed(site: &Site) {
+    site.script("two", &SHORT.replace("DAYS", "-1"));
+    site.on("two", "pkill -x etcd; pkill -x kube-apiserver");
+    until("its member is out", RECOVERY, || {
+        site.bramble(&["etcd", "members"]).code == Some(1)
+    });
+    site.bramble(&["certs", "status"]).expect(1).says(" over ");
+    let ends = |plane: &str| {
+        site.on(
+            plane,
+            "openssl x509 -noout -enddate -in /etc/kubernetes/pki/apiserver.crt",
+        )
+    };
+    let before = ends("one");
+    let client = asking(site);
+    site.bramble(&["certs", "renew"]).expect(0);
+    nobody_was_refused(client);
+    assert_eq!(before, ends("one"), "nothing was due there");
+    until("three members are healthy", RECOVERY, || {
+        site.bramble(&["etcd", "members"]).code == Some(0)
+    });
     served_anew(site);
     until("the plan is empty", RECOVERY, || site.changes().is_empty());
 }

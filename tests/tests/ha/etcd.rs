@@ -145,13 +145,36 @@ pub fn restore(site: &Site, kubectl: &Kubectl) {
         .expect(1);
     site.bramble(&["etcd", "members"]).expect(0);
 
-    site.bramble(&["etcd", "restore", &file, "--yes"]).expect(0);
+    // Cut off while nothing of the control plane runs: taken back, as if it had never begun.
+    let restore = ["etcd", "restore", &file, "--yes"];
+    cut_off(site, &restore, "their data becomes the snapshot's");
+    site.bramble(&["etcd", "restore", "--back"])
+        .expect(2)
+        .says("comes back on one, three, two");
+    site.bramble(&["etcd", "restore", "--back", "--yes"])
+        .expect(0);
+    until(
+        "what the restore would have lost is there",
+        RECOVERY,
+        || self::uids(kubectl).iter().any(|o| o.starts_with("after ")),
+    );
+    // Cut off again, and gone on with.
+    cut_off(site, &restore, "etcd starts");
+    site.bramble(&restore).expect(0);
     site.bramble(&["etcd", "members"]).expect(0);
     until("the state is the snapshot's", RECOVERY, || {
         uids == self::uids(kubectl)
     });
     whole(site, kubectl);
     kubectl.run(&["delete", "namespace", "before"]);
+}
+
+/// Begins, and is killed once it has said something.
+fn cut_off(site: &Site, args: &[&str], said: &str) {
+    let running = site.start(args);
+    running.said(said);
+    running.signal("KILL");
+    running.finish();
 }
 
 /// Two of three control planes are lost: one command, and the cluster is the same one.
@@ -171,6 +194,11 @@ pub fn quorum_is_lost_and_comes_back(site: &Site, kubectl: &Kubectl) {
     site.bramble(&["etcd", "recover"])
         .expect(2)
         .says("must not be switched on again");
+    cut_off(
+        site,
+        &["etcd", "recover", "--yes"],
+        "becomes the whole of etcd",
+    );
     let done = site.bramble(&["etcd", "recover", "--yes"]).expect(0);
     eprintln!("recovered after {:.1} s", done.took.as_secs_f64());
     done.says(&format!("with the member on {first} alone"));

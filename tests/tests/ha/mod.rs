@@ -8,6 +8,7 @@ mod certs;
 mod client;
 mod etcd;
 mod failover;
+mod kube_vip;
 mod machines;
 mod upgrade;
 mod walk;
@@ -88,6 +89,7 @@ fn etcd_and_certificates_outlive_what_happens_to_them() {
     etcd::restore(&site, &kubectl);
     etcd::quorum_is_lost_and_comes_back(&site, &kubectl);
     certs::near_their_end_are_renewed(&site);
+    certs::over_on_one_are_renewed(&site);
     whole(&site, &kubectl);
     if tries(1) == 1 {
         eprintln!(

@@ -1,5 +1,5 @@
 E=/etc/kubernetes
-PLANE='etcd kube-apiserver kube-controller-manager kube-scheduler'
+PLANE='etcd kube-apiserver kube-controller-manager kube-scheduler kube-vip'
 # What reads the API: no look at all kinds first, no cache in root's home.
 api() {
 	HOME=/run/bramble timeout 60 kubectl --kubeconfig=$E/admin.conf --cache-dir=/run/bramble/kubectl "$@"
@@ -46,6 +46,8 @@ well() {
 	kube-apiserver) timeout 15 kubectl --kubeconfig=$E/admin.conf --server=https://127.0.0.1:6443 get --raw /readyz >/dev/null 2>&1 ;;
 	kube-controller-manager) healthy 10257 ;;
 	kube-scheduler) healthy 10259 ;;
+	# It runs, and says nothing more of itself.
+	kube-vip) : ;;
 	esac
 }
 ended() {

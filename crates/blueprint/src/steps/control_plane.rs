@@ -1,6 +1,6 @@
 //! Control planes, by kubeadm: the first one begins the cluster, the others join it one after the other.
 
-use super::{joining, kubelet, reset};
+use super::{joining, kube_vip, kubelet, reset};
 use crate::context::{On, r};
 use crate::fixed;
 use crate::kept::Kept;
@@ -41,6 +41,7 @@ pub(super) fn step(on: &On) -> Option<Step> {
     }));
     out.push(r(if on.founds() { init(on) } else { join(on) }));
     out.extend(STATIC_PODS.map(|path| r(Kept::new(path, release::PODS))));
+    out.extend(kube_vip::held(on));
     out.push(r(kubelet::running()));
     Some(on.step_after(NAME, out, after(on)))
 }
@@ -141,7 +142,13 @@ fn init(on: &On) -> Action {
     }
     let mut run = prepared(on);
     run.print_bytes(config.as_bytes(), "> /run/bramble/init.yaml");
-    run.line(format!("kubeadm {args} || {{ c=$?; {EXPLAIN}; exit $c; }}"));
+    let (lend, back) = kube_vip::lent(on);
+    let back = if back.is_empty() { ":" } else { &back };
+    run.line(lend);
+    run.line(format!(
+        "kubeadm {args} || {{ c=$?; {back}; {EXPLAIN}; exit $c; }}"
+    ));
+    run.line(back);
     run.line("rm -f /run/bramble/init.yaml");
     action(
         format!("make the control plane ({})", on.version()),
@@ -249,7 +256,7 @@ fn preflight(on: &On) -> Vec<&'static str> {
         out.push("NumCPU");
     }
     if joining::learns(on) && !on.founds() {
-        // Bramble has written it.
+        // Bramble has written etcd's pod.
         out.extend([
             "DirAvailable--etc-kubernetes-manifests",
             "FileAvailable--etc-kubernetes-manifests-etcd.yaml",

@@ -1,5 +1,5 @@
 //! The address of the API that the control planes share: keepalived holds it on one of them, HAProxy on
-//! each leads to every API server that is ready.
+//! each leads to every API server that is ready. (For kube-vip see [`super::kube_vip`].)
 
 use super::control_plane;
 use crate::context::{On, r};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-const NAME: &str = "control-plane/endpoint";
+pub(super) const NAME: &str = "control-plane/endpoint";
 const GROUP: &str = "endpoint";
 const BALANCER: &str = "/etc/haproxy/bramble-api.cfg";
 const BALANCER_UNIT: &str = "/etc/systemd/system/bramble-api.service";
@@ -41,16 +41,21 @@ fn shared(on: &On) -> Option<Shared> {
     else {
         return None;
     };
-    let interface = match on.router() {
-        Some(_) => on.lan_interface().ok(),
-        None => on.facts.default_interface.clone(),
-    };
     on.is(Role::ControlPlane).then(|| Shared {
         address,
         port,
         id: vrrp_id,
-        interface: interface.unwrap_or_else(|| "eth0".into()),
+        interface: interface(on),
     })
+}
+
+/// The interface towards the other machines, on which a shared address lives.
+pub(super) fn interface(on: &On) -> String {
+    let interface = match on.router() {
+        Some(_) => on.lan_interface().ok(),
+        None => on.facts.default_interface.clone(),
+    };
+    interface.unwrap_or_else(|| "eth0".into())
 }
 
 /// Whether HAProxy is needed here for the API. On the router it comes with the router's packages.
@@ -59,7 +64,9 @@ pub(super) fn balances(on: &On) -> bool {
 }
 
 pub(super) fn step(on: &On) -> Option<Step> {
-    let shared = shared(on)?;
+    let Some(shared) = shared(on) else {
+        return super::kube_vip::step(on);
+    };
     let mut names = vec!["keepalived", "nftables"];
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
     let ingress = on.router().is_some_and(|router| router.ingress.is_some());

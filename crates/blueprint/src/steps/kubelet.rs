@@ -3,7 +3,7 @@
 
 use super::{care, kubernetes, reset};
 use crate::context::{On, r};
-use bramble_machine::kinds::{Action, Check, File, Service, huge_pages};
+use bramble_machine::kinds::{Action, Check, File, Service};
 use bramble_machine::{Resource, Script};
 use std::sync::Arc;
 
@@ -32,8 +32,6 @@ pub(super) fn running() -> Service {
         format!("file:{UNIT}"),
         format!("file:{FLAGS}"),
         "binary:/usr/local/bin/kubelet".to_owned(),
-        // It counts them once, when it starts.
-        huge_pages::ID.to_owned(),
     ])
 }
 
@@ -80,9 +78,23 @@ fn flags(on: &On) -> String {
     }
     flags.extend(care::flags(&on.cluster().kubernetes.kubelet));
     format!(
-        "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"{}\"\n",
+        "# Made by Bramble.\n{}KUBELET_EXTRA_ARGS=\"{}\"\n",
+        counted(on),
         flags.join(" ")
     )
+}
+
+/// The kubelet counts large pages once, when it starts. In the file that it is started anew for, their number
+/// is still a difference after a run that was cut off in between.
+fn counted(on: &On) -> String {
+    let pages = on.machine.hugepages.iter().filter(|_| on.facts.huge_pages);
+    let pages: Vec<String> = pages
+        .map(|(size, n)| format!("{n} of {} KiB", size.bytes() >> 10))
+        .collect();
+    match pages.is_empty() {
+        true => String::new(),
+        false => format!("# Large pages: {}\n", pages.join(", ")),
+    }
 }
 
 /// As kubeadm expects it (kubernetes.io, "Configuring each kubelet in your cluster using kubeadm").

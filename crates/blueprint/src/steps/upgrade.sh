@@ -24,11 +24,16 @@ explain() {
 }
 # The first control plane upgrades what the cluster has once; the others follow it. Who was cut off in the
 # middle of the first does it again.
-if [ "$now" != "$target" ] || [ "$(cat $begun 2>/dev/null)" = "$target" ]; then
+if [ "$now" != "$target" ] || [ "$(head -n 1 $begun 2>/dev/null)" = "$target" ]; then
+	if [ "$(head -n 1 $begun 2>/dev/null)" != "$target" ]; then
+		found=coredns
+		has_coredns || found=none
+		printf '%s\n%s\n' "$target" $found >$begun.new
+		mv $begun.new $begun
+	fi
+	# As it was before: what there is now may be the work of a run that was cut off.
 	had=1
-	has_coredns || had=''
-	printf '%s\n' "$target" >$begun.new
-	mv $begun.new $begun
+	[ "$(sed -n 2p $begun)" != none ] || had=''
 	# shellcheck disable=SC2086 # one argument, or none
 	kubeadm upgrade apply "$target" --yes $ignored || { c=$?; explain; exit $c; }
 	# kubeadm installs the cluster's DNS where there is none; its image is not in the bundle.

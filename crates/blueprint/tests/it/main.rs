@@ -5,6 +5,7 @@ mod demo;
 mod fields;
 mod fixed;
 mod hooks;
+mod kube_vip;
 mod kubeadm;
 mod overview;
 mod pods;

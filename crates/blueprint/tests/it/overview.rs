@@ -112,10 +112,14 @@ fn limits_are_named() {
     );
     let full = full.expect("an example");
     assert_eq!(limits(&load(&full)), []);
-    let text = full
-        .replace("vip: 10.77.0.10:8443", "kubeVip: 10.77.0.10")
-        .replace("      vrrpId: 10\n", "");
-    let said = limits(&load(&text));
+    let kube_vip = |address: &str| {
+        let text = full
+            .replace("vip: 10.77.0.10:8443", &format!("kubeVip: {address}"))
+            .replace("      vrrpId: 10\n", "");
+        limits(&load(&text))
+    };
+    assert_eq!(kube_vip("10.77.0.10"), []);
+    let said = kube_vip("10.77.0.10:8443");
     assert!(said.len() == 1 && said[0].0.contains("kubeVip"), "{said:?}");
     let six = load(
         "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: \"fd00::11\", podRange: 10.244.1.0/24 }\n",

@@ -22,13 +22,22 @@ pub enum BundleFrom {
     Debian,
 }
 
+/// Machines that need an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ImageFor {
+    /// Every node.
+    All,
+    /// Control planes only.
+    ControlPlane,
+}
+
 /// Actions on bundles.
 #[derive(Debug, Subcommand)]
 pub enum BundleAction {
     /// Make a bundle.
     #[command(
         disable_version_flag = true,
-        after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian"
+        after_help = "Examples:\n  bramble bundle build --from upstream --version v1.34.2 --arch arm64\n  bramble bundle build --from upstream --image ghcr.io/kube-vip/kube-vip:v1.2.3\n  bramble bundle build --from mirror --url http://mirror.internal/v1.34.2/\n  bramble bundle build --from debian"
     )]
     Build {
         /// Where from.
@@ -47,10 +56,31 @@ pub enum BundleAction {
         /// upgrade takes two. v1.20 to v1.22.
         #[arg(long, value_name = "VERSION")]
         label: Option<String>,
+        /// One more image, with `--from upstream`, such as that of kube-vip; may be given more than once.
+        #[arg(long = "image", value_name = "NAME:TAG")]
+        images: Vec<String>,
         /// Architecture; may be given more than once. By default this computer's.
         #[arg(long = "arch", value_name = "ARCH")]
         archs: Vec<String>,
         /// Folder to make; by default one in `/var/cache/bramble/bundles` (root) or in the user's cache.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Add an image from a file to a bundle: machines get it with the others.
+    #[command(
+        after_help = "Examples:\n  docker save ghcr.io/kube-vip/kube-vip:v1.2.3 -o kube-vip.tar && bramble bundle add kube-vip.tar --for control-plane\n  bramble bundle add web.tar --name registry.example/web:1 --dir /var/cache/bramble/bundles/upstream-v1.34.2\n\nA bundle that is built anew with other parameters has only what these name."
+    )]
+    Add {
+        /// File that `docker save`, `podman save` or `skopeo copy` wrote.
+        #[arg(value_name = "FILE")]
+        image: PathBuf,
+        /// What it shall be called; by default as the file calls it.
+        #[arg(long, value_name = "NAME:TAG")]
+        name: Option<String>,
+        /// The machines that need it.
+        #[arg(long = "for", value_name = "MACHINES", value_enum, default_value_t = ImageFor::All)]
+        machines: ImageFor,
+        /// Folder of the bundle; by default the one that the cluster file uses.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod add;
 mod push;
 
 /// Runs one of the actions.
@@ -25,6 +26,7 @@ pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Re
             url,
             registry,
             label,
+            images,
             archs,
             dir,
         } => {
@@ -41,12 +43,19 @@ pub async fn run(global: &Global, action: BundleAction, printer: &Printer) -> Re
                     .map(parse_version)
                     .transpose()
                     .map_err(|e| CliError::usage(format!("--label: {e}")))?,
+                images,
                 archs: archs.iter().map(|a| arch(a)).collect::<Result<_, _>>()?,
             };
             let called = wish.label.unwrap_or(wish.version);
             let dir = dir.unwrap_or_else(|| usual_dir().join(format!("{}-{called}", name(from))));
             build(wish, dir, printer).await
         }
+        BundleAction::Add {
+            image,
+            name,
+            machines,
+            dir,
+        } => add::run(global, &image, name.as_deref(), machines, dir, printer),
         BundleAction::Push { dir } => push::run(global, dir, printer).await,
         BundleAction::Verify { dir } => verify(global, dir, printer).await,
         BundleAction::List { dir: Some(dir) } => {
@@ -67,6 +76,7 @@ struct Wish {
     url: Option<Url>,
     registry: Option<Url>,
     label: Option<Version>,
+    images: Vec<String>,
     archs: Vec<Arch>,
 }
 
@@ -145,6 +155,9 @@ fn source(wish: &Wish) -> Result<Source, CliError> {
             needless("--registry")
         }
         BundleFrom::Upstream | BundleFrom::Mirror if wish.label.is_some() => needless("--label"),
+        BundleFrom::Debian | BundleFrom::Mirror if !wish.images.is_empty() => {
+            needless("--image").map_err(|e| e.hint("add it from a file: bramble bundle add FILE"))
+        }
         BundleFrom::Debian => Ok(Source::Debian {
             cache: bramble_bundle::DEBIAN_CACHE.into(),
             as_version: wish.label,
@@ -167,6 +180,7 @@ fn source(wish: &Wish) -> Result<Source, CliError> {
             if let Some(registry) = &wish.registry {
                 upstream.registry = registry.clone();
             }
+            upstream.images = wish.images.clone();
             Ok(Source::Upstream(Box::new(upstream)))
         }
     }

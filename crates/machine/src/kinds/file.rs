@@ -115,7 +115,7 @@ impl File {
     /// The shell that writes the file.
     pub(super) fn write(&self, absent: bool) -> Script {
         let path = word(&self.path);
-        let new = word(format!("{}.bramble-new", self.path));
+        let new = word(beside(&self.path));
         let mut apply = Script::new();
         if !absent {
             apply.line(format!("keep {path} {}", original_name(&self.path)));
@@ -216,6 +216,15 @@ impl Resource for File {
     }
 }
 
+/// Where a file's new content lies until it takes its place. The kubelet runs whatever it finds in its folder, but
+/// for names with a dot in front.
+fn beside(path: &str) -> String {
+    match path.strip_prefix("/etc/kubernetes/manifests/") {
+        Some(name) => format!("/etc/kubernetes/manifests/.{name}.bramble-new"),
+        None => format!("{path}.bramble-new"),
+    }
+}
+
 /// How a file is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
@@ -229,14 +238,11 @@ impl Undo {
     pub(super) fn script(&self) -> Script {
         let path = word(&self.path);
         if self.absent {
-            return Script::of(format!(
-                "rm -f -- {path} {}",
-                word(format!("{}.bramble-new", self.path))
-            ));
+            return Script::of(format!("rm -f -- {path} {}", word(beside(&self.path))));
         }
         Script::of(format!(
             "rm -f -- {}\nrestore {path} {}",
-            word(format!("{}.bramble-new", self.path)),
+            word(beside(&self.path)),
             original_name(&self.path)
         ))
     }

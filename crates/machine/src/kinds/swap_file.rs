@@ -1,6 +1,7 @@
 //! A file of swap.
 
 use super::block::{self, Block};
+use crate::query::Answer;
 use crate::shell::word;
 use crate::{Change, Observation, PlanError, Query, Resource, ResourceId, Script, Verb};
 use serde::{Deserialize, Serialize};
@@ -44,10 +45,19 @@ impl SwapFile {
         })
     }
 
+    /// The path without links, as the kernel lists it.
+    fn direct(&self) -> Query {
+        Query::Command(format!("readlink -m -- {}", word(&self.path)))
+    }
+
     fn in_use(&self, seen: &Observation) -> bool {
+        let direct = match seen.answers.get(&self.direct()) {
+            Some(Answer::Printed(said)) if said.exit == 0 => said.text.as_str(),
+            _ => self.path.as_str(),
+        };
         let swaps = seen.content(SWAPS).unwrap_or_default();
         let mut names = swaps.lines().filter_map(|l| l.split_whitespace().next());
-        names.any(|name| name == self.path)
+        names.any(|name| name == direct)
     }
 
     /// What differs, and the shell that mends it.
@@ -84,6 +94,7 @@ impl Resource for SwapFile {
         let mut wants = vec![Query::Stat(self.path.clone()), Query::Content(FSTAB.into())];
         if seen.facts.swap {
             wants.push(Query::Content(SWAPS.into()));
+            wants.push(self.direct());
         }
         wants
     }

@@ -1,5 +1,5 @@
-# Whether swap on a file is in use: swap_is_used PATH.
-swap_is_used() { grep -qF -- "$1 " /proc/swaps; }
+# Whether swap on a file is in use: swap_is_used PATH. The kernel lists the path that links lead to.
+swap_is_used() { grep -qF -- "$(readlink -m -- "$1") " /proc/swaps; }
 # Takes a file out of use. What was swapped to it must fit into memory.
 swap_leave() {
 	! swap_is_used "$1" || swapoff -- "$1" || {

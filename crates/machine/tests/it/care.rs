@@ -106,6 +106,15 @@ fn a_file_of_swap_becomes_larger_or_says_why_not() {
     );
     undo_all(&m);
     assert_eq!(in_use(&m), 0);
+    // The kernel knows it by the name that the link leads to.
+    m.hand("ln -s disk /mnt/link");
+    let linked = SwapFile::new("/mnt/link/swap", 20 * MIB);
+    apply(&m, &linked);
+    assert_eq!(in_use(&m), 1);
+    assert!(plan(&m, &linked).expect("a plan").is_none());
+    undo_all(&m);
+    assert_eq!(in_use(&m), 0);
+    m.hand("rm /mnt/link");
     let said = fails(&m, &SwapFile::new("/root/swap", 20 * MIB));
     assert!(
         said.contains("this machine can not swap to /root/swap, which is on"),

@@ -14,6 +14,8 @@ use std::time::Duration;
 const PART: Duration = Duration::from_secs(600);
 /// A leader that was lost just now is replaced within so much, where that is still possible.
 const ELECTION: Duration = Duration::from_secs(6);
+/// That many looks, while members don't say how much they know.
+const LOOKS: u32 = 4;
 
 /// Recovers.
 pub async fn run(
@@ -116,9 +118,11 @@ fn done<'n>(name: &str, away: impl Iterator<Item = &'n String>, printer: &Printe
     }
 }
 
-/// What all say, if there is no quorum; asked twice, since one may be on its way.
+/// What all say, if there is no quorum; asked twice, since one may be on its way, and again while not all whose
+/// data could go on tell how much they know.
 async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, CliError> {
-    for last in [false, true] {
+    let mut tries = 0;
+    loop {
         let looks = planes.look().await;
         // Under way already: its member may be whole, and others may have joined it since.
         let under_way = looks.seen.values().flatten().any(|s| s.recovering);
@@ -130,7 +134,9 @@ async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, Cli
             ))
             .hint("a lost control plane is replaced by bramble up, or taken out; bramble etcd members shows all"));
         }
-        if last || under_way {
+        tries += 1;
+        let silent = tries < LOOKS && undecided(looks.seen.values().flatten());
+        if under_way || (tries > 1 && !silent) {
             return Ok(looks);
         }
         printer.note(format!(
@@ -139,7 +145,12 @@ async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, Cli
         ));
         tokio::time::sleep(ELECTION).await;
     }
-    Err(CliError::failed("etcd was not looked at"))
+}
+
+/// Whether several have data, and one of them doesn't say how much it knows.
+fn undecided<'s>(all: impl Iterator<Item = &'s Seen>) -> bool {
+    let with_data: Vec<_> = all.filter(|s| s.manifest && s.data).collect();
+    with_data.len() > 1 && with_data.iter().any(|s| s.status.is_none())
 }
 
 /// The one named, the one that a run which was cut off chose, or the one that knows the most.
@@ -170,19 +181,28 @@ fn chosen(looks: &Looks, machine: Option<&str>) -> Result<String, CliError> {
             None => Err(CliError::usage(format!("{name} is no control plane"))),
         };
     }
-    let known = |s: &Seen| s.status.as_ref().map(|s| (s.raft_term, s.raft_index));
-    let with_data = looks.sessions.keys().filter_map(|name| {
-        let seen = seen(name).filter(|s| s.manifest && s.data)?;
-        Some((known(seen)?, name))
-    });
-    let best = with_data.max_by_key(|(known, _)| *known);
-    best.map(|(_, name)| name.clone()).ok_or_else(|| {
+    let candidates = looks.sessions.keys().filter_map(|n| Some((n, seen(n)?)));
+    furthest(candidates).cloned().ok_or_else(|| {
         CliError::failed(format!(
             "no control plane that is reached has a member with data that answers: {}",
             looks.why()
         ))
         .hint("name one whose data is to go on (--machine NAME), or restore a snapshot: bramble etcd restore FILE")
     })
+}
+
+/// The member with data that knows the most. One that is the only one need not answer: there is nothing to
+/// compare it with, and without its quorum it may be slow to.
+fn furthest<'n>(all: impl Iterator<Item = (&'n String, &'n Seen)>) -> Option<&'n String> {
+    let with_data: Vec<_> = all.filter(|(_, s)| s.manifest && s.data).collect();
+    if let [(name, _)] = with_data[..] {
+        return Some(name);
+    }
+    let known = with_data.into_iter().filter_map(|(name, seen)| {
+        let status = seen.status.as_ref()?;
+        Some(((status.raft_term, status.raft_index), name))
+    });
+    known.max_by_key(|(known, _)| *known).map(|(_, name)| name)
 }
 
 /// Whether a member could run on a machine that is reached; also where it did not say.
@@ -218,4 +238,59 @@ fn warning(
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bramble_etcd::{Header, Status};
+
+    fn seen(data: bool, index: Option<u64>) -> Seen {
+        let status = index.map(|raft_index| Status {
+            header: Header {
+                cluster_id: 1,
+                member_id: 1,
+                revision: 1,
+            },
+            version: "3.4.23".to_owned(),
+            db_size: 1,
+            db_size_in_use: 1,
+            leader: 0,
+            raft_index,
+            raft_term: 2,
+            errors: Vec::new(),
+        });
+        Seen {
+            manifest: true,
+            data,
+            status,
+            ..Seen::default()
+        }
+    }
+
+    fn furthest_of(all: &[(&str, Seen)]) -> Option<String> {
+        let names: Vec<String> = all.iter().map(|(n, _)| (*n).to_owned()).collect();
+        furthest(names.iter().zip(all.iter().map(|(_, s)| s))).cloned()
+    }
+
+    #[test]
+    fn the_member_that_knows_the_most_goes_on() {
+        let all = [("one", seen(true, Some(7))), ("two", seen(true, Some(9)))];
+        assert_eq!(furthest_of(&all).as_deref(), Some("two"));
+    }
+
+    /// Without its quorum a member may not answer in time; whose data goes on is clear all the same.
+    #[test]
+    fn the_only_member_with_data_need_not_answer() {
+        let all = [("one", seen(true, None)), ("two", seen(false, None))];
+        assert_eq!(furthest_of(&all).as_deref(), Some("one"));
+        assert!(!undecided(all.iter().map(|(_, s)| s)));
+    }
+
+    #[test]
+    fn of_several_that_are_silent_none_is_taken() {
+        let all = [("one", seen(true, None)), ("two", seen(true, None))];
+        assert_eq!(furthest_of(&all), None);
+        assert!(undecided(all.iter().map(|(_, s)| s)));
+    }
 }

@@ -334,6 +334,7 @@ fn drained(limit: Duration, name: &str) -> ApiPlan {
         },
         changes: Some(vec![change]),
         apart: true,
+        unless_failed: Vec::new(),
     }
 }
 
@@ -366,6 +367,7 @@ fn forgotten(keeper: &str, leaver: &Leaver) -> ApiPlan {
             resources: vec![resource],
         },
         apart: true,
+        unless_failed: Vec::new(),
     }
 }
 

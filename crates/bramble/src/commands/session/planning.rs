@@ -108,6 +108,7 @@ pub(super) async fn towards(
             step,
             changes: None,
             apart: false,
+            unless_failed: Vec::new(),
         };
         match compared {
             Compared::Absent => out.api = steps.into_iter().map(unknown).collect(),
@@ -123,13 +124,24 @@ pub(super) async fn towards(
                     step,
                     changes: Some(changes),
                     apart: false,
+                    unless_failed: Vec::new(),
                 });
                 out.api = known.collect();
                 nodes = Some(difference.nodes);
             }
         }
     }
-    rollout::order(context, look, nodes.as_deref(), &mut out);
+    // Who is away and who was drained counts for a part of the machines as well.
+    if !scope.machines.is_empty() && out.obstacles.is_empty() {
+        match place.nodes(&look.sessions).await {
+            Ok(known) => nodes = known,
+            Err(error) => out.remarks.push(format!(
+                "the API does not answer, so nobody looked at which nodes are away: {}",
+                error.message
+            )),
+        }
+    }
+    rollout::order(&context.cluster, look, scope, nodes.as_deref(), &mut out);
     Ok((out, nodes.unwrap_or_default()))
 }
 
@@ -186,6 +198,7 @@ pub(super) async fn away(
             step,
             changes: changes.next(),
             apart: false,
+            unless_failed: Vec::new(),
         }));
     }
     Ok(out)

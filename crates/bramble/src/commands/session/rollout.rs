@@ -3,15 +3,15 @@
 //! Each node is drained before its kubelet is changed and serves again after it; the first that fails ends
 //! it for all that have not begun.
 
-use super::hops::NOTE;
 use super::leaving::{INIT, JOIN, drain_step};
-use crate::context::Context;
 use crate::kube_place::Node;
-use bramble_engine::plan::{ApiPlan, MachinePlan, Obstacle, StepPlan};
+use bramble_blueprint::{API_SERVER, api_server};
+use bramble_engine::plan::{ApiPlan, MachinePlan, Obstacle, Scope, StepPlan};
 use bramble_engine::{ApiChange, Look, Plan};
 use bramble_machine::Verb;
 use bramble_machine::api::ApiResource;
 use bramble_machine::step::{ApiStep, StepRef};
+use bramble_spec::Cluster;
 use bramble_spec::cluster::{Machine, Role};
 
 /// The step that raises a control plane's own pods.
@@ -21,9 +21,14 @@ const NODES: &str = "nodes";
 
 /// Puts the plan's changes that empty nodes in their order. `nodes`: what the API says of them, if it was
 /// asked.
-pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan: &mut Plan) {
-    let mut raised: Vec<&Machine> = context
-        .cluster
+pub(super) fn order(
+    cluster: &Cluster,
+    look: &Look,
+    scope: &Scope,
+    nodes: Option<&[Node]>,
+    plan: &mut Plan,
+) {
+    let mut raised: Vec<&Machine> = cluster
         .machines
         .iter()
         .filter(|m| node_step(plan, m).is_some_and(empties))
@@ -39,7 +44,7 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         nodes.any(|n| n.name == m.name && n.ready)
     };
     raised.sort_by_key(|m| (!drained(m), nodes.is_some() && ready(m)));
-    let planes: Vec<&Machine> = context.cluster.with_role(Role::ControlPlane).collect();
+    let planes: Vec<&Machine> = cluster.with_role(Role::ControlPlane).collect();
     let pods: Vec<StepRef> = planes
         .iter()
         .filter(|m| changes(plan, &m.name, PODS))
@@ -50,14 +55,15 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         .iter()
         .copied()
         .partition(|m| m.is(Role::ControlPlane));
+    plan.obstacles.extend(older(cluster, look, plan));
     if !raised.is_empty() || !pods.is_empty() {
-        plan.obstacles
-            .extend(obstacles(context, look, nodes, &rest, plan));
-        newcomers(context, &pods, plan);
+        let found = obstacles(cluster, look, nodes, &rest);
+        plan.obstacles.extend(found);
+        newcomers(cluster, &pods, plan);
     }
-    let workers = context.cluster.machines.iter().filter(|m| m.is_node());
+    let workers = cluster.machines.iter().filter(|m| m.is_node());
     let workers: Vec<&Machine> = workers.filter(|m| !m.is(Role::ControlPlane)).collect();
-    let allowed = context.cluster.kubernetes.upgrade.max_unavailable;
+    let allowed = cluster.kubernetes.upgrade.max_unavailable;
     let away = workers
         .iter()
         .filter(|m| nodes.is_some() && !ready(m) && !raised.iter().any(|r| r.name == m.name));
@@ -66,18 +72,19 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
         .saturating_sub(away.count())
         .max(1);
     plan.remarks
-        .extend(said(context, &pods, &first, &rest, at_once));
+        .extend(said(cluster, &pods, &first, &rest, at_once));
     let mut before = pods;
     // Drained by a run that was cut off, and not to be raised any more: nobody has seen yet that they came back.
-    let left = context.cluster.machines.iter().filter(|m| {
+    let left = cluster.machines.iter().filter(|m| {
         let raised = raised.iter().any(|r| r.name == m.name);
-        drained(m) && !raised && look.seen.contains_key(&m.name)
+        let asked = scope.machine(&m.name) && scope.includes(step_name(m));
+        drained(m) && !raised && asked && look.seen.contains_key(&m.name)
     });
     for machine in left {
-        before.push(served(context, machine, Vec::new(), plan));
+        before.push(served(cluster, machine, None, plan));
     }
-    let before = in_turns(context, &first, 1, before, plan);
-    let served = in_turns(context, &rest, at_once, before, plan);
+    let before = in_turns(cluster, &first, 1, before, plan);
+    let served = in_turns(cluster, &rest, at_once, before, plan);
     // It uncordons what it finds drained.
     for api in plan.api.iter_mut().filter(|a| a.step.name == NODES) {
         api.step.needs.extend(served.iter().cloned());
@@ -86,7 +93,7 @@ pub(super) fn order(context: &Context, look: &Look, nodes: Option<&[Node]>, plan
 
 /// The order in words.
 fn said(
-    context: &Context,
+    cluster: &Cluster,
     pods: &[StepRef],
     planes: &[&Machine],
     workers: &[&Machine],
@@ -110,7 +117,7 @@ fn said(
     (!parts.is_empty()).then(|| {
         format!(
             "to {}, one after the other: {}",
-            context.cluster.kubernetes.version,
+            cluster.kubernetes.version,
             parts.join("; then ")
         )
     })
@@ -157,8 +164,8 @@ fn one_by_one(steps: &[StepRef], plan: &mut Plan) {
 }
 
 /// Machines that join meanwhile have the new programs already: no kubelet may be newer than the API.
-fn newcomers(context: &Context, pods: &[StepRef], plan: &mut Plan) {
-    for machine in &context.cluster.machines {
+fn newcomers(cluster: &Cluster, pods: &[StepRef], plan: &mut Plan) {
+    for machine in &cluster.machines {
         if node_step(plan, machine).is_some_and(|step| !empties(step)) {
             let others: Vec<StepRef> = pods
                 .iter()
@@ -172,7 +179,7 @@ fn newcomers(context: &Context, pods: &[StepRef], plan: &mut Plan) {
 
 /// Lets machines take turns, all of them after `before`. Gives what comes after them.
 fn in_turns(
-    context: &Context,
+    cluster: &Cluster,
     machines: &[&Machine],
     at_once: usize,
     before: Vec<StepRef>,
@@ -181,20 +188,21 @@ fn in_turns(
     let mut served_so_far: Vec<StepRef> = Vec::new();
     for (turn, machine) in machines.iter().enumerate() {
         let name = &machine.name;
-        // All of those before, and not only the one whose place it takes: where one failed nobody begins.
         let earlier = &served_so_far[..turn.saturating_sub(at_once - 1)];
         // What its kubelet needs is there before it is emptied for it.
         let prepared = prepared(plan, machine);
         let after = before.iter().chain(earlier).cloned().chain(prepared);
         let after = after.collect();
-        let limit = context.cluster.kubernetes.upgrade.drain_limit;
+        let limit = cluster.kubernetes.upgrade.drain_limit;
         let drain = ApiResource::Drained {
             name: name.clone(),
             limit,
             force: false,
         };
-        plan.api
-            .push(turn_step(drain_step(name), after, drain, "cordon, drain"));
+        let mut turn = turn_step(drain_step(name), after, drain, "cordon, drain");
+        // Those beside it as well: whoever has not begun when one fails stays as it is.
+        turn.unless_failed.clone_from(&served_so_far);
+        plan.api.push(turn);
         let drained = (String::new(), drain_step(name));
         needs(
             plan,
@@ -202,7 +210,7 @@ fn in_turns(
             step_name(machine),
             std::slice::from_ref(&drained),
         );
-        served_so_far.push(served(context, machine, vec![drained], plan));
+        served_so_far.push(served(cluster, machine, Some(drained), plan));
     }
     before.into_iter().chain(served_so_far).collect()
 }
@@ -217,17 +225,18 @@ fn prepared(plan: &Plan, machine: &Machine) -> Option<StepRef> {
 
 /// Puts a node back into service once its machine is done.
 fn served(
-    context: &Context,
+    cluster: &Cluster,
     machine: &Machine,
-    mut needs: Vec<StepRef>,
+    drained: Option<StepRef>,
     plan: &mut Plan,
 ) -> StepRef {
     let name = &machine.name;
     let serve = ApiResource::Serving {
         name: name.clone(),
-        kubelet: Some(context.cluster.kubernetes.version.to_string()),
+        kubelet: Some(cluster.kubernetes.version.to_string()),
     };
-    needs.push((name.clone(), step_name(machine).to_owned()));
+    let made = (name.clone(), step_name(machine).to_owned());
+    let needs = drained.into_iter().chain([made]).collect();
     let step = format!("serve/{name}");
     plan.api.push(turn_step(
         step.clone(),
@@ -253,18 +262,41 @@ fn turn_step(name: String, needs: Vec<StepRef>, resource: ApiResource, said: &st
         },
         changes: Some(vec![change]),
         apart: true,
+        unless_failed: Vec::new(),
     }
+}
+
+/// Control planes whose API would be older than a kubelet that this plan makes or raises, and that it does not
+/// raise.
+fn older(cluster: &Cluster, look: &Look, plan: &Plan) -> Vec<Obstacle> {
+    let wanted = cluster.kubernetes.version;
+    let mut all = cluster.machines.iter();
+    if !all.any(|m| node_step(plan, m).is_some_and(|s| !s.undo && !s.items.is_empty())) {
+        return Vec::new();
+    }
+    let runs = |m: &Machine| api_server(look.seen.get(&m.name)?.content(API_SERVER)?);
+    let planes = cluster.with_role(Role::ControlPlane);
+    let behind = planes.filter_map(|m| {
+        let runs = runs(m).filter(|runs| *runs < wanted && !changes(plan, &m.name, PODS))?;
+        Some(Obstacle {
+            machine: m.name.clone(),
+            message: format!(
+                "its API server is of {runs} and this plan does not raise it; no kubelet may be newer than the API"
+            ),
+            hint: "raise the control planes first: bramble up without --machine and --step".into(),
+        })
+    });
+    behind.collect()
 }
 
 /// What must not be while a release is raised.
 fn obstacles(
-    context: &Context,
+    cluster: &Cluster,
     look: &Look,
     nodes: Option<&[Node]>,
     workers: &[&Machine],
-    plan: &Plan,
 ) -> Vec<Obstacle> {
-    let wanted = context.cluster.kubernetes.version;
+    let wanted = cluster.kubernetes.version;
     let mut out = Vec::new();
     let mut obstacle = |machine: &str, message: String, hint: String| {
         out.push(Obstacle {
@@ -273,36 +305,19 @@ fn obstacles(
             hint,
         });
     };
-    for plane in context.cluster.with_role(Role::ControlPlane) {
-        let Some(seen) = look.seen.get(&plane.name) else {
-            obstacle(
-                &plane.name,
-                format!(
-                    "it can't be looked at, and every control plane has to be raised to {wanted}"
-                ),
-                format!(
-                    "make it reachable; if it is gone for good: bramble machine remove {}",
-                    plane.name
-                ),
-            );
-            continue;
-        };
-        let note = seen.content(NOTE).map(str::trim).unwrap_or_default();
-        let behind = !note.is_empty() && note != wanted.to_string();
-        let comes = changes(plan, &plane.name, PODS) || changes(plan, &plane.name, INIT);
-        if behind && !comes && !workers.is_empty() {
-            obstacle(
-                &plane.name,
-                format!(
-                    "it runs {note} and is not part of this plan; no kubelet may be newer than the API"
-                ),
-                "raise the control planes first: bramble up without --machine and --step".into(),
-            );
-        }
+    let planes = cluster.with_role(Role::ControlPlane);
+    for plane in planes.filter(|m| !look.seen.contains_key(&m.name)) {
+        obstacle(
+            &plane.name,
+            format!("it can't be looked at, and every control plane has to be raised to {wanted}"),
+            format!(
+                "make it reachable; if it is gone for good: bramble machine remove {}",
+                plane.name
+            ),
+        );
     }
-    let allowed = context.cluster.kubernetes.upgrade.max_unavailable;
-    let all = context
-        .cluster
+    let allowed = cluster.kubernetes.upgrade.max_unavailable;
+    let all = cluster
         .machines
         .iter()
         .filter(|m| m.is_node() && !m.is(Role::ControlPlane));
@@ -327,3 +342,6 @@ fn obstacles(
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
