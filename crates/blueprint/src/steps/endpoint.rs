@@ -77,6 +77,9 @@ pub(super) fn step(on: &On) -> Option<Step> {
             GROUP
         }
     };
+    if on.founds() {
+        out.push(r(listens(&shared)));
+    }
     let leftovers = ["/etc/keepalived", "/etc/haproxy", "/var/lib/haproxy"];
     out.push(r(Packages::new(GROUP, names).leaving(leftovers).quietly()));
     if !ingress {
@@ -123,6 +126,29 @@ fn after(on: &On) -> Vec<StepRef> {
     needs.into_iter().collect()
 }
 
+/// Whether the address was found to be free, or is in use by this cluster.
+fn is_free() -> Check {
+    Check::Succeeds(format!(
+        "[ -e {}/endpoint.free ] || [ -e {} ]",
+        bramble_machine::HOME,
+        control_plane::ADMIN
+    ))
+}
+
+/// Begins to listen for others with the VRRP id, before the packages are installed, which takes longer than three
+/// adverts.
+fn listens(shared: &Shared) -> Action {
+    let mut run = Script::of(format!("id={} dev={}", shared.id, shared.interface));
+    run.line(include_str!("endpoint_listen.sh"));
+    Action::new(
+        "endpoint-listens",
+        format!("listen for the VRRP id {}", shared.id),
+        is_free(),
+        run,
+    )
+    .undone_by("nft delete table inet bramble-listen 2>/dev/null || :\nrm -f $B/endpoint.listens")
+}
+
 /// Looks for other owners of the address and of the VRRP id, before the first control plane takes them.
 fn free(shared: &Shared) -> Action {
     let mut run = Script::of(format!(
@@ -137,11 +163,7 @@ fn free(shared: &Shared) -> Action {
             "see that nobody has the address {} or the VRRP id {}",
             shared.address, shared.id
         ),
-        Check::Succeeds(format!(
-            "[ -e {}/endpoint.free ] || [ -e {} ]",
-            bramble_machine::HOME,
-            control_plane::ADMIN
-        )),
+        is_free(),
         run,
     )
     .undone_by("rm -f $B/endpoint.free")

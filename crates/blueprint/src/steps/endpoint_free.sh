@@ -1,22 +1,12 @@
-# $address, $id and $dev are set. Listens for VRRP for longer than three adverts of a second, and asks meanwhile
-# by ARP: a connection that nobody takes is enough to be told whose the address is.
-nft delete table inet bramble-listen 2>/dev/null || :
-nft -f - <<EOF
-table inet bramble-listen {
-	set heard { type ipv4_addr; flags dynamic; size 64; }
-	chain in {
-		type filter hook prerouting priority raw; policy accept;
-		ip protocol vrrp @th,8,8 $id add @heard { ip saddr }
-	}
-}
-EOF
-# Adapters drop groups that nobody joined.
-ip maddress add 01:00:5e:00:00:12 dev "$dev" 2>/dev/null && joined=1 || joined=''
+# $address, $id and $dev are set, and endpoint_listen.sh has begun to listen for VRRP. Asks by ARP as well: a
+# connection that nobody takes is enough to be told whose the address is.
 # What was known of it may be of an owner who has left.
 ip neighbour flush to "$address" dev "$dev"
 timeout 1 bash -c "exec 3<>/dev/tcp/$address/6443" 2>/dev/null || :
+read -r since joined <$B/endpoint.listens || :
+# Longer than three adverts of a second.
 n=0
-while [ $n -lt 17 ]; do
+until [ $(($(cut -d. -f1 /proc/uptime) - since)) -gt 4 ] || [ $n -ge 25 ]; do
 	n=$((n + 1))
 	sleep 0.2
 done
@@ -24,6 +14,7 @@ heard=$(nft list set inet bramble-listen heard | sed -n '/elements/,$p' | grep -
 owner=$(ip -4 neighbour show "$address" dev "$dev" | sed -n 's/.*lladdr \([0-9a-f:]*\).*/\1/p')
 nft delete table inet bramble-listen
 [ -z "$joined" ] || ip maddress del 01:00:5e:00:00:12 dev "$dev" 2>/dev/null || :
+rm -f $B/endpoint.listens
 if [ -n "$owner" ]; then
 	echo "the address $address is in use: $owner answers for it"
 	echo 'Remedy: choose a free address in kubernetes.endpoint.vip.'

@@ -84,8 +84,8 @@ pub struct Endpoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 255))]
     pub vrrp_id: Option<u8>,
-    /// `address` or `address:port` that one of the control planes holds at a time, by kube-vip: a pod on each of
-    /// them, whose image must be in the bundle. Default port: 6443.
+    /// `address` that one of the control planes holds at a time, by kube-vip: a pod on each of them, whose
+    /// image must be in the bundle. It leads to the API servers' own port, 6443.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kube_vip: Option<String>,
 }

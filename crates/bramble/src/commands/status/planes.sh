@@ -12,7 +12,9 @@ if systemctl is-failed -q bramble-etcd-snapshot.service; then
 fi
 tasks=$(timeout 10 ctr -n k8s.io tasks ls 2>/dev/null | awk '$3 == "RUNNING" { print $1 }')
 member=''
-for part in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+parts='etcd kube-apiserver kube-controller-manager kube-scheduler'
+[ ! -e /etc/kubernetes/manifests/kube-vip.yaml ] || parts="$parts kube-vip"
+for part in $parts; do
 	state=no
 	for c in $(timeout 10 ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.container.name\"==$part" 2>/dev/null); do
 		case "
