@@ -1,6 +1,7 @@
 #!/bin/sh
 # Stands in for kube-vip, whose image can't be had where tests run: what its documentation says of a control plane
 # with ARP and leader election, with the variables of its documentation. One has the lease, and with it the address.
+# shellcheck disable=SC2154 # the pod has them
 [ "$1" = manager ] && [ "$cp_enable$vip_arp$vip_leaderelection" = truetruetrue ] || exit 2
 lease=$vip_leasename
 api() { timeout 3 kubectl --kubeconfig=/etc/kubernetes/admin.conf --server="$kubernetes_addr" --cache-dir=/tmp -n "$cp_namespace" "$@"; }

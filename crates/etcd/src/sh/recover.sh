@@ -47,6 +47,7 @@ if ! single; then
 			etcd_explain etcd
 			exit 1
 		fi
+		[ $((n % 45)) -ne 10 ] || forced || etcd_end etcd TERM
 		etcd_nudge etcd "$n"
 		sleep 1
 	done
@@ -64,6 +65,7 @@ while forced || ! single; do
 		etcd_explain etcd
 		exit 1
 	fi
+	[ $((n % 45)) -ne 10 ] || ! forced || etcd_end etcd TERM
 	etcd_nudge etcd "$n"
 	sleep 1
 done

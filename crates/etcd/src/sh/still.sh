@@ -25,6 +25,13 @@ etcd_gone() {
 etcd_nudge() {
 	[ $(($2 % 45)) -ne 15 ] || ! etcd_gone "$1" || systemctl restart kubelet
 }
+# Ends the containers of a pod: etcd_end POD SIGNAL. A kubelet that was started while the API is away ends none
+# whose manifest was taken away or changed: it does not know yet what the API has to say of them.
+etcd_end() {
+	for c in $(timeout 20 ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.container.name\"==$1,labels.\"io.kubernetes.pod.namespace\"==kube-system"); do
+		timeout 20 ctr -n k8s.io tasks kill -s "$2" "$c" >/dev/null 2>&1 || :
+	done
+}
 # Moves manifests to a folder and waits until nothing of them runs: etcd_stop FOLDER POD...
 etcd_stop() {
 	to=$1
@@ -34,10 +41,16 @@ etcd_stop() {
 		[ ! -e "$etcd_manifests/$pod.yaml" ] || mv -T "$etcd_manifests/$pod.yaml" "$to/$pod.yaml"
 	done
 	sync "$to" "$etcd_manifests"
+	since=$(date +%s)
 	for pod in "$@"; do
 		n=0
 		until etcd_gone "$pod"; do
 			n=$((n + 1))
+			case $(($(date +%s) - since)) in
+			? | 1? | 2?) ;;
+			3? | 4? | 5?) etcd_end "$pod" TERM ;;
+			*) etcd_end "$pod" KILL ;;
+			esac
 			if [ "$n" -ge 90 ]; then
 				echo "$pod still runs 90 s after its manifest was taken away, or containerd does not say" >&2
 				echo 'Remedy: see that both work (systemctl status kubelet containerd), then run the same command again.' >&2
