@@ -180,6 +180,26 @@ async fn program(
     String::from_utf8(done.stdout).explain(what)
 }
 
+/// Asks by the address that everybody uses, with the certificates of both sides.
+const AT_THE_ADDRESS: &str = "end=$(($(date +%s) + 90))
+until HOME=/run/bramble timeout 10 kubectl --kubeconfig=/etc/kubernetes/admin.conf get --raw /readyz >/dev/null 2>&1; do
+	[ $(date +%s) -lt $end ] || exit 1
+	sleep 1
+done
+";
+
+/// Waits until the API answers where everybody looks for it: an address that control planes share was let go of
+/// while none of them served.
+async fn at_the_address(session: &Session, printer: &Printer) {
+    let what = "ask the API by its address";
+    let limit = Duration::from_secs(120);
+    if program(session, AT_THE_ADDRESS, limit, what).await.is_err() {
+        printer.warn(
+            "the API servers are there, but don't answer at the cluster's address yet: bramble status says who has it",
+        );
+    }
+}
+
 /// Runs a program on each, all at once; the failures of all, if any.
 async fn on_all(
     sessions: &BTreeMap<String, Session>,

@@ -1,6 +1,6 @@
 //! `bramble etcd recover`: the quorum is lost, and one member that is left becomes the whole of etcd.
 
-use super::{Looks, Planes, locks, names, on_all, program};
+use super::{Looks, Planes, at_the_address, locks, names, on_all, program};
 use crate::ask;
 use crate::error::{CliError, Kind};
 use crate::printer::Printer;
@@ -90,6 +90,7 @@ pub async fn run(
     program(session, &programs::recover(), PART, "recover etcd")
         .await
         .map_err(|error| error.hint("run the same command again: it goes on"))?;
+    at_the_address(session, printer).await;
     for lock in held {
         lock.release().await;
     }

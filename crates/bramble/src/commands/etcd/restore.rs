@@ -3,7 +3,7 @@
 //! Every part can run again: a run that was cut off is taken up by the next one, which begins all members
 //! anew as one cluster, or taken back by `--back` as long as it is under way.
 
-use super::{Looks, Planes, locks, names, on_all, program};
+use super::{Looks, Planes, at_the_address, locks, names, on_all, program};
 use crate::args::EtcdRestoreArgs;
 use crate::ask;
 use crate::error::{CliError, Explain, Kind, chain};
@@ -263,16 +263,19 @@ async fn begin_anew(
     printer.note("  etcd starts");
     on_all(sessions, |_| programs::restore_start(), PART, "start etcd").await?;
     printer.note("  the API servers start");
-    finish(sessions).await
+    finish(sessions, printer).await
 }
 
 /// The rest of the control planes; only once all of them serve is nothing under way any more.
-async fn finish(sessions: &BTreeMap<String, Session>) -> Result<(), CliError> {
+async fn finish(sessions: &BTreeMap<String, Session>, printer: &Printer) -> Result<(), CliError> {
     for (program, what) in [
         (programs::restore_finish(), "start the control plane"),
         (programs::restore_tidy(), "end the restore"),
     ] {
         on_all(sessions, |_| program.clone(), PART, what).await?;
+    }
+    if let Some(session) = sessions.values().next() {
+        at_the_address(session, printer).await;
     }
     Ok(())
 }
@@ -372,7 +375,7 @@ async fn back(
     on_all(&sessions, |_| programs::restore_start(), PART, "start etcd")
         .await
         .map_err(again)?;
-    finish(&sessions).await.map_err(again)?;
+    finish(&sessions, printer).await.map_err(again)?;
     for lock in held {
         lock.release().await;
     }
