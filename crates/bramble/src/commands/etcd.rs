@@ -143,6 +143,15 @@ impl Looks {
         matches!(self.seen.get(name), Some(Ok(seen)) if seen.members.is_some())
     }
 
+    /// Whether the member of a machine is the whole of etcd.
+    fn is_alone(&self, name: &str) -> bool {
+        let members = self
+            .seen
+            .get(name)
+            .and_then(|s| s.as_ref().ok()?.members.as_ref());
+        members.is_some_and(|all| all.len() == 1)
+    }
+
     /// Whether the member of a machine knows that of another one as a member.
     fn lists(&self, name: &str, other: &str) -> bool {
         let seen = |name: &str| self.seen.get(name).and_then(|s| s.as_ref().ok());

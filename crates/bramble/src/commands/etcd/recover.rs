@@ -61,10 +61,12 @@ pub async fn run(
     let mut all = others.clone();
     all.insert(name.clone(), session.clone());
     let held = locks(&all, "etcd recover").await?;
-    // Somebody may have found the switch while this was read.
+    // Somebody may have found the switch while this was read; or a run that was cut off has come to its end on the
+    // machine, which is this one's aim.
     if !going_on {
-        let now = planes.look().await.view;
-        if now.has_quorum() {
+        let again = planes.look().await;
+        let now = &again.view;
+        if now.has_quorum() && !again.is_alone(&name) {
             return Err(CliError::failed(format!(
                 "etcd has its quorum again: {} of {} members are healthy; nothing was changed",
                 now.healthy,
