@@ -196,9 +196,9 @@ impl Running {
     /// Waits until a text was said on standard error.
     ///
     /// # Panics
-    /// When it is not within a minute.
+    /// When it is not within three minutes.
     pub fn said(&self, what: &str) {
-        crate::until(what, Duration::from_secs(60), || {
+        crate::until(what, Duration::from_secs(180), || {
             text(&self.stderr).contains(what)
         });
     }

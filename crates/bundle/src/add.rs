@@ -19,6 +19,8 @@ use crate::registry::LISTS;
 #[derive(Deserialize)]
 struct Config {
     architecture: String,
+    #[serde(default)]
+    os: String,
 }
 
 #[derive(Deserialize)]
@@ -62,10 +64,12 @@ pub fn add_image(
         let manifest: Manifest =
             serde_json::from_slice(&document.bytes).map_err(Error::json(&place))?;
         let config = read(&archive, &manifest.config.digest)?;
-        let Config { architecture } =
+        let Config { architecture, os } =
             serde_json::from_slice(&config).map_err(Error::json(&place))?;
-        let Some(arch) = index.archs.iter().find(|a| a.as_str() == architecture) else {
-            others.push(architecture);
+        let mut archs = index.archs.iter().filter(|_| os == "linux");
+        let fits = archs.find(|a| a.as_str() == architecture);
+        let Some(arch) = fits.filter(|arch| added.iter().all(|i: &Image| i.arch != **arch)) else {
+            others.push(format!("{os}/{architecture}"));
             continue;
         };
         let tar = scratch.path().join("image.tar");
@@ -87,7 +91,8 @@ pub fn add_image(
         });
     }
     if added.is_empty() {
-        let has: Vec<&str> = index.archs.iter().map(|a| a.as_str()).collect();
+        let has = index.archs.iter().map(|a| format!("linux/{}", a.as_str()));
+        let has: Vec<String> = has.collect();
         return Err(Error::Request(format!(
             "{} is for {}, and the bundle for {}",
             file.display(),
@@ -257,6 +262,73 @@ mod tests {
         assert_eq!(named.0.index().artefacts.len(), 2);
     }
 
+    /// The image as Docker saves it where it keeps images as containerd does: the list of all processors, and what
+    /// was pulled of it. `os` for each that is there.
+    fn listed(dir: &Path, all_os: &[&str], missing: bool) -> PathBuf {
+        let one = ImageArchive::open(&image(dir, Arch::Amd64, "listed")).unwrap();
+        let mut blobs: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut put = |bytes: Vec<u8>| {
+            let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+            blobs.push((digest.clone(), bytes));
+            digest
+        };
+        let manifest: serde_json::Value = serde_json::from_slice(&one.documents[0].bytes).unwrap();
+        let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+        put(read(&one, layer).unwrap());
+        let mut entries = Vec::new();
+        for os in all_os {
+            let config = serde_json::json!({ "architecture": "amd64", "os": os });
+            let mut manifest = manifest.clone();
+            manifest["config"]["digest"] = put(config.to_string().into_bytes()).into();
+            let digest = put(manifest.to_string().into_bytes());
+            entries.push(serde_json::json!({ "mediaType": oci::MANIFEST_TYPE, "digest": digest }));
+        }
+        if missing {
+            let digest = format!("sha256:{}", "0".repeat(64));
+            entries.push(serde_json::json!({ "mediaType": oci::MANIFEST_TYPE, "digest": digest }));
+        }
+        let list = serde_json::json!({ "schemaVersion": 2, "manifests": entries });
+        let digest = put(list.to_string().into_bytes());
+        let top = serde_json::json!({ "manifests": [{
+            "mediaType": oci::INDEX_TYPE, "digest": digest,
+            "annotations": { "io.containerd.image.name": KUBE_VIP },
+        }] });
+        let path = dir.join("listed.tar");
+        let mut tar = tar::Builder::new(File::create(&path).unwrap());
+        let mut append = |name: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, bytes).unwrap();
+        };
+        append("index.json", top.to_string().as_bytes());
+        for (digest, bytes) in &blobs {
+            append(&format!("blobs/{}", digest.replacen(':', "/", 1)), bytes);
+        }
+        tar.finish().unwrap();
+        path
+    }
+
+    #[test]
+    fn of_a_list_that_is_there_in_part_what_is_there_is_added() {
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = bundle(&dir.path().join("bundle"));
+        let file = listed(dir.path(), &["linux"], true);
+        let (bundle, added) = add_image(&bundle, &file, None, ImageRole::All).unwrap();
+        assert_eq!((added.len(), added[0].reference.as_str()), (1, KUBE_VIP));
+        assert!(bundle.verify(|_, _| {}).unwrap().is_sound());
+    }
+
+    #[test]
+    fn of_several_systems_linux_is_added() {
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = bundle(&dir.path().join("bundle"));
+        let file = listed(dir.path(), &["windows", "linux"], false);
+        let (bundle, added) = add_image(&bundle, &file, None, ImageRole::All).unwrap();
+        assert_eq!(added.len(), 1);
+        assert_eq!(bundle.index().artefacts.len(), 1);
+    }
+
     #[test]
     fn what_the_bundle_has_no_machines_for_is_refused() {
         let dir = tempfile::tempdir().unwrap();
@@ -266,7 +338,7 @@ mod tests {
         assert!(
             refused
                 .to_string()
-                .contains("is for arm64, and the bundle for amd64")
+                .contains("is for linux/arm64, and the bundle for linux/amd64")
         );
         assert!(
             Bundle::open(bundle.dir())

@@ -214,6 +214,12 @@ impl<'p> Contents<'p> {
         }
         if LISTS.contains(&of.media_type.as_str()) {
             let list: List = self.json(&name, &bytes)?;
+            let here = |d: &&Descriptor| self.files.contains_key(&blob_path(&d.digest));
+            let (there, missing): (Vec<_>, Vec<_>) = list.manifests.iter().partition(here);
+            if let ([only], false) = (there.as_slice(), missing.is_empty()) {
+                // Of an image for many processors Docker saves the whole list, and what it has pulled of it.
+                return self.document(only, out);
+            }
             for manifest in &list.manifests {
                 self.document(manifest, out)?;
             }

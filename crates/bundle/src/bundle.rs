@@ -281,6 +281,10 @@ impl Writer {
 
     /// Writes the index and removes blobs that it does not name (those of an earlier bundle in this folder).
     pub(crate) fn finish(self, index: &Index) -> Result<Bundle, Error> {
+        if let Some(problem) = index.problem() {
+            let place = self.dir.join("bundle.json").display().to_string();
+            return Err(Error::Invalid { place, problem });
+        }
         let mut text = serde_json::to_vec_pretty(index).map_err(Error::json("bundle.json"))?;
         text.push(b'\n');
         files::write_atomically(&self.dir.join("bundle.json"), &text)?;

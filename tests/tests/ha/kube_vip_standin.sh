@@ -7,7 +7,7 @@ lease=$vip_leasename
 api() { timeout 3 kubectl --kubeconfig=/etc/kubernetes/admin.conf --server="$kubernetes_addr" --cache-dir=/tmp -n "$cp_namespace" "$@"; }
 now() { date -u +%Y-%m-%dT%H:%M:%S.000000Z; }
 held=''
-let_go() { [ -z "$held" ] || ip address del "$address/$vip_cidr" dev "$vip_interface"; }
+let_go() { [ -z "$held" ] || ip address del "$address/$vip_subnet" dev "$vip_interface"; }
 trap 'let_go; exit 0' TERM INT
 # Takes the lease, or renews it: take RESOURCEVERSION; without one it is made.
 take() {
@@ -33,7 +33,7 @@ while :; do
 	fi
 	if [ -n "$mine" ]; then
 		good=$time
-		[ -n "$held" ] || ip address add "$address/$vip_cidr" dev "$vip_interface" || [ $? = 2 ]
+		[ -n "$held" ] || ip address add "$address/$vip_subnet" dev "$vip_interface" || [ $? = 2 ]
 		[ -n "$held" ] || echo "$vip_nodename has $address"
 		held=1
 		arping -U -c 1 -I "$vip_interface" "$address" >/dev/null 2>&1 &

@@ -146,7 +146,12 @@ fn listens(shared: &Shared) -> Action {
         is_free(),
         run,
     )
-    .undone_by("nft delete table inet bramble-listen 2>/dev/null || :\nrm -f $B/endpoint.listens")
+    .undone_by(
+        "nft delete table inet bramble-listen 2>/dev/null || :\n\
+         [ ! -e $B/endpoint.listens ] || read -r _ joined <$B/endpoint.listens || :\n\
+         [ -z \"${joined:-}\" ] || ip maddress del 01:00:5e:00:00:12 dev \"$joined\" 2>/dev/null || :\n\
+         rm -f $B/endpoint.listens",
+    )
 }
 
 /// Looks for other owners of the address and of the VRRP id, before the first control plane takes them.

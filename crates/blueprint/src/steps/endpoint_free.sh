@@ -13,7 +13,7 @@ done
 heard=$(nft list set inet bramble-listen heard | sed -n '/elements/,$p' | grep -oE '[0-9]+(\.[0-9]+){3}' | tr '\n' ' ' || :)
 owner=$(ip -4 neighbour show "$address" dev "$dev" | sed -n 's/.*lladdr \([0-9a-f:]*\).*/\1/p')
 nft delete table inet bramble-listen
-[ -z "$joined" ] || ip maddress del 01:00:5e:00:00:12 dev "$dev" 2>/dev/null || :
+[ -z "$joined" ] || ip maddress del 01:00:5e:00:00:12 dev "$joined" 2>/dev/null || :
 rm -f $B/endpoint.listens
 if [ -n "$owner" ]; then
 	echo "the address $address is in use: $owner answers for it"

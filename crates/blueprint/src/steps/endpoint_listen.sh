@@ -14,5 +14,7 @@ table inet bramble-listen {
 }
 EOF
 # Adapters drop groups that nobody joined.
-if ip maddress add 01:00:5e:00:00:12 dev "$dev" 2>/dev/null; then joined=1; else joined=''; fi
+joined=''
+[ ! -e $B/endpoint.listens ] || read -r _ joined <$B/endpoint.listens || :
+! ip maddress add 01:00:5e:00:00:12 dev "$dev" 2>/dev/null || joined=$dev
 printf '%s %s\n' "$(cut -d. -f1 /proc/uptime)" "$joined" >$B/endpoint.listens

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Short name of the image.
 const IMAGE: &str = "kube-vip";
+/// The first release that reads all of the pod's variables as they are meant here.
+const FIRST: &[u32] = &[0, 9];
 const MANIFEST: &str = "/etc/kubernetes/manifests/kube-vip.yaml";
 /// Seconds that the address lives on the machine that begins the cluster, while kubeadm is at work there.
 const LIFE: u32 = 1200;
@@ -38,34 +40,55 @@ fn shared(on: &On) -> Option<Shared> {
     })
 }
 
-/// The full name of the image in the bundle.
-fn image(on: &On) -> Option<String> {
+/// The newest image in the bundle, and its release.
+fn image(on: &On) -> Option<(Vec<u32>, String)> {
     let images = on.inputs.bundle?.images(on.arch());
-    let mut images = images.filter(|i| i.short_name() == IMAGE);
-    images.next().map(|i| i.reference.clone())
+    let images = images.filter(|i| i.short_name() == IMAGE);
+    let found = images.map(|i| (release(&i.name().tag), i.reference.clone()));
+    found.max()
+}
+
+/// The numbers of a tag such as `v1.2.3`; empty for one that has none.
+fn release(tag: &str) -> Vec<u32> {
+    let numbers = tag.trim_start_matches('v').split(['.', '-', '+']);
+    numbers.map_while(|n| n.parse().ok()).collect()
+}
+
+/// Why the bundle doesn't do.
+fn lacking(on: &On) -> Option<String> {
+    let bundle = on.inputs.bundle?;
+    let looked = on.inputs.facts.contains_key(&on.machine.name);
+    let of = format!("the bundle of {}", bundle.kubernetes);
+    match image(on) {
+        _ if !looked => None,
+        None => Some(format!(
+            "{of} holds no image of kube-vip for {}",
+            on.arch().as_str()
+        )),
+        // A tag without numbers is somebody's own, who knows what is in it.
+        Some((release, name)) if !release.is_empty() && *release < *FIRST => Some(format!(
+            "{of} holds {name}, which doesn't know all that is asked of it"
+        )),
+        Some(_) => None,
+    }
 }
 
 /// What is made before the machine becomes a control plane.
 pub(super) fn step(on: &On) -> Option<Step> {
     let shared = shared(on)?;
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
-    let looked = on.inputs.facts.contains_key(&on.machine.name);
-    if on.inputs.bundle.is_some() && looked && image(on).is_none() {
-        out.push(r(Obstacle {
+    out.extend(lacking(on).map(|what| {
+        r(Obstacle {
             name: "kube-vip".into(),
-            what: format!(
-                "the bundle holds no image of kube-vip for {}",
-                on.arch().as_str()
-            ),
-            hint: "add it: docker save ghcr.io/kube-vip/kube-vip:v1.2.3 -o kube-vip.tar && bramble bundle add kube-vip.tar --for control-plane (or bramble bundle build --from upstream --image ...); or write `vip`, which needs none".into(),
-        }));
-    }
+            what,
+            hint: "add v0.9 or later: docker save ghcr.io/kube-vip/kube-vip:v1.2.3 -o kube-vip.tar && bramble bundle add kube-vip.tar --for control-plane --dir DIR (`bramble bundle list` shows where it is); or write `vip`, which needs no image".into(),
+        })
+    }));
     out.push(r(freed(on, &shared)));
     Some(on.step(super::endpoint::NAME, out))
 }
 
-/// Who begins the cluster looks whether somebody else has the address. When all of this is undone no pod is left
-/// that would let go of it.
+/// Who begins the cluster looks whether somebody else has the address. What was lent of it goes with this.
 fn freed(on: &On, shared: &Shared) -> Action {
     let Shared { address, interface } = shared;
     let mut run = Script::of(format!("address={address} dev={interface}"));
@@ -79,12 +102,26 @@ fn freed(on: &On, shared: &Shared) -> Action {
             true => format!("see that nobody has the address {address}"),
             false => format!("make ready for the address {address}"),
         },
-        Check::Exists(format!("{HOME}/endpoint.kube-vip")),
+        Check::Succeeds(format!(
+            "[ -e {HOME}/endpoint.kube-vip ] || [ -e {} ]",
+            control_plane::ADMIN
+        )),
         run,
     )
-    .undone_by(format!(
-        "ip address del {address}/32 dev {interface} 2>/dev/null || :\nrm -f $B/endpoint.kube-vip"
-    ))
+    .undone_by(format!("{}\nrm -f $B/endpoint.kube-vip", let_go(*address)))
+}
+
+/// Takes the address off, on whatever interface it is by now.
+fn let_go(address: IpAddr) -> String {
+    format!(
+        "ip -o address show to {address}/32 | while read -r _ dev _; do ip address del {address}/32 dev \"$dev\"; done"
+    )
+}
+
+/// Ends the pod whose manifest goes next, before the control plane is taken apart: it lets go of lease and address
+/// when it is told to end, and neither when it is killed. The kubelet has stopped by then.
+fn ended(address: IpAddr) -> String {
+    format!("{}\n{}", include_str!("kube_vip_end.sh"), let_go(address))
 }
 
 /// What goes before and after kubeadm on the machine that begins the cluster: it calls the API by the address, and
@@ -104,7 +141,7 @@ pub(super) fn lent(on: &On) -> (String, String) {
 
 /// What is made once the machine is a control plane: kubeadm has no rights for it before.
 pub(super) fn held(on: &On) -> Vec<Arc<dyn Resource>> {
-    let Some((shared, image)) = shared(on).zip(image(on)) else {
+    let Some((shared, (_, image))) = shared(on).zip(image(on)) else {
         return Vec::new();
     };
     let file = File {
@@ -121,7 +158,10 @@ pub(super) fn held(on: &On) -> Vec<Arc<dyn Resource>> {
             include_str!("kube_vip_answers.sh")
         )),
     )
-    .undone_by("rm -f $B/kube-vip.answers");
+    .undone_by(format!(
+        "{}\nrm -f $B/kube-vip.answers",
+        ended(shared.address)
+    ));
     answers.limit = Duration::from_secs(200);
     vec![r(file), r(answers)]
 }
@@ -156,7 +196,6 @@ spec:
         - {{ name: vip_interface, value: "{interface}" }}
         - {{ name: vip_arp, value: "true" }}
         - {{ name: vip_subnet, value: "32" }}
-        - {{ name: vip_cidr, value: "32" }}
         - {{ name: vip_nodename, value: "{name}" }}
         - {{ name: cp_enable, value: "true" }}
         - {{ name: cp_namespace, value: kube-system }}

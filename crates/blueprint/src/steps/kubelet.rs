@@ -3,7 +3,7 @@
 
 use super::{care, kubernetes, reset};
 use crate::context::{On, r};
-use bramble_machine::kinds::{Action, Check, File, Service};
+use bramble_machine::kinds::{Action, Check, File, Service, huge_pages};
 use bramble_machine::{Resource, Script};
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub(super) fn running() -> Service {
         format!("file:{UNIT}"),
         format!("file:{FLAGS}"),
         "binary:/usr/local/bin/kubelet".to_owned(),
+        // Set aside again, after a start of the machine for which there was too little memory in one piece.
+        huge_pages::ID.to_owned(),
     ])
 }
 

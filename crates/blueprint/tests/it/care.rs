@@ -96,7 +96,9 @@ fn large_pages_restart_the_kubelet() {
         let all = setup.step(machine, step);
         let kubelet = all.iter().find(|r| r.id() == "service:kubelet.service");
         let watched = kubelet.expect("the kubelet").watches();
-        assert!(watched.contains(&"file:/etc/default/kubelet".to_owned()));
+        for id in ["file:/etc/default/kubelet", "hugepages:bramble"] {
+            assert!(watched.contains(&id.to_owned()), "{id}: {watched:?}");
+        }
         let flags = flags(&setup, machine, step);
         let pages = "\n# Large pages: 64 of 2048 KiB, 1 of 1048576 KiB\n";
         assert!(flags.contains(pages), "{flags}");

@@ -7,29 +7,29 @@ use bramble_spec::cluster::Arch;
 const INIT: &str = "control-plane/init";
 const MANIFEST: &str = "/etc/kubernetes/manifests/kube-vip.yaml";
 
-/// Three control planes, with or without the image in the bundle.
-fn setup(with_image: bool) -> Setup {
+/// Three control planes, with these releases of the image in the bundle.
+fn setup(releases: &[&str]) -> Setup {
     let mut setup = Setup::new(load(
         "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: c }\nspec:\n  kubernetes: { endpoint: { kubeVip: 10.77.0.10 } }\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n    - { name: two, roles: [control-plane], address: 10.77.0.12 }\n    - { name: three, roles: [control-plane], address: 10.77.0.13 }\n",
     ));
-    let image = Image {
-        reference: "ghcr.io/kube-vip/kube-vip:v1.2.3".into(),
-        arch: Arch::Amd64,
-        roles: ImageRole::ControlPlane,
-        sha256: "f".repeat(64),
-        size: 1000,
-        image_digest: "sha256:0".into(),
+    let image = |release: &&str| {
+        Artefact::Image(Image {
+            reference: format!("ghcr.io/kube-vip/kube-vip:{release}"),
+            arch: Arch::Amd64,
+            roles: ImageRole::ControlPlane,
+            sha256: "f".repeat(64),
+            size: 1000,
+            image_digest: "sha256:0".into(),
+        })
     };
     let bundle = setup.bundle.as_mut().expect("a bundle");
-    bundle
-        .artefacts
-        .extend(with_image.then_some(Artefact::Image(image)));
+    bundle.artefacts.extend(releases.iter().map(image));
     setup
 }
 
 #[test]
 fn the_pod_is_made_after_kubeadm_on_every_control_plane() {
-    let setup = setup(true);
+    let setup = setup(&["v1.2.3"]);
     for name in ["one", "two", "three"] {
         let ids = setup.ids(name, INIT);
         let at = |id: &str| ids.iter().position(|i| i == id);
@@ -44,7 +44,7 @@ fn the_pod_is_made_after_kubeadm_on_every_control_plane() {
 /// kubeadm calls the API by the address when nobody could hold it yet.
 #[test]
 fn the_address_is_lent_to_kubeadm_where_the_cluster_begins() {
-    let setup = setup(true);
+    let setup = setup(&["v1.2.3"]);
     let init = setup.program("one", INIT, "action:kubeadm-init");
     let at = |text: &str| {
         init.find(text)
@@ -58,19 +58,52 @@ fn the_address_is_lent_to_kubeadm_where_the_cluster_begins() {
     assert!(!join.contains("ip address"), "{join}");
 }
 
+/// Of several the newest, by its numbers.
+#[test]
+fn the_newest_image_is_taken() {
+    let setup = setup(&["v1.2.3", "v1.2.10", "v0.9.1"]);
+    let text = setup.text("one", INIT, MANIFEST).expect("a manifest");
+    assert!(text.contains("kube-vip:v1.2.10"), "{text}");
+}
+
 #[test]
 fn without_the_image_it_is_said_how_to_get_it() {
-    let blueprint = setup(false).blueprint();
-    let steps = &blueprint.machines["one"].steps;
-    let all = steps.iter().flat_map(|s| &s.resources);
-    let said: Vec<String> = all
-        .filter_map(|r| r.plan(&Default::default()).err())
-        .map(|e| format!("{e} {}", e.hint()))
-        .collect();
-    assert_eq!(said.len(), 1, "{said:?}");
+    let said = |releases: &[&str]| -> Vec<String> {
+        let blueprint = setup(releases).blueprint();
+        let steps = &blueprint.machines["one"].steps;
+        let all = steps.iter().flat_map(|s| &s.resources);
+        let failed = all.filter_map(|r| r.plan(&Default::default()).err());
+        failed.map(|e| format!("{e} {}", e.hint())).collect()
+    };
+    let none = said(&[]);
+    assert_eq!(none.len(), 1, "{none:?}");
     assert!(
-        said[0].contains("no image of kube-vip for amd64"),
-        "{said:?}"
+        none[0].contains("no image of kube-vip for amd64"),
+        "{none:?}"
     );
-    assert!(said[0].contains("bramble bundle add"), "{said:?}");
+    assert!(none[0].contains("bramble bundle add"), "{none:?}");
+    let old = said(&["v0.8.10"]);
+    assert!(
+        old[0].contains("kube-vip:v0.8.10, which doesn't know"),
+        "{old:?}"
+    );
+    assert_eq!(said(&["v0.9.0"]), [""; 0]);
+    assert_eq!(said(&["own-build"]), [""; 0]);
+}
+
+/// Killed, it would keep the address beside its next owner until all else is undone.
+#[test]
+fn it_lets_go_before_the_control_plane_is_taken_apart() {
+    use bramble_machine::Undo;
+    let setup = setup(&["v1.2.3"]);
+    let all = setup.step("two", INIT);
+    let found = all.iter().find(|r| r.id() == "action:kube-vip-answers");
+    let change = found.expect("it").plan(&Default::default());
+    let change = change.expect("a plan").expect("a change");
+    let Undo::Action(undo) = change.undo else {
+        panic!("{:?}", change.undo)
+    };
+    let ends = undo.program.find("tasks kill -s TERM");
+    let lets_go = undo.program.find("ip address del 10.77.0.10/32");
+    assert!(ends.is_some() && ends < lets_go, "{}", undo.program);
 }

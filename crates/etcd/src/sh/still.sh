@@ -47,8 +47,8 @@ etcd_stop() {
 		until etcd_gone "$pod"; do
 			n=$((n + 1))
 			case $(($(date +%s) - since)) in
-			? | 1? | 2?) ;;
-			3? | 4? | 5?) etcd_end "$pod" TERM ;;
+			? | 1[0-4]) ;;
+			1? | 2? | 3? | 4? | 5?) etcd_end "$pod" TERM ;;
 			*) etcd_end "$pod" KILL ;;
 			esac
 			if [ "$n" -ge 90 ]; then
@@ -106,6 +106,8 @@ etcd_await_api() {
 		etcd_nudge kube-apiserver "$n"
 		sleep 1
 	done
+	# It ends while the API is away, and the kubelet waits longer each time.
+	[ ! -e "$etcd_manifests/kube-vip.yaml" ] || ! etcd_gone kube-vip || systemctl restart kubelet
 }
 # Runs a tool of the member's image beside it, with its data folder and Bramble's at their own places.
 etcd_beside() {

@@ -138,7 +138,7 @@ async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, Cli
             .hint("a lost control plane is replaced by bramble up, or taken out; bramble etcd members shows all"));
         }
         tries += 1;
-        let silent = tries < LOOKS && undecided(looks.seen.values().flatten());
+        let silent = tries < LOOKS && furthest(&reached(&looks)).is_err();
         if under_way || (tries > 1 && !silent) {
             return Ok(looks);
         }
@@ -148,12 +148,6 @@ async fn quorumless(planes: &Planes<'_>, printer: &Printer) -> Result<Looks, Cli
         ));
         tokio::time::sleep(ELECTION).await;
     }
-}
-
-/// Whether several have data, and one of them doesn't say how much it knows.
-fn undecided<'s>(all: impl Iterator<Item = &'s Seen>) -> bool {
-    let with_data: Vec<_> = all.filter(|s| s.manifest && s.data).collect();
-    with_data.len() > 1 && with_data.iter().any(|s| s.status.is_none())
 }
 
 /// The one named, the one that a run which was cut off chose, or the one that knows the most.
@@ -184,28 +178,49 @@ fn chosen(looks: &Looks, machine: Option<&str>) -> Result<String, CliError> {
             None => Err(CliError::usage(format!("{name} is no control plane"))),
         };
     }
-    let candidates = looks.sessions.keys().filter_map(|n| Some((n, seen(n)?)));
-    furthest(candidates).cloned().ok_or_else(|| {
-        CliError::failed(format!(
-            "no control plane that is reached has a member with data that answers: {}",
+    match furthest(&reached(looks)) {
+        Ok(Some(name)) => Ok(name.to_owned()),
+        Ok(None) => Err(CliError::failed(format!(
+            "no control plane that is reached has a member with data: {}",
             looks.why()
         ))
-        .hint("name one whose data is to go on (--machine NAME), or restore a snapshot: bramble etcd restore FILE")
-    })
+        .hint("restore a snapshot: bramble etcd restore FILE")),
+        Err(silent) => Err(CliError::failed(format!(
+            "{silent} may know more than the others and does not say how much: {}",
+            looks.why()
+        ))
+        .hint("name the one whose data is to go on (--machine NAME), or restore a snapshot: bramble etcd restore FILE")),
+    }
 }
 
-/// The member with data that knows the most. One that is the only one need not answer: there is nothing to
-/// compare it with, and without its quorum it may be slow to.
-fn furthest<'n>(all: impl Iterator<Item = (&'n String, &'n Seen)>) -> Option<&'n String> {
-    let with_data: Vec<_> = all.filter(|(_, s)| s.manifest && s.data).collect();
-    if let [(name, _)] = with_data[..] {
-        return Some(name);
+/// What the machines that are reached said; `None` for one that said nothing.
+fn reached(looks: &Looks) -> Vec<(&str, Option<&Seen>)> {
+    let names = looks.sessions.keys();
+    names
+        .map(|name| {
+            let seen = looks.seen.get(name).and_then(|s| s.as_ref().ok());
+            (name.as_str(), seen)
+        })
+        .collect()
+}
+
+/// The member with data that knows the most; `Err`: one that may have data and doesn't say how much it knows. One
+/// that is the only one need not answer: there is nothing to compare it with, and without its quorum it may
+/// be slow to.
+fn furthest<'n>(all: &[(&'n str, Option<&Seen>)]) -> Result<Option<&'n str>, &'n str> {
+    let candidates = all
+        .iter()
+        .filter(|(_, s)| s.is_none_or(|s| s.manifest && s.data));
+    let candidates: Vec<_> = candidates.collect();
+    if let [(name, Some(_))] = candidates[..] {
+        return Ok(Some(name));
     }
-    let known = with_data.into_iter().filter_map(|(name, seen)| {
-        let status = seen.status.as_ref()?;
-        Some(((status.raft_term, status.raft_index), name))
-    });
-    known.max_by_key(|(known, _)| *known).map(|(_, name)| name)
+    let mut best = None;
+    for (name, seen) in candidates {
+        let status = seen.and_then(|s| s.status.as_ref()).ok_or(*name)?;
+        best = best.max(Some(((status.raft_term, status.raft_index), *name)));
+    }
+    Ok(best.map(|(_, name)| name))
 }
 
 /// Whether a member could run on a machine that is reached; also where it did not say.
@@ -271,29 +286,31 @@ mod tests {
         }
     }
 
-    fn furthest_of(all: &[(&str, Seen)]) -> Option<String> {
-        let names: Vec<String> = all.iter().map(|(n, _)| (*n).to_owned()).collect();
-        furthest(names.iter().zip(all.iter().map(|(_, s)| s))).cloned()
-    }
-
     #[test]
     fn the_member_that_knows_the_most_goes_on() {
-        let all = [("one", seen(true, Some(7))), ("two", seen(true, Some(9)))];
-        assert_eq!(furthest_of(&all).as_deref(), Some("two"));
+        let (one, two) = (seen(true, Some(7)), seen(true, Some(9)));
+        let all = [("one", Some(&one)), ("two", Some(&two))];
+        assert_eq!(furthest(&all), Ok(Some("two")));
     }
 
     /// Without its quorum a member may not answer in time; whose data goes on is clear all the same.
     #[test]
     fn the_only_member_with_data_need_not_answer() {
-        let all = [("one", seen(true, None)), ("two", seen(false, None))];
-        assert_eq!(furthest_of(&all).as_deref(), Some("one"));
-        assert!(!undecided(all.iter().map(|(_, s)| s)));
+        let (one, two) = (seen(true, None), seen(false, None));
+        let all = [("one", Some(&one)), ("two", Some(&two))];
+        assert_eq!(furthest(&all), Ok(Some("one")));
+        assert_eq!(furthest(&all[1..]), Ok(None));
     }
 
+    /// What it has and the others don't would be lost unasked.
     #[test]
-    fn of_several_that_are_silent_none_is_taken() {
-        let all = [("one", seen(true, None)), ("two", seen(true, None))];
-        assert_eq!(furthest_of(&all), None);
-        assert!(undecided(all.iter().map(|(_, s)| s)));
+    fn beside_one_that_is_silent_none_is_taken() {
+        let (one, two) = (seen(true, Some(7)), seen(true, None));
+        assert_eq!(
+            furthest(&[("one", Some(&one)), ("two", Some(&two))]),
+            Err("two")
+        );
+        assert_eq!(furthest(&[("one", Some(&one)), ("two", None)]), Err("two"));
+        assert_eq!(furthest(&[("one", None)]), Err("one"));
     }
 }

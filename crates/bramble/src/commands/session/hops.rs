@@ -4,8 +4,9 @@
 use crate::bundles;
 use crate::context::Context;
 use crate::error::CliError;
+use bramble_bundle::Bundle;
 use bramble_engine::Look;
-use bramble_spec::cluster::{Machine, Role, Version};
+use bramble_spec::cluster::{Endpoint, Machine, Role, Version};
 use std::collections::BTreeMap;
 
 /// Where a node has written down its release.
@@ -37,12 +38,24 @@ pub(super) fn first(context: &Context, look: &Look) -> Result<Option<Version>, C
         return Ok(None);
     }
     let (all, broken) = bundles::local();
-    let all: Vec<Version> = all.iter().map(|b| b.index().kubernetes).collect();
+    // One that lacks what the file asks for would end the way half-way.
+    let kube_vip = matches!(
+        context.cluster.kubernetes.endpoint,
+        Endpoint::KubeVip { .. }
+    );
+    let fits = |b: &&Bundle| !kube_vip || b.index().has_image("kube-vip");
+    let with = if kube_vip {
+        " with kube-vip's image"
+    } else {
+        ""
+    };
+    let all = all.iter().filter(fits);
+    let all: Vec<Version> = all.map(|b| b.index().kubernetes).collect();
     way(&found, wanted, &all)
         .map(|way| way.first().copied())
         .map_err(|minor| {
             let what = format!(
-                "no minor release may be left out on the way to {wanted}, and there is no bundle of v1.{minor}"
+                "no minor release may be left out on the way to {wanted}, and there is no bundle of v1.{minor}{with}"
             );
             CliError::failed(bundles::with_broken(what, &broken)).hint(format!(
                 "fetch one, of its newest patch if you can: bramble bundle build --from upstream --version v1.{minor}.0"

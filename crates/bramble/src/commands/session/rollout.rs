@@ -276,7 +276,9 @@ fn older(cluster: &Cluster, look: &Look, plan: &Plan) -> Vec<Obstacle> {
     }
     let runs = |m: &Machine| api_server(look.seen.get(&m.name)?.content(API_SERVER)?);
     let planes = cluster.with_role(Role::ControlPlane);
-    let behind = planes.filter_map(|m| {
+    // What keeps one from being planned at all is said already.
+    let planned = |m: &&Machine| !plan.obstacles.iter().any(|o| o.machine == m.name);
+    let behind = planes.filter(planned).filter_map(|m| {
         let runs = runs(m).filter(|runs| *runs < wanted && !changes(plan, &m.name, PODS))?;
         Some(Obstacle {
             machine: m.name.clone(),

@@ -136,6 +136,25 @@ fn a_node_that_was_left_drained_is_served_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_control_plane_that_is_in_the_way_already_is_not_named_twice() {
+    let mut plan = Plan::default();
+    change(&mut plan, "a", JOIN, true);
+    plan.obstacles.push(Obstacle {
+        machine: "one".into(),
+        message: "it belongs to another cluster".into(),
+        hint: String::new(),
+    });
+    order(
+        &cluster(),
+        &look(Some("v1.30.4")),
+        &Scope::default(),
+        None,
+        &mut plan,
+    );
+    assert_eq!(obstacles_of(&plan), ["one: it belongs to another cluster"]);
+}
+
+#[test]
 fn no_kubelet_gets_newer_than_an_api_server() {
     let planned = |api: Option<&str>, changes: &[(&str, &str, bool)]| {
         let mut plan = Plan::default();
