@@ -385,6 +385,25 @@ impl ApiPlace for KubePlace {
             .map_err(|e| kube(&e))
     }
 
+    fn can_be_left(&self, step: &ApiStep) -> bool {
+        let drains = |r: &ApiResource| matches!(r, ApiResource::Drained { .. });
+        !step.resources.is_empty() && step.resources.iter().all(drains)
+    }
+
+    /// Nodes that were being drained take pods again.
+    async fn leave(&self, sessions: &Sessions, step: &ApiStep) -> Result<(), ApiError> {
+        let Some(connected) = self.connect(sessions).await? else {
+            return Ok(());
+        };
+        for resource in &step.resources {
+            if let ApiResource::Drained { name, .. } = resource {
+                let back = connected.api.uncordon_ours(name).await;
+                back.map_err(|e| kube(&e))?;
+            }
+        }
+        Ok(())
+    }
+
     async fn apply(
         &self,
         sessions: &Sessions,

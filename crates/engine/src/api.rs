@@ -67,4 +67,15 @@ pub trait ApiPlace: Send + Sync {
         step: &ApiStep,
         on: &(dyn Fn(ApiProgress) + Send + Sync),
     ) -> Result<usize, ApiError>;
+
+    /// Whether a step does nothing but wait for what others do, so that it can be left at any time; what it has
+    /// begun is taken back by [`ApiPlace::leave`].
+    fn can_be_left(&self, _step: &ApiStep) -> bool {
+        false
+    }
+
+    /// Takes back what a step has begun that was left.
+    async fn leave(&self, _sessions: &Sessions, _step: &ApiStep) -> Result<(), ApiError> {
+        Ok(())
+    }
 }

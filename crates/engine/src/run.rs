@@ -282,7 +282,27 @@ impl Runner<'_> {
         let begun = Instant::now();
         self.started(&key);
         let on = |progress| self.api_progress(&step.name, begun, progress);
-        match place.apply(self.means.sessions, step, &on).await {
+        let mut stop = self.means.stop.clone();
+        let stopped = async {
+            // Nobody who could stop it any more: it goes on to its end.
+            if !place.can_be_left(step) || stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let applied = tokio::select! {
+            applied = place.apply(self.means.sessions, step, &on) => applied,
+            () = stopped => {
+                self.outcome.lock().await.stopped = true;
+                match place.leave(self.means.sessions, step).await {
+                    Ok(()) => {
+                        self.board.fail(&key);
+                        return;
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        match applied {
             Ok(changes) => {
                 self.outcome.lock().await.changes += changes;
                 let took = begun.elapsed();
@@ -361,6 +381,11 @@ impl Runner<'_> {
                 self.say(machine, step, None, what);
             }
             if self.board.wait(need).await == Status::Failed {
+                // Not begun, rather than failed: what failed by itself is told by itself.
+                if *self.means.stop.borrow() {
+                    self.outcome.lock().await.stopped = true;
+                    return false;
+                }
                 self.skip(machine, step, &describe(need)).await;
                 return false;
             }

@@ -79,7 +79,10 @@ impl Api {
     }
 
     /// Lets pods onto a node again that Bramble has cordoned; whether it had.
-    async fn uncordon_ours(&self, name: &str) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// The API doesn't answer, or refuses.
+    pub async fn uncordon_ours(&self, name: &str) -> Result<bool, Error> {
         let path = node::path(name);
         let found = self.rest().get(&path).await?;
         if !found.as_ref().is_some_and(node::drained) {

@@ -140,6 +140,9 @@ pub fn restore(site: &Site, kubectl: &Kubectl) {
     site.bramble(&["etcd", "restore", "--back"])
         .expect(2)
         .says("no restore is under way");
+    site.bramble(&["etcd", "restore", &file, "--without", "two", "--yes"])
+        .expect(2)
+        .says("two is reached and has a member of etcd");
     let wrong = site.write_beside("wrong.db", "no snapshot at all");
     site.bramble(&["etcd", "restore", &wrong.display().to_string(), "--yes"])
         .expect(1);

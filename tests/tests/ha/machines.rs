@@ -116,11 +116,12 @@ pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl, shared: &str) {
         "[ ! -e /var/lib/bramble ] && [ ! -e /etc/kubernetes ]",
     );
     site.nothing_to_do();
+    // One with another name in its place; the cluster's own configuration still knows the old one's.
     let address = site.address("three");
     let add = [
         "machine",
         "add",
-        "three",
+        "other",
         "--address",
         &address,
         "--role",
@@ -128,7 +129,13 @@ pub fn dead_machine_is_removed(site: &Site, kubectl: &Kubectl, shared: &str) {
     ];
     site.bramble(&add).expect(0);
     site.nothing_to_do();
-    assert_eq!(members(site, "one"), ["one", "three", "two"]);
+    assert_eq!(members(site, "one"), ["one", "other", "two"]);
+    // A slip in an address changes nothing.
+    let (text, nobody) = (self::text(site), address.replace(".13", ".213"));
+    site.bramble(&["machine", "add", "nobody", "--address", &nobody])
+        .expect(4)
+        .says("nothing was changed");
+    assert_eq!(self::text(site), text);
 }
 
 /// A machine's disk as it was when nothing had been done to it.

@@ -167,6 +167,8 @@ fn join(on: &On) -> Action {
         "printf %s \"${}\" | base64 -d | tar -xzf - -C /etc/kubernetes/pki",
         fact_variable(joining::KEYS)
     ));
+    run.line(format!("names=${}", fact_variable(joining::NAMES)));
+    run.line(ALL_NAMES);
     run.line("kubeadm init phase certs apiserver --config /run/bramble/init.yaml");
     run.line(joining::configured(&kubeadm::join_control_plane(on)));
     let mut skip = "";
@@ -196,12 +198,23 @@ fn join(on: &On) -> Action {
         joining::TOKEN.into(),
         joining::CA_HASH.into(),
         joining::KEYS.into(),
+        joining::NAMES.into(),
     ];
     action
         .needs
         .extend(joining::learns(on).then(|| joining::learner(on)));
     action
 }
+
+/// Puts `$names` beside those of the file into kubeadm's configuration.
+pub(super) const ALL_NAMES: &str = r#"awk -v more="$names" '{ print }
+/^ *certSANs:$/ && (getline) > 0 {
+	print
+	sub(/-.*/, "- ")
+	n = split(more, all, ",")
+	for (i = 1; i <= n; i++) print $0 "\"" all[i] "\""
+}' /run/bramble/init.yaml >/run/bramble/init.new
+mv -f /run/bramble/init.new /run/bramble/init.yaml"#;
 
 fn prepared(on: &On) -> Script {
     let mut run = Script::of(reset::baseline());

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(super) const TOKEN: &str = "join-token";
 /// The fact that is the hash of the CA's public key.
 pub(super) const CA_HASH: &str = "ca-hash";
+/// The fact that is all names that the cluster's own configuration wants in certificates of API servers.
+pub(super) const NAMES: &str = "certificate-names";
 /// The fact that is the archive of the keys that control planes share.
 pub(super) const KEYS: &str = "shared-keys";
 
@@ -63,6 +65,10 @@ pub(super) fn facts(on: &On, facts: &mut BTreeMap<String, FactSource>) {
             "tar -czf - -C /etc/kubernetes/pki ca.crt ca.key sa.key sa.pub front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key | base64 -w0",
             "",
         ),
+    );
+    facts.insert(
+        NAMES.into(),
+        source(&format!("{kubeconfig}\n{}", include_str!("names.sh")), ""),
     );
     facts.insert(
         TOKEN.into(),
@@ -176,6 +182,40 @@ mod tests {
         let (stdout, stderr, success) = forget_with("echo refused >&2; return 1");
         assert!(stdout.is_empty() && !success);
         assert!(stderr.starts_with("refused\nthe node two"), "{stderr}");
+    }
+
+    /// kubeadm refuses a certificate without a name that the cluster began with, also of who has left.
+    #[test]
+    fn names_of_the_clusters_own_configuration_come_beside_those_of_the_file() {
+        let kept = r#"{"data":{"ClusterConfiguration":"apiServer:\n  certSANs:\n  - gone\n  - gone.home.internal\n  - 10.77.0.13\n  extraArgs:\n    authorization-mode: Node,RBAC\ndns:\n  type: CoreDNS\n"}}"#;
+        let with = |kept: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::write(folder.path().join("kept"), kept).expect("written");
+            let init = "apiServer:\n  certSANs:\n    - one\n    - 10.77.0.11\nclusterName: home\n";
+            std::fs::write(folder.path().join("init.yaml"), init).expect("written");
+            let program = format!(
+                "set -e\ntimeout() {{ cat kept; }}\nnames=$(\n{}\n)\n{}",
+                include_str!("names.sh"),
+                control_plane::ALL_NAMES.replace("/run/bramble/", "")
+            );
+            let mut sh = std::process::Command::new("sh");
+            let out = sh
+                .args(["-c", &program])
+                .current_dir(folder.path())
+                .output();
+            let out = out.expect("sh");
+            assert!(
+                out.status.success(),
+                "{}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+            std::fs::read_to_string(folder.path().join("init.yaml")).expect("read")
+        };
+        assert_eq!(
+            with(kept),
+            "apiServer:\n  certSANs:\n    - one\n    - \"gone\"\n    - \"gone.home.internal\"\n    - \"10.77.0.13\"\n    - 10.77.0.11\nclusterName: home\n"
+        );
+        assert!(with("{}").contains("    - \"127.0.0.1\"\n"));
     }
 
     #[test]

@@ -178,7 +178,18 @@ async fn program(
     limit: Duration,
     what: &str,
 ) -> Result<String, CliError> {
-    let done = session.run(text.as_bytes(), limit, what, |_| {}).await?;
+    told(session, text, limit, what, |_| {}).await
+}
+
+/// The same, with each line told when it comes.
+async fn told(
+    session: &Session,
+    text: &str,
+    limit: Duration,
+    what: &str,
+    on_line: impl FnMut(&str) + Send,
+) -> Result<String, CliError> {
+    let done = session.run(text.as_bytes(), limit, what, on_line).await?;
     if !done.success() {
         let (machine, said) = (session.machine(), done.stderr_tail(12));
         return Err(CliError::failed(format!(
@@ -200,6 +211,7 @@ done
 /// Waits until the API answers where everybody looks for it: an address that control planes share was let go of
 /// while none of them served.
 async fn at_the_address(session: &Session, printer: &Printer) {
+    printer.note("  waiting until the API answers at the cluster's address, at most 90 s");
     let what = "ask the API by its address";
     let limit = Duration::from_secs(120);
     if program(session, AT_THE_ADDRESS, limit, what).await.is_err() {

@@ -12,6 +12,16 @@ use std::net::IpAddr;
 
 /// The API server's port.
 const API_PORT: u16 = 6443;
+/// What else listens on every control plane on all addresses, or on the loopback, which HAProxy's port would take.
+const OTHERS: [(u16, &str); 7] = [
+    (22, "SSH"),
+    (2379, "etcd"),
+    (2380, "etcd"),
+    (10250, "the kubelet"),
+    (10256, "kube-proxy"),
+    (10257, "the controller manager"),
+    (10259, "the scheduler"),
+];
 /// HAProxy's, on the same machines.
 const BALANCER_PORT: u16 = 8443;
 
@@ -146,6 +156,15 @@ impl Resolver<'_> {
                 if key == "kubeVip" {
                     kubernetes.endpoint = Endpoint::KubeVip { address, port };
                     return Some(address);
+                }
+                let taken = OTHERS.iter().find(|(taken, _)| *taken == port);
+                if let Some((_, what)) = taken {
+                    self.report(
+                        "vip-port",
+                        &at(key),
+                        format!("the virtual address {address} can't have the port {port}: {what} has it on every control plane"),
+                        format!("leave the port out ({BALANCER_PORT}), or choose another"),
+                    );
                 }
                 if port == API_PORT {
                     self.report(

@@ -1,6 +1,6 @@
 //! `bramble etcd recover`: the quorum is lost, and one member that is left becomes the whole of etcd.
 
-use super::{Looks, Planes, at_the_address, locks, names, on_all, program};
+use super::{Looks, Planes, at_the_address, locks, names, on_all, told};
 use crate::ask;
 use crate::error::{CliError, Kind};
 use crate::printer::Printer;
@@ -89,7 +89,8 @@ pub async fn run(
         .await?;
     }
     printer.note(format!("  the member on {name} becomes the whole of etcd"));
-    program(session, &programs::recover(), PART, "recover etcd")
+    let said = |line: &str| printer.note(format!("  {line}"));
+    told(session, &programs::recover(), PART, "recover etcd", said)
         .await
         .map_err(|error| error.hint("run the same command again: it goes on"))?;
     at_the_address(session, printer).await;

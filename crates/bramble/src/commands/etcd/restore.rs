@@ -106,6 +106,16 @@ fn taking_part(
 ) -> Result<(BTreeMap<String, Session>, Places), CliError> {
     for name in without {
         planes.named(name)?;
+        if let Some(Ok(seen)) = looks.seen.get(name)
+            && (seen.manifest || seen.manifest_aside)
+        {
+            return Err(CliError::usage(format!(
+                "{name} is reached and has a member of etcd, which would go on with the old data beside the restored cluster"
+            ))
+            .hint(format!(
+                "let it take part; or take it out first: bramble down --machine {name}"
+            )));
+        }
     }
     let (mut sessions, mut places) = (BTreeMap::new(), BTreeMap::new());
     let mut away = Vec::new();

@@ -4,9 +4,35 @@ use super::entry;
 use crate::args::{Global, MachineAddArgs, RunArgs, ScopeArgs};
 use crate::commands::up;
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, Kind, chain};
 use crate::printer::{Printer, Style};
+use bramble_spec::Cluster;
 use bramble_spec::edit::NewMachine;
+
+/// One that nobody reaches, a slip in its address perhaps, gets into neither the file nor the cluster.
+async fn reached(
+    context: &Context,
+    global: &Global,
+    cluster: &Cluster,
+    name: &str,
+) -> Result<(), CliError> {
+    let Some(machine) = cluster.machine(name) else {
+        return Ok(());
+    };
+    // Behind a router it may need what `up` makes first.
+    if cluster.router.is_some() {
+        return Ok(());
+    }
+    let session = context
+        .fleet(global)
+        .connect(&context.target(machine))
+        .await;
+    session.map(drop).map_err(|why| {
+        CliError::new(Kind::Unreachable, chain(&why)).hint(format!(
+            "nothing was changed; to put it into the file all the same: bramble machine add {name} ... --no-up"
+        ))
+    })
+}
 
 /// Puts a machine into the file, then makes it part of the cluster.
 pub async fn run(
@@ -25,6 +51,9 @@ pub async fn run(
         labels: args.labels.iter().cloned().collect(),
     };
     let edited = entry::with(&context.path, &machine, printer)?;
+    if !args.no_up {
+        reached(&context, global, &edited.cluster, &args.name).await?;
+    }
     entry::write(&context.path, &edited)?;
     if printer.json() {
         printer.line(

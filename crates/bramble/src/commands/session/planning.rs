@@ -12,6 +12,7 @@ use bramble_engine::ways::Ways;
 use bramble_engine::{ApiPlace, Look, Plan};
 use bramble_machine::journal::Identity;
 use bramble_machine::{Blueprint, Observation, Undo};
+use bramble_spec::Cluster;
 use bramble_spec::cluster::{Machine, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,6 +142,8 @@ pub(super) async fn towards(
             )),
         }
     }
+    let found = forgotten(&context.cluster, nodes.as_deref().unwrap_or_default(), &out);
+    out.obstacles.extend(found);
     rollout::order(&context.cluster, look, scope, nodes.as_deref(), &mut out);
     Ok((out, nodes.unwrap_or_default()))
 }
@@ -202,6 +205,34 @@ pub(super) async fn away(
         }));
     }
     Ok(out)
+}
+
+/// Control planes that the cluster took out while they were off, and that came back as they were: their kubelets
+/// make nodes of them again, and nobody else knows their members of etcd.
+fn forgotten(cluster: &Cluster, nodes: &[Node], plan: &Plan) -> Vec<Obstacle> {
+    let is_made = |name: &str| {
+        let steps = plan.machines.get(name).map(|m| m.steps.as_slice());
+        let mut steps = steps.unwrap_or_default().iter();
+        steps.any(|s| s.name == leaving::INIT && !s.items.is_empty())
+    };
+    let planes = cluster.with_role(Role::ControlPlane);
+    let lost = planes.filter(|m| {
+        let node = nodes.iter().find(|n| n.name == m.name);
+        plan.machines.contains_key(&m.name)
+            && node.is_some_and(|n| !n.control_plane)
+            && !is_made(&m.name)
+    });
+    let obstacle = |machine: &Machine| {
+        Obstacle {
+        machine: machine.name.clone(),
+        message: "the cluster knows it as a node, and no longer as a control plane: it was taken out, and came back with its old state".into(),
+        hint: format!(
+            "make it anew: bramble machine replace {0} (had only its label been taken off: kubectl label node {0} node-role.kubernetes.io/control-plane=)",
+            machine.name
+        ),
+    }
+    };
+    lost.map(obstacle).collect()
 }
 
 /// A node that the file makes something else would lose what it is to its cluster, a member of etcd above all, without
@@ -354,6 +385,30 @@ mod tests {
         assert!(refused("one", join).unwrap().contains("a worker"));
         assert_eq!(refused("one", init), None);
         assert_eq!(refused("two", join), None);
+    }
+
+    #[test]
+    fn a_control_plane_that_the_cluster_forgot_is_no_success() {
+        let text = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  machines:\n    - { name: one, roles: [control-plane], address: 10.77.0.11 }\n    - { name: two, address: 10.77.0.12 }\n";
+        let cluster = bramble_spec::load("test", text).unwrap();
+        let mut plan = Plan::default();
+        plan.machines.insert("one".into(), Default::default());
+        let node = |name: &str, control_plane| Node {
+            name: name.into(),
+            ready: true,
+            drained: false,
+            cluster: None,
+            address: None,
+            control_plane,
+        };
+        let whole = [node("one", true), node("two", false)];
+        assert!(forgotten(&cluster, &whole, &plan).is_empty());
+        assert!(forgotten(&cluster, &[], &plan).is_empty());
+        let came_back = forgotten(&cluster, &[node("one", false)], &plan);
+        assert!(
+            came_back[0].hint.contains("machine replace one"),
+            "{came_back:?}"
+        );
     }
 
     #[test]
