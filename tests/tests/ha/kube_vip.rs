@@ -29,7 +29,7 @@ fn the_address_is_held_by_a_pod() {
     own_bundle(&site);
     site.bramble(&["up"])
         .expect(1)
-        .says("the bundle holds no image of kube-vip")
+        .says("holds no image of kube-vip")
         .says("bramble bundle add");
     let image = image(&site);
     site.bramble(&["bundle", "add", &image, "--for", "control-plane"])
