@@ -491,6 +491,62 @@ async fn a_step_is_not_begun_once_one_beside_it_has_failed() {
     assert_eq!(outcome.changes, 2, "before, other");
 }
 
+/// A cluster whose nodes never get empty.
+#[derive(Default)]
+struct Draining {
+    left: std::sync::Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl ApiPlace for Draining {
+    async fn plan(
+        &self,
+        _: &Sessions,
+        _: &[ApiStep],
+    ) -> Result<Option<Vec<Vec<ApiChange>>>, ApiError> {
+        Ok(None)
+    }
+    async fn apply(
+        &self,
+        _: &Sessions,
+        _: &ApiStep,
+        _: &(dyn Fn(ApiProgress) + Send + Sync),
+    ) -> Result<usize, ApiError> {
+        std::future::pending().await
+    }
+    fn can_be_left(&self, _: &ApiStep) -> bool {
+        true
+    }
+    async fn leave(&self, _: &Sessions, step: &ApiStep) -> Result<(), ApiError> {
+        self.left.lock().unwrap().push(step.name.clone());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_drain_is_left_when_the_operator_stops_the_run() {
+    let mut plan = Plan::default();
+    plan.api = vec![
+        apart("drain/two", &[], &[]),
+        apart("serve/two", &[("", "drain/two")], &[]),
+    ];
+    let (events, _told) = tokio::sync::mpsc::unbounded_channel();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let place = Draining::default();
+    let means = Means {
+        api: Some(&place),
+        stop: stopped,
+        ..willing(events)
+    };
+    let (outcome, ()) = tokio::join!(run(&plan, means), async {
+        tokio::task::yield_now().await;
+        stop.send(true).unwrap();
+    });
+    let outcome = outcome.unwrap();
+    assert!(outcome.stopped && outcome.failed.is_empty() && outcome.skipped.is_empty());
+    assert_eq!(*place.left.lock().unwrap(), ["drain/two"]);
+}
+
 /// What a run needs that only the API takes part in.
 fn willing(events: tokio::sync::mpsc::UnboundedSender<bramble_engine::Event>) -> Means<'static> {
     static NOBODY: std::sync::LazyLock<(

@@ -36,6 +36,8 @@ fn endpoint_cases() -> Vec<Case> {
         ("out-of-range", planes("{vip: 10.77.0.10, vrrpId: «0»}"), "`kubernetes.endpoint.vrrpId` can't be 0", "from 1 to 255"),
         ("out-of-range", planes("{vip: 10.77.0.10, vrrpId: «256»}"), "`kubernetes.endpoint.vrrpId` can't be 256", "from 1 to 255"),
         ("vip-taken", planes("{kubeVip: «10.77.0.13»}"), "10.77.0.13 is that of `three`", "no machine has"),
+        ("vip-port", planes("{vip: «\"10.77.0.10:10250\"»}"), "the kubelet has it on every control plane", "leave the port out"),
+        ("vip-port", planes("{vip: «\"10.77.0.10:2379\"»}"), "etcd has it on every control plane", "or choose another"),
         ("vip-outside-lan", planes("{kubeVip: «10.79.0.1»}"), "10.79.0.1 is outside the LAN", "next to 10.77.0.11"),
     ]
 }
