@@ -6,8 +6,9 @@ use bramble_tests::{Site, until};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How long nobody may answer.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long nobody may answer where the computer has other labs to run as well. That it is 10 s at most and less than
+/// 5 s at the median is measured by the bench, on a computer that has nothing else to do.
+const LIMIT: Duration = Duration::from_secs(20);
 
 pub fn any_one_control_plane_may_fail(site: &Site) {
     let client = Client::new(vec![api(site)], Duration::from_secs(2));
@@ -84,7 +85,7 @@ fn holder(site: &Site, owners: &Owners) -> (String, String) {
 fn fails(client: &Client, owners: &Owners, what: &str, act: impl FnOnce()) -> Vec<String> {
     let begin = Instant::now();
     act();
-    until("the API is asked long enough after that", LIMIT * 6, || {
+    until("the API is asked long enough after that", LIMIT * 4, || {
         let asked = client.asked();
         let lasting = asked.last().is_some_and(|a| a.at >= begin + LIMIT * 2);
         lasting
