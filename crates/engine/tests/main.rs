@@ -525,11 +525,13 @@ impl ApiPlace for Draining {
 
 #[tokio::test]
 async fn a_drain_is_left_when_the_operator_stops_the_run() {
-    let mut plan = Plan::default();
-    plan.api = vec![
-        apart("drain/two", &[], &[]),
-        apart("serve/two", &[("", "drain/two")], &[]),
-    ];
+    let plan = Plan {
+        api: vec![
+            apart("drain/two", &[], &[]),
+            apart("serve/two", &[("", "drain/two")], &[]),
+        ],
+        ..Plan::default()
+    };
     let (events, _told) = tokio::sync::mpsc::unbounded_channel();
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let place = Draining::default();
