@@ -8,8 +8,11 @@ if [ "$free" -lt "$need" ]; then
 	exit 1
 fi
 tool=$(etcd_tool)
+# What a tool said that broke down over a damaged file, without its stack.
+last_words() { printf '%s\n' "$1" | grep -vE '\+0x|^goroutine |^[[:space:]]|^$' | tail -n 3 >&2 || :; }
 inside=$(etcd_beside "$tool" snapshot status "$file" -w json 2>&1) || {
-	printf '%s\n' "$inside" | tail -n 3 >&2
+	last_words "$inside"
+	echo 'it is no snapshot, or damaged, or cut off' >&2
 	echo 'Remedy: name a file that `bramble etcd snapshot` (or etcdctl snapshot save) wrote.' >&2
 	exit 1
 }
@@ -17,7 +20,7 @@ inside=$(etcd_beside "$tool" snapshot status "$file" -w json 2>&1) || {
 rm -rf "$etcd_home/restore/trial"
 said=$(etcd_beside "$tool" snapshot restore "$file" --data-dir "$etcd_home/restore/trial" 2>&1) || {
 	rm -rf "$etcd_home/restore/trial"
-	printf '%s\n' "$said" | tail -n 3 >&2
+	last_words "$said"
 	exit 1
 }
 rm -rf "$etcd_home/restore/trial"
