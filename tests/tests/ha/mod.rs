@@ -34,10 +34,11 @@ const PLANES: [&str; 3] = ["one", "two", "three"];
 /// How long the cluster may take to be itself again.
 const RECOVERY: Duration = Duration::from_secs(240);
 
+/// A drain may take longer than the 30 s that a pod has by default to end.
 fn spec(site: &Site, version: &str) -> String {
     format!(
         "kubernetes: {{ version: {version}, endpoint: {{ vip: {} }}, scheduleOnControlPlane: false, \
-         upgrade: {{ drainTimeout: 30s }} }}\naddons: [demo]\n",
+         upgrade: {{ drainTimeout: 60s }} }}\naddons: [demo]\n",
         shared(site)
     )
 }
