@@ -391,3 +391,37 @@ fn artefact(file: File, sha256: String, size: u64) -> Artefact {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_beside_kubeadms_come_from_where_their_names_say() {
+        let names = ["ghcr.io/kube-vip/kube-vip:v1.2.3", "nginx"].map(str::to_owned);
+        let all = more(&names, &[Arch::Amd64, Arch::Arm64]).unwrap();
+        let shown: Vec<String> = all
+            .iter()
+            .map(|w| {
+                let registry = w.registry.as_ref().map_or("", |r| r.as_str());
+                format!(
+                    "{registry}{}:{} {:?} {}",
+                    w.path,
+                    w.tag,
+                    w.roles,
+                    w.arch.as_str()
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "https://ghcr.io/kube-vip/kube-vip:v1.2.3 ControlPlane amd64",
+                "https://ghcr.io/kube-vip/kube-vip:v1.2.3 ControlPlane arm64",
+                "https://registry-1.docker.io/library/nginx:latest All amd64",
+                "https://registry-1.docker.io/library/nginx:latest All arm64",
+            ]
+        );
+        assert!(all.iter().all(|w| w.needed));
+    }
+}

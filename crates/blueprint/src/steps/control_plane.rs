@@ -143,7 +143,6 @@ fn init(on: &On) -> Action {
     let mut run = prepared(on);
     run.print_bytes(config.as_bytes(), "> /run/bramble/init.yaml");
     let (lend, back) = kube_vip::lent(on);
-    let back = if back.is_empty() { ":" } else { &back };
     run.line(lend);
     run.line(format!(
         "kubeadm {args} || {{ c=$?; {back}; {EXPLAIN}; exit $c; }}"

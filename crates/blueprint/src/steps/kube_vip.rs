@@ -135,7 +135,7 @@ pub(super) fn lent(on: &On) -> (String, String) {
             ),
             format!("ip address del {address}/32 dev {interface} 2>/dev/null || :"),
         ),
-        None => (String::new(), String::new()),
+        None => (":".into(), ":".into()),
     }
 }
 

@@ -37,6 +37,12 @@ fn the_pod_is_made_after_kubeadm_on_every_control_plane() {
         assert!(made.is_some() && made < pod, "{ids:?}");
         assert!(pod < at("action:kube-vip-answers"), "{ids:?}");
     }
+    // The kubelet would run what lies beside it under another name.
+    let written = setup.program("two", INIT, &format!("file:{MANIFEST}"));
+    assert!(
+        written.contains("/manifests/.kube-vip.yaml.bramble-new"),
+        "{written}"
+    );
     let text = setup.text("two", INIT, MANIFEST).expect("a manifest");
     insta::assert_snapshot!(text);
 }

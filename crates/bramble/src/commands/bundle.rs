@@ -226,20 +226,27 @@ async fn build(wish: Wish, dir: PathBuf, printer: &Printer) -> Result<(), CliErr
     Ok(())
 }
 
+/// The named bundle, or the one that the cluster file uses.
+fn named_or_used(
+    global: &Global,
+    dir: Option<PathBuf>,
+    printer: &Printer,
+) -> Result<Bundle, CliError> {
+    if let Some(dir) = dir.or_else(|| global.bundle.clone()) {
+        return Bundle::open(&dir).map_err(explain);
+    }
+    let cluster = load_file(&global.file, printer)?;
+    let found = bundles::find(&cluster, None)?;
+    found.bundle.ok_or_else(|| {
+        let version = cluster.kubernetes.version;
+        let what = format!("there is no bundle of Kubernetes {version} on this computer");
+        CliError::failed(bundles::with_broken(what, &found.broken))
+            .hint("name one; `bramble bundle list` shows which there are")
+    })
+}
+
 async fn verify(global: &Global, dir: Option<PathBuf>, printer: &Printer) -> Result<(), CliError> {
-    let bundle = match dir.or_else(|| global.bundle.clone()) {
-        Some(dir) => Bundle::open(&dir).map_err(explain)?,
-        None => {
-            let cluster = load_file(&global.file, printer)?;
-            let found = bundles::find(&cluster, None)?;
-            found.bundle.ok_or_else(|| {
-                let version = cluster.kubernetes.version;
-                let what = format!("there is no bundle of Kubernetes {version} on this computer");
-                CliError::failed(bundles::with_broken(what, &found.broken))
-                    .hint("`bramble bundle list` shows which there are")
-            })?
-        }
-    };
+    let bundle = named_or_used(global, dir, printer)?;
     let progress = Arc::new(Progress::new(printer));
     let (shown, read) = (progress.clone(), bundle.clone());
     let report = tokio::task::spawn_blocking(move || {
