@@ -2,15 +2,19 @@
 
 use crate::Error;
 use crate::api::Api;
+use crate::node;
 use crate::pods;
 use crate::rest::{escaped, refused};
 use crate::wait::{Clock, Look, Progress, Wait};
 use http::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// An eviction whose precondition fails is retried by old servers for 10 s before they answer.
 const EVICTION: Duration = Duration::from_secs(15);
+/// How much longer than its grace a pod may take until its kubelet looks stuck: volumes, cgroups, status.
+const LATE: Duration = Duration::from_secs(20);
 /// Annotation of a pod that a kubelet runs from a file.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -50,7 +54,7 @@ impl Api {
     /// the limit passes.
     ///
     /// # Errors
-    /// [`Error::Unmanaged`] before anything is evicted; [`Error::Expired`] with the pods that are
+    /// [`Error::Unmanaged`] before anything is evicted; [`Error::Undrained`] with the pods that are
     /// left and why.
     pub async fn drain(
         &self,
@@ -74,6 +78,7 @@ impl Api {
         }
         let mut gone: Vec<String> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
+        let mut ending: HashMap<String, Instant> = HashMap::new();
         let mut wait = Wait::new(Clock::new(options.limit), &mut on);
         let outcome = loop {
             let look = async {
@@ -94,7 +99,8 @@ impl Api {
                         seen.push(place.clone());
                     }
                     if pod.pointer("/metadata/deletionTimestamp").is_some() {
-                        reasons.push(format!("{place} ends"));
+                        let since = *ending.entry(place.clone()).or_insert_with(Instant::now);
+                        reasons.push(format!("{place} {}", ends(pod, since.elapsed())));
                         continue;
                     }
                     match self.evict(pod, options.grace).await? {
@@ -111,8 +117,42 @@ impl Api {
                 break end;
             }
         };
-        outcome?;
-        Ok(gone)
+        match outcome {
+            Ok(()) => Ok(gone),
+            Err(Error::Expired { what, limit, .. }) => Err(Error::Undrained {
+                what,
+                limit,
+                log: self.left_on(name).await,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a node and the pods that are left on it are doing. Only to explain: what can't be asked is left out.
+    async fn left_on(&self, name: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Ok(Some(found)) = self.rest().get(&node::path(name)).await {
+            lines.push(match node::readiness(&found) {
+                Ok(()) => format!("node {name} is ready"),
+                Err(why) => format!("node {name} is not ready: {why}"),
+            });
+        }
+        for pod in self.movable(name).await.unwrap_or_default() {
+            let place = place(&pod);
+            let containers = pod
+                .pointer("/status/containerStatuses")
+                .and_then(Value::as_array);
+            for container in containers.into_iter().flatten() {
+                let state = container.get("state").and_then(Value::as_object);
+                let state = state.and_then(|s| s.keys().next());
+                lines.push(format!(
+                    "{place}: container {} is {}",
+                    container.get("name").and_then(Value::as_str).unwrap_or("?"),
+                    state.map_or("unknown", String::as_str)
+                ));
+            }
+        }
+        lines
     }
 
     /// Pods of a node that a drain moves.
@@ -184,6 +224,18 @@ fn budget(answer: &[u8], message: String) -> String {
         .unwrap_or(message)
 }
 
+/// What a pod that was asked to end is doing, this long after it was first seen to end.
+fn ends(pod: &Value, since: Duration) -> String {
+    let grace = pod
+        .pointer("/metadata/deletionGracePeriodSeconds")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    if since <= Duration::from_secs(grace) + LATE {
+        return "ends".into();
+    }
+    format!("should have ended within {grace} s, but its kubelet does not say so")
+}
+
 fn place(pod: &Value) -> String {
     format!("{}/{}", pods::namespace(pod), pods::name(pod))
 }
@@ -200,4 +252,17 @@ fn controller(pod: &Value) -> Option<&str> {
         .flatten()
         .find(|owner| owner.get("controller") == Some(&Value::Bool(true)))
         .and_then(|owner| owner.get("kind")?.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_late_only_after_its_grace_and_what_a_kubelet_needs_besides() {
+        let pod = json!({"metadata": {"deletionGracePeriodSeconds": 30}});
+        assert_eq!(ends(&pod, Duration::from_secs(45)), "ends");
+        let late = ends(&pod, Duration::from_secs(55));
+        assert!(late.contains("within 30 s"), "{late}");
+    }
 }

@@ -111,6 +111,16 @@ pub enum Error {
         /// Lines that explain it: reasons of pods, events, last lines of logs.
         log: Vec<String>,
     },
+    /// A node has pods left after the time that they had.
+    #[error("waited {} s: {what}", limit.as_secs())]
+    Undrained {
+        /// Which, and why.
+        what: String,
+        /// How long.
+        limit: Duration,
+        /// What the node and its pods are doing.
+        log: Vec<String>,
+    },
     /// Something that runs to its end ended badly.
     #[error("{id}: {what}")]
     Failed {
@@ -173,6 +183,12 @@ impl Error {
             Error::Unmanaged { .. } => {
                 "delete them or let a Deployment run them; forcing the drain loses them".into()
             }
+            Error::Undrained { .. } => {
+                "make room for the pods elsewhere or loosen the budget, or give them longer \
+                 (kubernetes.upgrade.drainTimeout); a pod that does not end: `journalctl -u kubelet` on its node. \
+                 Then run the same again"
+                    .into()
+            }
             Error::Inventory { .. } => {
                 "repair the key by hand, or delete it: then Bramble forgets which objects it made"
                     .into()
@@ -188,7 +204,9 @@ impl Error {
     /// Lines that explain it; may be empty.
     pub fn log(&self) -> &[String] {
         match self {
-            Error::Expired { log, .. } | Error::Failed { log, .. } => log,
+            Error::Expired { log, .. }
+            | Error::Undrained { log, .. }
+            | Error::Failed { log, .. } => log,
             _ => &[],
         }
     }

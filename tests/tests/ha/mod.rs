@@ -160,6 +160,15 @@ fn whole(site: &Site, kubectl: &Kubectl) {
     site.demo_answers();
 }
 
+/// What explains a node that does not do what the API has: its kubelet's log of the last two minutes, and
+/// its pods there.
+fn kubelets_say(site: &Site) -> String {
+    let asked = "journalctl -u kubelet --since -120s -o cat --no-pager | grep -v '^I.*Pulled' | cut -c 1-300 | tail -n 25; \
+                 ctr -n k8s.io tasks ls | tail -n 15; cat /proc/loadavg";
+    let said = |name: &String| format!("--- {name}\n{}", site.try_on(name, asked).said());
+    site.machines().iter().map(said).collect()
+}
+
 /// U099 and the names that people call the API by.
 fn every_name_is_in_the_certificates(site: &Site) {
     for name in PLANES {

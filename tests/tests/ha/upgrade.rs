@@ -65,6 +65,10 @@ pub fn no_request_is_lost_and_no_controller_needed(site: &Site, kubectl: &Kubect
         });
         at.insert(place(&event));
         if event["event"] == "end" {
+            let failed = event["failed"].as_array().is_some_and(|f| !f.is_empty());
+            if failed {
+                eprintln!("{}", super::kubelets_say(site));
+            }
             running.finish().expect(0);
             break;
         }

@@ -232,8 +232,8 @@ fn action(title: String, run: Script, destroys: &str) -> Action {
     action
 }
 
-/// What explains a kubeadm that gave up.
-pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; journalctl -u kubelet -n 15 --no-pager -o cat || :; echo '--- containerd:'; journalctl -u containerd -n 8 --no-pager -o cat || :";
+/// What explains a kubeadm that gave up. A kubelet of an earlier try explains nothing.
+pub(super) const EXPLAIN: &str = "echo '--- kubelet:'; why kubelet.service; echo '--- containerd:'; why containerd.service | tail -n 8";
 
 /// The argument that makes kubeadm go on in spite of [`preflight`]; empty if it need not.
 pub(crate) fn ignored(on: &On) -> String {

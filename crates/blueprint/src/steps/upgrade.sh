@@ -20,7 +20,7 @@ proxied() {
 }
 explain() {
 	echo '--- kubelet:'
-	journalctl -u kubelet -n 15 --no-pager -o cat || :
+	why kubelet.service
 }
 # The first control plane upgrades what the cluster has once; the others follow it. Who was cut off in the
 # middle of the first does it again.

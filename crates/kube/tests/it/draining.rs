@@ -69,7 +69,9 @@ async fn a_budget_holds_a_drain_up_until_it_allows_it() {
         })
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Expired { .. }), "{error:?}");
+    assert!(matches!(error, Error::Undrained { .. }), "{error:?}");
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("kubernetes.upgrade.drainTimeout"), "{hint}");
     assert!(
         error.to_string().contains(&format!("drain/{name}")),
         "{error}"

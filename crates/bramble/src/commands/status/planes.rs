@@ -6,7 +6,7 @@ use bramble_blueprint::certs::{self, Standing};
 use bramble_engine::Sessions;
 use bramble_fleet::Session;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Endpoint, Role};
+use bramble_spec::cluster::{Endpoint, Machine, Role};
 use futures::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,6 +49,9 @@ pub struct Member {
     pub led: bool,
     /// Size of its data in bytes.
     pub size: u64,
+    /// Identity of the cluster of etcd that it is of.
+    #[serde(skip)]
+    pub cluster: u64,
 }
 
 /// A certificate.
@@ -163,6 +166,10 @@ impl Member {
             leads: leader.is_some() && leader == own,
             led: leader.is_some(),
             size: number("dbSize").unwrap_or(0),
+            cluster: status
+                .pointer("/header/cluster_id")
+                .and_then(Value::as_u64)
+                .unwrap_or(0),
         })
     }
 }
@@ -198,10 +205,7 @@ pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
         }
         match &plane.member {
             Some(member) if !member.led => {
-                out.push(format!(
-                    "etcd on {} has no leader: the quorum is lost",
-                    plane.name
-                ));
+                out.push(without_leader(plane, member, planes));
             }
             None if plane.running.iter().any(|p| p == "etcd") => {
                 out.push(format!("etcd on {} runs and does not answer", plane.name));
@@ -220,22 +224,53 @@ pub fn troubles(cluster: &Cluster, planes: &[Plane]) -> Vec<String> {
             .filter(|c| c.standing == Standing::Over);
         out.extend(over.map(|c| format!("{} on {} is over", c.path, plane.name)));
     }
-    let strangers: Vec<&String> = planes
-        .iter()
-        .flat_map(|p| &p.members)
-        .filter(|name| {
-            !cluster
-                .machine(name)
-                .is_some_and(|m| m.is(Role::ControlPlane))
-        })
-        .collect();
-    if let Some(name) = strangers.first() {
-        out.push(format!(
-            "etcd has the member {name}, which is no control plane of the file"
-        ));
-    }
+    let names = planes.iter().flat_map(|p| &p.members);
+    out.extend(names.filter_map(|name| stranger(cluster, name)).next());
     out.extend(address(cluster, planes));
     out
+}
+
+/// Why a member knows no leader: where another one has one, the quorum is not what is lost.
+fn without_leader(plane: &Plane, member: &Member, planes: &[Plane]) -> String {
+    let name = &plane.name;
+    let led = |p: &&Plane| p.member.as_ref().is_some_and(|m| m.led);
+    let Some(other) = planes.iter().find(led) else {
+        return format!("etcd on {name} has no leader: the quorum is lost");
+    };
+    let same = |m: &Member| m.cluster == member.cluster;
+    if other.member.as_ref().is_some_and(same) {
+        format!(
+            "etcd on {name} has no leader while that on {} has: it does not reach the others",
+            other.name
+        )
+    } else {
+        format!(
+            "etcd on {name} is of another cluster than that on {}: bramble machine replace {name} makes it anew",
+            other.name
+        )
+    }
+}
+
+/// What is said of a member that isn't a control plane of the file. One that never started has its peers'
+/// address instead of a name.
+fn stranger(cluster: &Cluster, name: &str) -> Option<String> {
+    let mut planes = cluster.with_role(Role::ControlPlane);
+    let host = name
+        .strip_prefix("https://")
+        .and_then(|n| n.rsplit_once(':'));
+    let Some((host, _)) = host else {
+        return planes
+            .all(|m| m.name != name)
+            .then(|| format!("etcd has the member {name}, which is no control plane of the file"));
+    };
+    let has = |m: &&Machine| m.address.to_string() == host;
+    Some(match planes.find(has) {
+        Some(machine) => format!(
+            "etcd counts {} among its members, but it never came: bramble up lets it join again",
+            machine.name
+        ),
+        None => format!("etcd has the member {name}, which is no control plane of the file"),
+    })
 }
 
 /// One machine must have the shared address.
@@ -305,6 +340,18 @@ members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0
     }
 
     #[test]
+    fn a_member_that_never_came_is_told_from_a_stranger() {
+        let said = |name| stranger(&cluster(), name);
+        assert_eq!(said("one"), None);
+        let half = said("https://10.0.0.1:2380").unwrap();
+        assert!(half.contains("counts one among"), "{half}");
+        for other in ["two", "https://10.0.0.9:2380"] {
+            let said = said(other).unwrap();
+            assert!(said.contains("no control plane of the file"), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let certificate = |path: &str, days, standing| Certificate {
             path: path.to_owned(),
@@ -338,15 +385,27 @@ members {"header":{},"members":[{"ID":7,"name":"one","peerURLs":["https://10.0.0
         other.holds_address = Some(false);
         let said = troubles(&cluster(), &[other.clone()]);
         assert!(said.contains(&"nobody has the shared address 10.0.0.5".to_owned()));
-        let said = troubles(&cluster(), &[plane.clone(), plane]);
+        let said = troubles(&cluster(), &[plane.clone(), plane.clone()]);
         assert!(
             said.iter().any(|s| s.contains("several owners: one, one")),
             "{said:?}"
         );
         other.member = Some(Member::default());
-        let said = troubles(&cluster(), &[other]);
+        let said = troubles(&cluster(), std::slice::from_ref(&other));
         assert!(
             said.iter().any(|s| s.contains("the quorum is lost")),
+            "{said:?}"
+        );
+        let said = troubles(&cluster(), &[plane.clone(), other.clone()]);
+        let wanted = "etcd on one is of another cluster than that on one";
+        assert!(said.iter().any(|s| s.contains(wanted)), "{said:?}");
+        other.member = Some(Member {
+            cluster: 1,
+            ..Member::default()
+        });
+        let said = troubles(&cluster(), &[plane, other]);
+        assert!(
+            said.iter().any(|s| s.contains("does not reach the others")),
             "{said:?}"
         );
     }
