@@ -506,8 +506,29 @@ impl Drop for Site {
             );
             return;
         }
+        if std::thread::panicking() {
+            self.tell();
+        }
         if let Err(error) = Lab::down_by_name(Path::new(DEFAULT_BASE), &self.name, |_| {}) {
             eprintln!("lab {} could not be removed: {error}", self.name);
+        }
+    }
+}
+
+impl Site {
+    /// What may explain a failure and is gone with the lab: what the kubelets said last.
+    fn tell(&self) {
+        let asked = "[ -e /var/lib/kubelet/config.yaml ] || exit 0; date +%T; cat /proc/loadavg; \
+                     journalctl -u kubelet -n 400 -o cat --no-pager | grep -E '^E|demo|reflector|PLEG' | \
+                     cut -c 1-220 | tail -n 8";
+        for name in self.machines() {
+            let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                self.try_on(&name, asked).said()
+            }));
+            match said {
+                Ok(said) if !said.is_empty() => eprintln!("--- kubelet of {name}\n{said}"),
+                _ => {}
+            }
         }
     }
 }

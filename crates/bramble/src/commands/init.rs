@@ -42,8 +42,13 @@ pub fn run(global: &Global, args: &InitArgs, printer: &Printer) -> Result<(), Cl
     let text = draft.to_yaml();
     // Only a file that is right is written.
     let cluster = load_text(&refused_name(path, printer), &text, printer).inspect_err(|_| {
+        let otherwise = if draft.vip.is_none() && control_planes(&draft) > 1 {
+            "give the control planes an address that is free: --vip ADDRESS"
+        } else {
+            "say it otherwise"
+        };
         printer.warn_raw(&format!(
-            "nothing was written: these are lines of what {} would hold; say it otherwise, and init again",
+            "nothing was written: these are lines of what {} would hold; {otherwise}, and init again",
             path.display()
         ));
     })?;
@@ -121,6 +126,13 @@ fn missing(draft: &Draft) -> String {
 /// Whether there is a machine that Kubernetes runs on.
 fn has_node(draft: &Draft) -> bool {
     draft.machines.iter().any(DraftMachine::is_node)
+}
+
+fn control_planes(draft: &Draft) -> usize {
+    let planes = draft.machines.iter();
+    planes
+        .filter(|m| m.roles.contains(&Role::ControlPlane))
+        .count()
 }
 
 /// The router's address outside, if there is a router.

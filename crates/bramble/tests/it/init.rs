@@ -88,6 +88,15 @@ fn lines_of_a_file_that_is_not_written_are_said_to_be_so() {
 }
 
 #[test]
+fn several_control_planes_are_told_which_option_is_missing() {
+    let place = Place::new();
+    let wrong = "init --name home --machine one=192.168.1.11,control-plane --machine two=192.168.1.12,control-plane \
+                 --machine three=192.168.1.13,control-plane";
+    let text = err(&place.bramble(wrong).assert().code(2));
+    assert!(text.contains("--vip ADDRESS, and init again"), "{text}");
+}
+
+#[test]
 fn wrong_answers_leave_nothing_behind() {
     let place = Place::new();
     for wrong in [
