@@ -1,0 +1,13 @@
+//! What documents of each kind say. Times are in UTC.
+
+mod button;
+mod cluster;
+mod people;
+mod pool;
+mod run;
+
+pub use button::{Button, Profile};
+pub use cluster::{Cluster, Phase};
+pub use people::{Role, Session, Token, User};
+pub use pool::{Claim, Machine, Origin, Template};
+pub use run::{Actor, End, Progress, Run, State, Verb};

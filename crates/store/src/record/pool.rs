@@ -1,0 +1,73 @@
+//! Machines that wait for a cluster, and what clusters are made after.
+
+use crate::document::Kind;
+use crate::typed::Record;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A machine of the pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Machine {
+    /// Where it is reached.
+    pub address: IpAddr,
+    /// Login name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Properties that templates ask for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whose it is at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+}
+
+impl Record for Machine {
+    const KIND: Kind = Kind::Machine;
+}
+
+/// A cluster that has a machine for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The cluster.
+    pub cluster: String,
+    /// Since when.
+    #[schemars(with = "String")]
+    pub since: Timestamp,
+}
+
+/// Where the machines of a cluster come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// Registered machines.
+    Pool,
+    /// Machines on the daemon's own computer.
+    Lab,
+}
+
+/// What clusters are made after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Template {
+    /// Where machines come from.
+    pub origin: Origin,
+    /// How many control planes: 1, 3 or 5.
+    pub control_planes: u8,
+    /// How many workers.
+    pub workers: u16,
+    /// Labels that its machines must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What the cluster file says besides name and machines: the part below `spec`.
+    #[serde(default)]
+    pub spec: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Record for Template {
+    const KIND: Kind = Kind::Template;
+}

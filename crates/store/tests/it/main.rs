@@ -1,0 +1,6 @@
+//! The store as its callers see it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod homes;
+mod killed;
+mod records;
