@@ -1,0 +1,10 @@
+//! The daemon: runs behind an API, and who may ask for them.
+//!
+//! Invariants:
+//! - It contains no cluster logic: a run is the program itself (`bramble up`, `bramble down`) in a process of
+//!   its own, with the same events that a person at a terminal gets.
+//! - What was accepted is kept ([`bramble_store`]) before it is answered, and is carried out once: a run goes
+//!   on while the daemon is away, and a daemon that comes back finds it again.
+//! - One run per cluster at a time.
+
+pub mod runs;

@@ -1,0 +1,129 @@
+//! The process of a run. It outlives the daemon: it writes to files, and is known by a lock that it holds as
+//! its standard input for as long as it lives.
+
+use bramble_store::record::Verb;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder of a run.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder of that run below the daemon's.
+    pub fn of(data: &Path, run: &str) -> Self {
+        Self(data.join("runs").join(run))
+    }
+
+    /// Its events, a line each; they only grow.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// Everything else that it said.
+    pub fn said(&self) -> PathBuf {
+        self.0.join("stderr.log")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("bramble.yaml")
+    }
+
+    fn process(&self) -> PathBuf {
+        self.0.join("process")
+    }
+
+    /// Deletes all of it.
+    pub fn delete(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its process lives.
+    pub fn lives(&self) -> io::Result<bool> {
+        match private().read(true).write(true).open(self.process()) {
+            Ok(file) => Ok(flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks its process to stop after the steps that it is at, as Ctrl-C does. Whether there was one.
+    pub fn interrupt(&self) -> io::Result<bool> {
+        if !self.lives()? {
+            return Ok(false);
+        }
+        let text = std::fs::read_to_string(self.process())?;
+        let number = text.trim().parse::<i32>().ok();
+        let Some(process) = number.and_then(rustix::process::Pid::from_raw) else {
+            return Ok(false);
+        };
+        rustix::process::kill_process(process, rustix::process::Signal::INT)?;
+        Ok(true)
+    }
+
+    /// Starts the program on a file.
+    ///
+    /// # Errors
+    /// Why it could not; [`io::ErrorKind::WouldBlock`] where one lives already.
+    pub fn start(&self, program: &Path, verb: Verb, file: &str) -> io::Result<std::process::Child> {
+        let mut folders = std::fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700).create(&self.0)?;
+        let lock = private()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(self.process())?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        write(&self.file(), file)?;
+        let events = private().create(true).append(true).open(self.events())?;
+        let said = private().create(true).append(true).open(self.said())?;
+        let verb = match verb {
+            Verb::Up => "up",
+            Verb::Down => "down",
+        };
+        let child = Command::new(program)
+            .arg(verb)
+            .args(["--yes", "--output", "json", "--file"])
+            .arg(self.file())
+            .current_dir(&self.0)
+            // An open file's lock is the process's own from here on: this one's ends with the function.
+            .stdin(Stdio::from(lock.try_clone()?))
+            .stdout(Stdio::from(events))
+            .stderr(Stdio::from(said))
+            // Ctrl-C at the daemon's terminal is for the daemon.
+            .process_group(0)
+            .spawn()?;
+        std::fs::write(self.process(), child.id().to_string())?;
+        drop(lock);
+        Ok(child)
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    let beside = path.with_extension("new");
+    let mut file: File = private()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}

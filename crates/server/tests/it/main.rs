@@ -1,0 +1,4 @@
+//! The daemon's parts, as their callers see them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod runs;
