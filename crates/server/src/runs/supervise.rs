@@ -341,9 +341,11 @@ impl Runs {
         Ok(changed.it)
     }
 
+    /// The cluster first: a daemon that is killed between the two finds the run again and says both.
     async fn end(&self, name: &str, end: End, why: Option<String>) -> Result<(), Fault> {
-        let ended = self
-            .store
+        let run = self.store.need::<Run>(name).await?.it;
+        self.phase(&run, Some((end, why.clone()))).await?;
+        self.store
             .change::<Run, bramble_store::Error, _>(name, |it| {
                 it.state = State::Ended(end);
                 it.ended = Some(Timestamp::now());
@@ -351,7 +353,7 @@ impl Runs {
                 Ok(())
             })
             .await?;
-        self.phase(&ended.it, Some((end, why))).await
+        Ok(())
     }
 
     /// Says at the cluster what its run makes of it.
