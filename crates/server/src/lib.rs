@@ -7,4 +7,5 @@
 //!   on while the daemon is away, and a daemon that comes back finds it again.
 //! - One run per cluster at a time.
 
+pub mod auth;
 pub mod runs;

@@ -1,4 +1,5 @@
 //! The daemon's parts, as their callers see them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod auth;
 mod runs;
