@@ -7,5 +7,6 @@
 //!   on while the daemon is away, and a daemon that comes back finds it again.
 //! - One run per cluster at a time.
 
+pub mod api;
 pub mod auth;
 pub mod runs;

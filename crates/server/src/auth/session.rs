@@ -47,6 +47,19 @@ impl Auth {
         })
     }
 
+    /// Whether a password is a user's.
+    ///
+    /// # Errors
+    /// [`Error::Wrong`]; the store's.
+    pub async fn check_password(&self, name: &str, password: &Secret) -> Result<(), Error> {
+        let user = self.store.find::<User>(name).await?;
+        let hash = user.as_ref().map(|user| user.it.password.as_str());
+        match self.passwords.is(password, hash).await? {
+            true => Ok(()),
+            false => Err(Error::Wrong),
+        }
+    }
+
     /// Whom a cookie belongs to, if it is valid.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::typed::Record;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A button that is believed. The name of the document is its id.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +34,7 @@ impl Record for Button {
 }
 
 /// What a press does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// Template of the cluster.

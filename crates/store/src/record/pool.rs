@@ -7,12 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use utoipa::ToSchema;
 
 /// A machine of the pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
     /// Where it is reached.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// Login name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,18 +32,19 @@ impl Record for Machine {
 }
 
 /// A cluster that has a machine for itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// The cluster.
     pub cluster: String,
     /// Since when.
     #[schemars(with = "String")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
 }
 
 /// Where the machines of a cluster come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Origin {
     /// Registered machines.
@@ -51,7 +54,7 @@ pub enum Origin {
 }
 
 /// What clusters are made after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
     /// Where machines come from.

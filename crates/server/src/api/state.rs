@@ -1,0 +1,52 @@
+//! What all routes share.
+
+use super::limit::Limiter;
+use crate::auth::Auth;
+use crate::runs::Runs;
+use bramble_store::Store;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// How often strangers may try something.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Tries of a password from one address in a row.
+    pub tries: NonZeroU32,
+    /// Further ones each minute.
+    pub a_minute: NonZeroU32,
+}
+
+impl Default for Limits {
+    /// Ten in a row, then ten a minute.
+    fn default() -> Self {
+        let ten = const { NonZeroU32::new(10).unwrap() };
+        Self {
+            tries: ten,
+            a_minute: ten,
+        }
+    }
+}
+
+/// What all routes share.
+#[derive(Clone)]
+pub struct App {
+    /// What the daemon remembers.
+    pub store: Arc<dyn Store>,
+    /// Runs.
+    pub runs: Arc<Runs>,
+    /// Who is who.
+    pub auth: Auth,
+    pub(super) limiter: Arc<Limiter>,
+}
+
+impl App {
+    /// The parts of a daemon.
+    pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>, limits: Limits) -> Self {
+        Self {
+            auth: Auth::new(store.clone()),
+            store,
+            runs,
+            limiter: Arc::new(Limiter::new(limits)),
+        }
+    }
+}
