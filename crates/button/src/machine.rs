@@ -58,7 +58,7 @@ pub enum Input<'a> {
     BrokerFailed(Failure),
     /// The connection to the broker is gone.
     BrokerLost,
-    /// A message came.
+    /// A message came, after [`Input::BrokerUp`]: what the broker had kept, too.
     Heard {
         /// Where.
         topic: &'a str,

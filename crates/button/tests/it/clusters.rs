@@ -95,7 +95,8 @@ proptest! {
     #[test]
     fn dates_are_those_of_the_calendar(at in times()) {
         let zoned = jiff::Timestamp::from_second(at as i64).unwrap();
-        prop_assert_eq!(made("d", at).as_str(), zoned.strftime("d-%Y%m%d-%H%M%S").to_string());
+        let expected = zoned.strftime("d-%Y%m%d-%H%M%S").to_string();
+        prop_assert_eq!(made("d", at).to_string(), expected);
     }
 
     #[test]

@@ -134,6 +134,8 @@ impl Device {
         for output in outputs {
             self.carry_out(output);
         }
+        // Else a button would stay awake for ever.
+        assert_eq!(self.state.is_asleep(), self.timer.is_none());
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -156,10 +158,6 @@ impl Device {
             }
             Output::SyncClock | Output::Show(_) => {}
         }
-        assert_eq!(
-            self.state.is_asleep(),
-            self.timer.is_none() && self.slept.is_some()
-        );
         self.did.push((self.now, output));
     }
 
@@ -176,7 +174,10 @@ impl Device {
 
     /// The handler says something, as an answer to the last request.
     pub fn says(&mut self, status: Status) {
-        let re = self.requests().last().cloned();
+        let re = self.did.iter().rev().find_map(|(_, did)| match did {
+            Output::Publish(request) => Some(request.clone()),
+            _ => None,
+        });
         let message = self.report(status, re.as_ref());
         self.hear(&message);
     }

@@ -153,6 +153,17 @@ fn an_old_report_of_this_wake_is_not_believed_again() {
 }
 
 #[test]
+fn a_report_that_comes_late_is_not_believed_even_if_it_answers_the_last_request() {
+    let mut device = Device::at(signed(), Press::Short, Stage::Following);
+    let asked = device.requests().pop().unwrap();
+    let older = device.report(Status::Available, Some(&asked));
+    device.wait(1_000);
+    device.says(Status::Provisioning(underway(Some(1), None)));
+    device.hear(&older);
+    assert_eq!(device.lines(), ["Provisioning", "c1"]);
+}
+
+#[test]
 fn a_report_for_another_wake_button_handler_or_key_is_not_believed() {
     let device = Device::at(signed(), Press::Short, Stage::Asking);
     let asked = device.requests().pop().unwrap();

@@ -5,7 +5,7 @@ use bramble_button::signed::{HANDLER_TOPIC, Key, status_topic};
 use bramble_button::{Input, Press, Protocol, Settings, Status};
 use proptest::prelude::*;
 
-const STAGES: [Stage; 12] = [
+static STAGES: [Stage; 12] = [
     Stage::Asleep,
     Stage::Logo,
     Stage::Wifi,
@@ -92,6 +92,8 @@ proptest! {
     ) {
         let press = if stage == Stage::Confirming { Press::Long } else { Press::Short };
         let mut device = Device::at(signed(), press, stage);
+        // A later second, so that the right message is news.
+        device.wait(1_000);
         let asked = device.requests().pop().unwrap();
         let report = device.unsent(Status::Provisioning(underway(Some(77), Some("pods"))), Some(&asked));
         let original = report.signed(&Key::new(KEY)).unwrap();

@@ -8,6 +8,7 @@ mod clusters;
 mod device;
 mod follow;
 mod garbage;
+mod old_handler;
 mod progress;
 mod screens;
 mod seed;
