@@ -254,6 +254,8 @@ impl Device {
         let began = self.now;
         while self.slept.is_none() {
             let due = self.timer.expect("awake without a timer");
+            let bound = self.settings.longest_awake_ms();
+            assert!(due - began <= bound, "awake for more than {bound} ms");
             self.wait(due - self.now);
         }
         self.slept.unwrap() - began
