@@ -7,9 +7,9 @@ use heapless::{String, Vec};
 
 /// Bytes of a topic at most.
 pub const TOPIC: usize = 64;
-/// Bytes of a message at most; a longer one is no message of ours. All of a report's values at their longest, every
-/// character escaped, need 850.
-pub const PAYLOAD: usize = 896;
+/// Bytes of a message at most; a longer one is no message of ours. The longest report, every character of its values
+/// escaped, has 644.
+pub const PAYLOAD: usize = 704;
 
 /// A topic's name.
 pub type Topic = String<TOPIC>;
