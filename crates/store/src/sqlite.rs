@@ -204,6 +204,29 @@ fn version_of(now: &rusqlite::Transaction<'_>, key: &Key) -> rusqlite::Result<Op
     Ok(found.map(|version| version.to_string()))
 }
 
+/// Writes a document at the next version by a statement of kind, name, version and body, and ends the
+/// transaction.
+fn put(
+    now: rusqlite::Transaction<'_>,
+    statement: &str,
+    key: Key,
+    body: Value,
+) -> Result<(Document, Option<Change>), Fault> {
+    let version = next(&now)?;
+    now.execute(
+        statement,
+        params![key.kind.as_str(), key.name, version, body.to_string()],
+    )?;
+    now.commit()?;
+    let change = Change::Put(key.clone());
+    let written = Document {
+        key,
+        version: version.to_string(),
+        body,
+    };
+    Ok((written, Some(change)))
+}
+
 fn document(key: Key, version: i64, text: &str) -> Result<Document, Fault> {
     let body = serde_json::from_str(text).map_err(|source| Error::Unreadable {
         key: key.clone(),
@@ -269,19 +292,12 @@ impl Store for Sqlite {
             if version_of(&now, &key)?.is_some() {
                 return Err(Error::Exists(key).into());
             }
-            let version = next(&now)?;
-            now.execute(
-                "INSERT INTO document VALUES (?1, ?2, ?3, ?4)",
-                params![key.kind.as_str(), key.name, version, body.to_string()],
-            )?;
-            now.commit()?;
-            let change = Change::Put(key.clone());
-            let made = Document {
+            put(
+                now,
+                "INSERT INTO document (kind, name, version, body) VALUES (?1, ?2, ?3, ?4)",
                 key,
-                version: version.to_string(),
                 body,
-            };
-            Ok((made, Some(change)))
+            )
         })
         .await
     }
@@ -295,19 +311,12 @@ impl Store for Sqlite {
                 Some(there) if there != version => return Err(Error::Changed(key).into()),
                 Some(_) => {}
             }
-            let version = next(&now)?;
-            now.execute(
+            put(
+                now,
                 "UPDATE document SET version = ?3, body = ?4 WHERE kind = ?1 AND name = ?2",
-                params![key.kind.as_str(), key.name, version, body.to_string()],
-            )?;
-            now.commit()?;
-            let change = Change::Put(key.clone());
-            let made = Document {
                 key,
-                version: version.to_string(),
                 body,
-            };
-            Ok((made, Some(change)))
+            )
         })
         .await
     }
