@@ -67,7 +67,7 @@ pub fn certificate(holder: &str, names: &[String], usage: Usage) -> Result<Pair,
 }
 
 /// Positive and never zero.
-fn serial() -> Result<[u8; 16], KeyError> {
+pub(crate) fn serial() -> Result<[u8; 16], KeyError> {
     let mut bytes = random::<16>()?;
     bytes[0] = bytes[0] & 0x7f | 0x40;
     Ok(bytes)

@@ -4,10 +4,12 @@
 //! call; private parts are [`Secret`]s; nothing is written anywhere. Whether a fresh value is used or
 //! the machine has one already is decided by who compares (`bramble_machine::kinds::Minted`).
 
+mod authority;
 mod certificate;
 mod login;
 mod vpn;
 
+pub use authority::{authority, signed};
 pub use certificate::{Pair, Usage, certificate};
 pub use login::{LONGEST_PASSWORD, LoginError, Strength, htpasswd_line};
 pub use vpn::{WireGuard, preshared_key, tls_crypt_key, wireguard, wireguard_public};

@@ -10,3 +10,9 @@
 pub mod api;
 pub mod auth;
 pub mod runs;
+
+mod files;
+mod serve;
+mod tls;
+
+pub use serve::{Error, Serving, Settings, serve};

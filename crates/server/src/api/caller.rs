@@ -5,9 +5,10 @@ use super::problem::Refused;
 use super::state::App;
 use crate::auth::{By, Caller};
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri};
 use bramble_store::record::Role;
 use cookie::Cookie;
 use std::net::{IpAddr, SocketAddr};
@@ -77,7 +78,7 @@ async fn recognized(parts: &Parts, app: &App) -> Result<Option<Caller>, Refused>
     let caller = app.auth.by_cookie(&cookie).await?;
     // A token is sent on purpose; a cookie goes along with whatever some page makes a browser ask.
     if caller.is_some() && !parts.method.is_safe() {
-        same_origin(&parts.headers)?;
+        same_origin(&parts.headers, &parts.uri)?;
     }
     Ok(caller)
 }
@@ -103,10 +104,12 @@ fn session(headers: &HeaderMap) -> Option<String> {
 ///
 /// # Errors
 /// 403 where there is none or it is another one.
-pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refused> {
+pub(super) fn same_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     let origin = text(ORIGIN).and_then(|o| o.strip_prefix("https://"));
-    match (origin, text(HOST)) {
+    // HTTP/2 has `:authority` instead of a Host header (RFC 9113, 8.3.1).
+    let host = uri.authority().map(Authority::as_str).or(text(HOST));
+    match (origin, host) {
         (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host) => Ok(()),
         _ => Err(Refused::forbidden("this request comes from another page")
             .hint("programs send a token instead of a cookie")),

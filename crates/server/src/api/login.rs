@@ -6,7 +6,7 @@ use super::state::App;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bramble_secret::Secret;
 use bramble_store::record::Role;
@@ -87,11 +87,12 @@ pub(super) async fn first(
 pub(super) async fn login(
     State(app): State<App>,
     From(address): From,
+    uri: Uri,
     headers: HeaderMap,
     Body(body): Body<Login>,
 ) -> Result<Response, Refused> {
     // Nobody is logged in as somebody else by a page that they look at.
-    same_origin(&headers)?;
+    same_origin(&headers, &uri)?;
     app.limiter.count(address)?;
     let password = Secret::new(body.password);
     let done = app.auth.log_in(&body.name, &password).await?;

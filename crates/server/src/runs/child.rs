@@ -1,11 +1,10 @@
 //! The process of a run. It outlives the daemon: it writes to files, and is known by a lock that it holds as
 //! its standard input for as long as it lives.
 
+use crate::files;
 use bramble_store::record::Verb;
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,7 +47,7 @@ impl Folder {
 
     /// Whether its process lives.
     pub fn lives(&self) -> io::Result<bool> {
-        match private().read(true).write(true).open(self.process()) {
+        match files::private().read(true).write(true).open(self.process()) {
             Ok(file) => Ok(flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -74,18 +73,23 @@ impl Folder {
     /// # Errors
     /// Why it could not; [`io::ErrorKind::WouldBlock`] where one lives already.
     pub fn start(&self, program: &Path, verb: Verb, file: &str) -> io::Result<std::process::Child> {
-        let mut folders = std::fs::DirBuilder::new();
-        folders.recursive(true).mode(0o700).create(&self.0)?;
-        let lock = private()
+        files::folder(&self.0)?;
+        let lock = files::private()
             .create(true)
             .read(true)
             .write(true)
             .truncate(false)
             .open(self.process())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        write(&self.file(), file)?;
-        let events = private().create(true).append(true).open(self.events())?;
-        let said = private().create(true).append(true).open(self.said())?;
+        files::write(&self.file(), file)?;
+        let events = files::private()
+            .create(true)
+            .append(true)
+            .open(self.events())?;
+        let said = files::private()
+            .create(true)
+            .append(true)
+            .open(self.said())?;
         let verb = match verb {
             Verb::Up => "up",
             Verb::Down => "down",
@@ -106,24 +110,4 @@ impl Folder {
         drop(lock);
         Ok(child)
     }
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    let beside = path.with_extension("new");
-    let mut file: File = private()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }

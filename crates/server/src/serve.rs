@@ -1,0 +1,151 @@
+//! All of the daemon together.
+
+use crate::api::{self, App, Limits};
+use crate::runs::{self, Runs};
+use crate::{files, tls};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use bramble_secret::Secret;
+use bramble_store::{Sqlite, Store};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long requests may still take once the daemon is told to stop.
+const LAST: Duration = Duration::from_secs(5);
+
+/// How often a run is begun that never comes to its end.
+const TRIES: u32 = 5;
+
+/// What a daemon is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its folder; made if it is missing.
+    pub data: PathBuf,
+    /// Names and addresses that it is called by.
+    pub names: Vec<String>,
+    /// The program that carries out runs: `bramble`.
+    pub program: PathBuf,
+    /// How often strangers may try a password.
+    pub limits: Limits,
+}
+
+/// A daemon that answers from now on.
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The certificate of the authority that clients trust.
+    pub authority: PathBuf,
+    /// What the link of the first user ends with, as long as there is no user.
+    pub first: Option<Secret>,
+}
+
+/// Why a daemon does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder can't be used.
+    #[error("the daemon's folder {} can't be made", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address can't be listened at.
+    #[error("{address} can't be listened at")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no certificate.
+    #[error("the daemon has no certificate")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store can't be opened or used.
+    #[error(transparent)]
+    Store(#[from] bramble_store::Error),
+    /// The first user's link can't be made.
+    #[error(transparent)]
+    Auth(#[from] crate::auth::Error),
+}
+
+impl Error {
+    /// What to do about it, if there is something in particular.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Folder { .. } => Some("name one that this user may write to"),
+            Error::Listen { .. } => {
+                Some("another program listens there, or the address is none of this computer's")
+            }
+            Error::Store(error) => error.hint(),
+            Error::Tls(_) | Error::Auth(_) => None,
+        }
+    }
+}
+
+/// Runs a daemon until it is told to stop; processes of runs go on then, and are found again by the next one.
+/// A TLS provider must be installed in the process.
+///
+/// # Errors
+/// [`Error`], before it answers to anybody.
+pub async fn serve(
+    settings: Settings,
+    ready: impl FnOnce(Serving),
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let data = &settings.data;
+    files::folder(data).map_err(|source| Error::Folder {
+        path: data.clone(),
+        source,
+    })?;
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&data.join("bramble.db")).await?);
+    let holder = settings.names.first().map_or("bramble", String::as_str);
+    let tls = tls::ensure(&data.join("tls"), holder, &settings.names);
+    let tls = tls.map_err(|e| Error::Tls(e.into()))?;
+    let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
+    let config = config.map_err(|e| Error::Tls(e.into()))?;
+    let failed = |source| Error::Listen {
+        address: settings.listen,
+        source,
+    };
+    let listener = std::net::TcpListener::bind(settings.listen).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+
+    let runs = Runs::new(
+        store.clone(),
+        runs::Settings {
+            data: data.clone(),
+            program: settings.program.clone(),
+            tries: TRIES,
+        },
+    );
+    let app = App::new(store, runs.clone(), settings.limits);
+    let first = app.auth.first_link().await?;
+    let supervised = tokio::spawn(runs.supervise(stop.clone()));
+    let handle = Handle::new();
+    let ending = handle.clone();
+    tokio::spawn(async move {
+        // A sender that is gone tells to stop as well.
+        let _ = stop.wait_for(|stop| *stop).await.map(drop);
+        ending.graceful_shutdown(Some(LAST));
+    });
+    ready(Serving {
+        address,
+        authority: tls.authority,
+        first,
+    });
+    let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
+    let served = server.handle(handle).serve(service).await;
+    supervised.abort();
+    served.map_err(failed)
+}
