@@ -22,7 +22,7 @@ pub fn first_control_plane_leaves_and_comes_back(site: &Site, kubectl: &Kubectl)
     assert_eq!(members(site, "two"), ["three", "two"]);
     assert!(!nodes(kubectl).contains(&"one".to_owned()));
     site.demo_answers_without("one");
-    assert_eq!(site.bramble(&down).expect(0).stdout.trim(), "nothing to do");
+    site.bramble(&down).expect(0).says("nothing to do");
     site.up();
     site.nothing_to_do();
     assert_eq!(members(site, "two"), ["one", "three", "two"]);

@@ -203,6 +203,9 @@ fn a_control_plane_leaves_and_comes_back(site: &Site, kubectl: &Kubectl) {
         .map(bramble_tests::kubectl::name)
         .collect();
     assert_eq!(nodes, ["five", "four", "three", "two"]);
+    site.bramble(&["down", "--machine", "one", "--yes"])
+        .expect(0)
+        .says("nothing to do");
     let changes = site.changes();
     let others: Vec<&String> = changes
         .iter()

@@ -172,13 +172,7 @@ pub(super) async fn leave(
     let leavers: Vec<Leaver> = candidates
         .into_iter()
         .filter(|leaver| !lives(leaver))
-        .filter(|leaver| {
-            // A member of etcd may outlive its node.
-            leaver.undone
-                || leaver.control_plane
-                || node(leaver).is_some()
-                || manner.lost.contains(&leaver.name)
-        })
+        .filter(|leaver| concerns(leaver, node(leaver).is_some(), manner))
         .map(|leaver| Leaver {
             // Nobody confirms that pods have left a node that is not ready; they go with it.
             lives: leaver.lives && node(&leaver).is_some_and(|node| node.ready),
@@ -244,6 +238,14 @@ fn candidate(machine: &Machine, manner: &Manner<'_>, plan: &Plan) -> Option<Leav
         undone,
         lives: undone,
     })
+}
+
+/// Whether the cluster has to do something about a leaver. A member of etcd may outlive its node, on a machine
+/// that others have wiped: who removes the machine has it looked for. `down` is for what the machine records, and
+/// again has nothing to do.
+fn concerns(leaver: &Leaver, listed: bool, manner: &Manner<'_>) -> bool {
+    let member = leaver.control_plane && manner.orderly;
+    leaver.undone || listed || member || manner.lost.contains(&leaver.name)
 }
 
 /// What is in the way where a cluster goes on somewhere, and nobody of it can be told.

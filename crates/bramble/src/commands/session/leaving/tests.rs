@@ -78,3 +78,24 @@ fn a_worker_that_is_gone_from_the_api_is_only_undone() {
     assert!(needs(&plan, "four", JOIN).is_empty());
     assert!(!plan.machines.contains_key("one"));
 }
+
+#[test]
+fn down_again_of_a_control_plane_that_is_gone_has_nothing_to_do() {
+    let gone = Leaver {
+        undone: false,
+        ..leaver("one", true, false)
+    };
+    let named = ["one".to_owned()];
+    let down = Manner {
+        named: &named,
+        ..Manner::default()
+    };
+    assert!(!concerns(&gone, false, &down));
+    assert!(concerns(&gone, true, &down), "its node is still listed");
+    let remove = Manner {
+        named: &named,
+        orderly: true,
+        ..Manner::default()
+    };
+    assert!(concerns(&gone, false, &remove), "a member may be left");
+}
