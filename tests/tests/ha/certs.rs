@@ -132,7 +132,7 @@ pub fn ca_rotation(site: &Site) {
         || {
             let done = site.try_on(
                 "one",
-                "KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes --no-headers",
+                "KUBECONFIG=/etc/kubernetes/admin.conf kubectl --cache-dir /run/kubectl-cache get nodes --no-headers",
             );
             let ready = done.stdout.lines().filter(|l| l.contains(" Ready"));
             ready.count() == site.machines().len()
