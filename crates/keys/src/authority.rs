@@ -88,32 +88,17 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use std::process::Command;
-
-    /// What openssl says of a chain.
-    fn verify(authority: &str, leaf: &str, args: &[&str]) -> String {
-        let folder = std::env::temp_dir().join(format!("bramble-keys-{:?}", serial().unwrap()));
-        std::fs::create_dir(&folder).unwrap();
-        let (ca, file) = (folder.join("ca.pem"), folder.join("cert.pem"));
-        std::fs::write(&ca, authority).unwrap();
-        std::fs::write(&file, leaf).unwrap();
-        let out = Command::new("openssl")
-            .args(["verify", "-x509_strict", "-CAfile"])
-            .arg(&ca)
-            .args(args)
-            .arg(&file)
-            .output()
-            .expect("openssl");
-        std::fs::remove_dir_all(&folder).unwrap();
-        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
-    }
+    use crate::openssl::verify;
 
     #[test]
     fn what_it_signs_is_trusted_for_its_names_alone() {
         let ca = authority("Bramble").unwrap();
         let names = ["gate.home.arpa".to_owned(), "10.77.0.1".to_owned()];
         let pair = signed(&ca, "gate", &names).unwrap();
-        let asked = |args: &[&str]| verify(&ca.certificate, &pair.certificate, args);
+        let asked = |args: &[&str]| {
+            let args = [&["-x509_strict"], args].concat();
+            verify(&ca.certificate, &pair.certificate, &args)
+        };
         let server = [
             "-purpose",
             "sslserver",

@@ -7,6 +7,8 @@
 mod authority;
 mod certificate;
 mod login;
+#[cfg(test)]
+mod openssl;
 mod vpn;
 
 pub use authority::{authority, signed};

@@ -48,7 +48,11 @@ impl Folder {
     /// Whether its process lives.
     pub fn lives(&self) -> io::Result<bool> {
         match files::private().read(true).write(true).open(self.process()) {
-            Ok(file) => Ok(flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()),
+            Ok(file) => match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => Ok(false),
+                Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+                Err(error) => Err(error.into()),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
@@ -81,6 +85,8 @@ impl Folder {
             .truncate(false)
             .open(self.process())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        // The number of an earlier try may be somebody else's by now.
+        lock.set_len(0)?;
         files::write(&self.file(), file)?;
         let events = files::private()
             .create(true)

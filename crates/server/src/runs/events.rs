@@ -47,7 +47,7 @@ impl Heard {
     pub fn progress(&self) -> Progress {
         let done = u32::try_from(self.done.len()).unwrap_or(u32::MAX);
         Progress {
-            done: done.min(self.total.max(done)),
+            done,
             total: self.total,
             step: self.step.clone(),
         }

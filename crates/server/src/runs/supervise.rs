@@ -302,6 +302,7 @@ impl Runs {
             Some(reader) => reader,
             None => match Lines::open(&folder.events()).await {
                 Ok(reader) => {
+                    // Nothing is added: it tells where the last daemon stopped.
                     known = self.store.append(&log, Vec::new()).await?;
                     lines.insert(reader)
                 }

@@ -2,8 +2,8 @@
 
 use bramble_secret::Secret;
 use bramble_server::auth::{Auth, By, Caller, Error};
-use bramble_store::record::Role;
-use bramble_store::{Kind, Sqlite, Store};
+use bramble_store::record::{Role, Session, Token};
+use bramble_store::{Kind, Sqlite, Store, Typed};
 use std::sync::Arc;
 
 async fn auth() -> (tempfile::TempDir, Arc<Sqlite>, Auth) {
@@ -128,14 +128,43 @@ async fn a_token_may_never_do_more_than_its_user() {
 }
 
 #[tokio::test]
-async fn a_token_ends_in_time() {
-    let (_folder, _store, auth) = auth().await;
+async fn tokens_and_sessions_end_in_time() {
+    let (_folder, store, auth) = auth().await;
     let caller = anna(&auth).await;
-    let past = "2020-01-01T00:00:00Z".parse().unwrap();
+    let past: jiff::Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
     let late = auth
         .make_token(&caller, "ci", Role::Viewer, Some(past))
         .await;
     assert!(matches!(late, Err(Error::Past)));
+    let token = auth
+        .make_token(&caller, "ci", Role::Viewer, None)
+        .await
+        .unwrap();
+    let cookie = auth.log_in("anna", &good()).await.unwrap().cookie;
+    let (token, cookie) = (
+        (token.id, token.token.expose().to_owned()),
+        cookie.expose().to_owned(),
+    );
+    assert!(auth.by_token(&token.1).await.unwrap().is_some());
+    assert!(auth.by_cookie(&cookie).await.unwrap().is_some());
+    store
+        .change::<Token, Error, _>(&token.0, |it| {
+            it.expires = Some(past);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    for session in store.all::<Session>().await.unwrap() {
+        store
+            .change::<Session, Error, _>(&session.name, |it| {
+                it.expires = past;
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+    assert!(auth.by_token(&token.1).await.unwrap().is_none());
+    assert!(auth.by_cookie(&cookie).await.unwrap().is_none());
 }
 
 #[tokio::test]
