@@ -7,6 +7,7 @@
 //! - the user's own files are never read or written: the program gets a home of its own.
 
 pub mod cloudflare;
+mod failure;
 pub mod http;
 pub mod kubectl;
 pub mod listing;

@@ -1,7 +1,7 @@
 //! A lab, a cluster file for it, and the program that is run on them.
 
 use crate::program::{Done, Running, binary};
-use crate::wait;
+use crate::{failure, wait};
 use bramble_lab::{AddressMode, Boot, DEFAULT_BASE, Lab, LabMachine, Link};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -85,6 +85,7 @@ impl Site {
     }
 
     fn with(name: &str, net: u8, machines: Vec<Machine>, router: Option<String>) -> Self {
+        failure::remember();
         one_run_at_a_time();
         let missing = bramble_lab::preflight();
         assert!(
@@ -337,6 +338,13 @@ impl Site {
         self.bramble(&["up"]).expect(0)
     }
 
+    /// The plan as JSON, asked for without a word.
+    #[track_caller]
+    fn asked_plan(&self) -> Value {
+        let asked = self.start(&["plan", "--output", "json"]).finish();
+        asked.expect(0).json()
+    }
+
     /// The plan as JSON.
     #[track_caller]
     pub fn plan(&self) -> Value {
@@ -347,6 +355,20 @@ impl Site {
     #[track_caller]
     pub fn changes(&self) -> Vec<String> {
         changes(&self.plan())
+    }
+
+    /// Waits until there is nothing to do.
+    ///
+    /// # Panics
+    /// When there is something still after the limit; the message names it.
+    #[track_caller]
+    pub fn soon_nothing_to_do(&self, limit: Duration) {
+        wait::until_else(
+            "the plan is empty",
+            limit,
+            || changes(&self.asked_plan()).is_empty(),
+            || format!("{:#}", self.asked_plan()),
+        );
     }
 
     /// Asserts that there is nothing to do.
@@ -507,28 +529,10 @@ impl Drop for Site {
             return;
         }
         if std::thread::panicking() {
-            self.tell();
+            failure::tell(self);
         }
         if let Err(error) = Lab::down_by_name(Path::new(DEFAULT_BASE), &self.name, |_| {}) {
             eprintln!("lab {} could not be removed: {error}", self.name);
-        }
-    }
-}
-
-impl Site {
-    /// What may explain a failure and is gone with the lab: what the kubelets said last.
-    fn tell(&self) {
-        let asked = "[ -e /var/lib/kubelet/config.yaml ] || exit 0; date +%T; cat /proc/loadavg; \
-                     journalctl -u kubelet -n 400 -o cat --no-pager | grep -E '^E|demo|reflector|PLEG' | \
-                     cut -c 1-220 | tail -n 8";
-        for name in self.machines() {
-            let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                self.try_on(&name, asked).said()
-            }));
-            match said {
-                Ok(said) if !said.is_empty() => eprintln!("--- kubelet of {name}\n{said}"),
-                _ => {}
-            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// When it does not within the limit.
+#[track_caller]
 pub fn until(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
     until_else(what, limit, condition, String::new);
 }
@@ -14,6 +15,7 @@ pub fn until(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
 ///
 /// # Panics
 /// When it does not within the limit.
+#[track_caller]
 pub fn until_else(
     what: &str,
     limit: Duration,
@@ -33,6 +35,7 @@ pub fn until_else(
 ///
 /// # Panics
 /// When there is none within the limit; the message names the last reason.
+#[track_caller]
 pub fn answer<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let begin = Instant::now();
     loop {

@@ -64,7 +64,7 @@ pub fn near_their_end_are_renewed(site: &Site) {
     nobody_was_refused(client);
     assert!(soon(site).is_empty(), "{:?}", soon(site));
     served_anew(site);
-    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+    site.soon_nothing_to_do(RECOVERY);
 }
 
 /// Those of one control plane are over, and nothing of it serves any more: it comes back, and nobody who asks the
@@ -83,7 +83,7 @@ pub fn over_on_one_are_renewed(site: &Site) {
         site.bramble(&["etcd", "members"]).code == Some(0)
     });
     served_anew(site);
-    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+    site.soon_nothing_to_do(RECOVERY);
 }
 
 /// All CAs are others than before, pods and nodes trust them, and the API was there all the time.
@@ -139,7 +139,7 @@ pub fn ca_rotation(site: &Site) {
         },
         String::new,
     );
-    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+    site.soon_nothing_to_do(RECOVERY);
 }
 
 fn asking(site: &Site) -> Client {

@@ -161,7 +161,7 @@ fn whole(site: &Site, kubectl: &Kubectl) {
             site.page(&url).is_ok()
         })
     });
-    until("the plan is empty", RECOVERY, || site.changes().is_empty());
+    site.soon_nothing_to_do(RECOVERY);
     site.demo_answers();
 }
 
