@@ -6,6 +6,7 @@ mod etcd;
 mod fleet;
 mod machine;
 mod router;
+mod serve;
 mod vpn;
 
 pub use bundle::*;
@@ -14,6 +15,7 @@ pub use etcd::*;
 pub use fleet::*;
 pub use machine::*;
 pub use router::*;
+pub use serve::*;
 pub use vpn::*;
 
 use crate::printer::Output;
@@ -180,6 +182,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble workstation check\n  sudo bramble workstation connect\n  bramble workstation status\n  sudo bramble workstation disconnect"
     )]
     Workstation(WorkstationArgs),
+    /// The daemon: clusters by browser, API, button; runs that go on without anybody watching.
+    #[command(
+        after_help = "Examples:\n  sudo bramble serve\n  bramble serve --listen 127.0.0.1:7443 --data ~/bramble\n\nIts first start tells a link that makes the first user. The book's chapter: docs/serve.md."
+    )]
+    Serve(ServeArgs),
     /// Do something on all machines.
     #[command(
         after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes"

@@ -21,6 +21,7 @@ mod plan;
 pub mod registry;
 mod router;
 mod schema;
+mod serve;
 mod session;
 mod ssh;
 mod status;
@@ -64,6 +65,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
+        Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,

@@ -25,6 +25,7 @@ fn settings(data: &Path, names: &[&str]) -> Settings {
         data: data.into(),
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         program: "/bin/false".into(),
+        kubernetes: None,
         limits: Default::default(),
     }
 }
