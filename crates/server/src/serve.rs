@@ -154,7 +154,10 @@ pub async fn serve(
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    kept.abort();
-    supervised.abort();
+    for task in [kept, supervised] {
+        task.abort();
+        // Its part of the store is given back then; that it was aborted is no news.
+        let _ = task.await;
+    }
     served.map_err(failed)
 }

@@ -1,6 +1,7 @@
 //! What all routes share.
 
 use super::limit::Limiter;
+use crate::ask::Asker;
 use crate::auth::Auth;
 use crate::origins::Origins;
 use crate::runs::Runs;
@@ -37,6 +38,8 @@ pub struct App {
     pub runs: Arc<Runs>,
     /// Where machines come from.
     pub origins: Arc<Origins>,
+    /// Answers questions about clusters.
+    pub asker: Arc<Asker>,
     /// Who is who.
     pub auth: Auth,
     pub(super) limiter: Arc<Limiter>,
@@ -45,7 +48,9 @@ pub struct App {
 impl App {
     /// The parts of a daemon.
     pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>, limits: Limits) -> Self {
+        let settings = runs.settings();
         Self {
+            asker: Arc::new(Asker::new(&settings.data, &settings.program)),
             auth: Auth::new(store.clone()),
             origins: Origins::new(store.clone(), runs.clone()),
             store,

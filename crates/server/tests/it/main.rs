@@ -3,6 +3,9 @@
 
 mod api;
 mod auth;
+mod daemon;
 mod origins;
+mod pool;
+mod questions;
 mod runs;
 mod serve;
