@@ -19,3 +19,21 @@ pub struct ServeArgs {
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
 }
+
+/// Options of `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The daemon, such as https://pi.home.arpa:7443.
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// File with the authority that the daemon's certificate is from, in PEM; by default the one that is known
+    /// already, or those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Your name there; asked for without.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// File with your password; asked for without.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}

@@ -27,6 +27,9 @@ pub(super) struct Question {
     /// A cluster file instead of the one that is kept; for operators.
     #[serde(default)]
     file: Option<String>,
+    /// Whether a plan with changes ends with 3.
+    #[serde(default)]
+    exit_code: bool,
     /// Whether the answer is JSON rather than text for people.
     #[serde(default)]
     json: bool,
@@ -125,16 +128,23 @@ pub(super) async fn ask(
 
 fn words(question: &Question) -> Result<Vec<String>, Refused> {
     let mut words: Vec<String> = question.about.words().iter().map(|w| (*w).into()).collect();
+    let plan = matches!(question.about, About::Plan | About::PlanDown);
+    let part = !question.steps.is_empty() || !question.machines.is_empty();
+    if !plan && (part || question.exit_code) {
+        return Err(Refused::wrong(
+            "only a plan has steps, machines and that exit code",
+        ));
+    }
     let parts = [
         ("--step", &question.steps),
         ("--machine", &question.machines),
     ];
     for (option, values) in parts {
-        if !values.is_empty() && !matches!(question.about, About::Plan | About::PlanDown) {
-            return Err(Refused::wrong("only a plan has steps and machines"));
-        }
         // One word each: a value that looks like an option stays a value.
         words.extend(values.iter().map(|value| format!("{option}={value}")));
+    }
+    if question.exit_code {
+        words.push("--exit-code".into());
     }
     if question.json {
         words.push("--output=json".into());
