@@ -5,7 +5,7 @@ use bramble_keys::{Pair, WireGuard};
 use bramble_machine::{Facts, Resource, Step, StepRef};
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
-use bramble_spec::cluster::{Arch, Endpoint, Machine, Role, Router, Version};
+use bramble_spec::cluster::{Arch, Machine, Role, Router, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -176,16 +176,7 @@ impl<'a> On<'a> {
 
     /// `host:port` of the API as machines use it.
     pub fn api_endpoint(&self) -> String {
-        match &self.cluster().kubernetes.endpoint {
-            Endpoint::None => match self.control_planes().next() {
-                Some(machine) => with_port(&machine.address.to_string(), 6443),
-                None => String::new(),
-            },
-            Endpoint::External { host, port } => with_port(host, *port),
-            Endpoint::Vip { address, port, .. } | Endpoint::KubeVip { address, port } => {
-                with_port(&address.to_string(), *port)
-            }
-        }
+        self.cluster().api_endpoint()
     }
 
     /// A step of this machine.
@@ -209,14 +200,6 @@ impl<'a> On<'a> {
             resources,
             needs,
         }
-    }
-}
-
-/// `host:port`, with brackets around IPv6 addresses.
-pub fn with_port(host: &str, port: u16) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V6(_)) => format!("[{host}]:{port}"),
-        _ => format!("{host}:{port}"),
     }
 }
 

@@ -2,9 +2,10 @@
 //! on: names, ports, folders, the certificate.
 
 use crate::borrowed::Lent;
-use crate::context::{Inputs, On, with_port};
+use crate::context::{Inputs, On};
 use bramble_machine::kinds::Minted;
 use bramble_spec::Cluster;
+use bramble_spec::cluster::with_port;
 use bramble_spec::cluster::{Registry, RegistryMirror, Router};
 use sha2::{Digest, Sha256};
 

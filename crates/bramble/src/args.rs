@@ -300,6 +300,9 @@ pub struct RunArgs {
     /// Don't ask before something is destroyed that can't be brought back.
     #[arg(short, long)]
     pub yes: bool,
+    /// Switch the file's machines on first, as a lab on this computer (see `bramble lab`).
+    #[arg(long)]
+    pub lab: bool,
 }
 
 /// Options of `down`.
@@ -311,6 +314,9 @@ pub struct DownArgs {
     /// Don't ask.
     #[arg(short, long)]
     pub yes: bool,
+    /// Take the lab of this name away, its machines with all that is on them (see `bramble lab`).
+    #[arg(long, conflicts_with_all = ["steps", "machines"])]
+    pub lab: bool,
 }
 
 /// Options of `wait`.

@@ -143,6 +143,17 @@ impl Plan {
         machines + api
     }
 
+    /// Number of steps with something to do, as events tell of them; parts of one step count once.
+    pub fn steps(&self) -> usize {
+        let machines = self.machines.iter().flat_map(|(name, machine)| {
+            let steps = machine.steps.iter().filter(|s| !s.items.is_empty());
+            steps.map(move |step| (name, &step.name))
+        });
+        let machines = machines.collect::<BTreeSet<_>>().len();
+        let changes = |a: &&ApiPlan| a.changes.as_ref().is_none_or(|c| !c.is_empty());
+        machines + self.api.iter().filter(changes).count()
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes() == 0

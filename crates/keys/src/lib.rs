@@ -37,7 +37,11 @@ pub enum KeyError {
     },
 }
 
-fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// When it gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(KeyError::Random)?;
     Ok(bytes)

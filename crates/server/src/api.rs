@@ -4,17 +4,20 @@
 //! the few that are for everybody (health, login, the first user).
 
 mod audit;
+mod buttons;
 mod caller;
 mod clusters;
 mod health;
 mod limit;
 mod live;
 mod login;
+mod names;
 mod people;
 mod pool;
 mod problem;
 mod runs;
 mod state;
+mod templates;
 mod tokens;
 
 pub use problem::{Problem, Refused};
@@ -70,6 +73,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tokens::list, tokens::make))
         .routes(routes!(tokens::delete))
         .routes(routes!(clusters::list, clusters::make))
+        .routes(routes!(clusters::from_template))
         .routes(routes!(clusters::one, clusters::replace, clusters::delete))
         .routes(routes!(runs::of_cluster, runs::make))
         .routes(routes!(runs::list))
@@ -78,6 +82,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(runs::events))
         .routes(routes!(pool::machines, pool::add_machine))
         .routes(routes!(pool::machine, pool::delete_machine))
+        .routes(routes!(templates::list, templates::make))
+        .routes(routes!(templates::replace, templates::delete))
+        .routes(routes!(buttons::list, buttons::make))
+        .routes(routes!(buttons::replace, buttons::delete))
         .routes(routes!(live::changes))
         .routes(routes!(audit::list))
 }

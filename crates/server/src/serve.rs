@@ -130,6 +130,7 @@ pub async fn serve(
     );
     let app = App::new(store, runs.clone(), settings.limits);
     let first = app.auth.first_link().await?;
+    let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
     let handle = Handle::new();
     let ending = handle.clone();
@@ -146,6 +147,7 @@ pub async fn serve(
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
+    kept.abort();
     supervised.abort();
     served.map_err(failed)
 }

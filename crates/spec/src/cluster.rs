@@ -13,11 +13,13 @@ use std::time::Duration;
 mod care;
 mod disk;
 mod etcd;
+mod outside;
 mod router;
 
 pub use care::*;
 pub use disk::*;
 pub use etcd::*;
+pub use outside::with_port;
 pub use router::*;
 
 /// A whole cluster as its file describes it.

@@ -184,7 +184,7 @@ fn balancer(on: &On, shared: &Shared) -> String {
         shared.port
     );
     for machine in on.control_planes() {
-        let address = crate::context::with_port(&machine.address.to_string(), 6443);
+        let address = bramble_spec::cluster::with_port(&machine.address.to_string(), 6443);
         let _ = writeln!(out, "\tserver {} {address}", machine.name);
     }
     out
@@ -243,7 +243,7 @@ fn own(on: &On) -> String {
          said=$(printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' | timeout 3 openssl s_client -quiet -connect {address} 2>/dev/null)\n\
          [[ ${{said%%$'\\n'*}} == *' 200 '* ]]\n",
         admin = control_plane::ADMIN,
-        address = crate::context::with_port(&on.machine.address.to_string(), 6443),
+        address = bramble_spec::cluster::with_port(&on.machine.address.to_string(), 6443),
     )
 }
 

@@ -1,9 +1,9 @@
 //! What a client is given: one file for each protocol, with everything in it.
 
 use super::{Numbers, address, ranges};
-use crate::context::with_port;
 use bramble_secret::Secret;
 use bramble_spec::Cluster;
+use bramble_spec::cluster::with_port;
 use bramble_spec::cluster::{Router, Transport, Tunnel, Vpn};
 use std::net::Ipv4Addr;
 

@@ -1,6 +1,6 @@
 //! `bramble down`.
 
-use super::session;
+use super::{lab, session};
 use crate::args::{DownArgs, Global};
 use crate::ask;
 use crate::context::Context;
@@ -13,6 +13,9 @@ use std::io::IsTerminal;
 
 /// Takes it away.
 pub async fn run(global: &Global, args: &DownArgs, printer: &Printer) -> Result<(), CliError> {
+    if args.lab {
+        return lab::gone(global, args.yes, printer).await;
+    }
     let context = Context::reach(global, printer)?;
     session::settled(printer, || once(&context, global, args, printer)).await
 }

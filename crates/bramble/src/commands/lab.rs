@@ -11,7 +11,10 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+mod part;
 mod topology;
+
+pub use part::{gone, ready};
 
 /// How long a machine's sshd may take to be heard.
 const SSHD_LIMIT: Duration = Duration::from_secs(2);
@@ -68,22 +71,24 @@ fn base() -> &'static Path {
 fn up(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let cluster = load_file(&global.file, printer)?;
     let topology = topology::topology(&cluster)?;
-    if let Some(there) = Lab::list(base())
-        .into_iter()
-        .find(|l| l.name == cluster.name)
-    {
-        return resume(&there, &topology, printer);
-    }
-    let lab = Lab::up(&topology, &Options::default(), |event| {
-        tell(printer, &event)
-    })
-    .map_err(explain)?;
-    done(printer, lab.name(), topology.machines.len());
+    switch_on(&topology, &|event| tell(printer, &event))?;
+    done(printer, &topology.name, topology.machines.len());
     Ok(())
 }
 
+/// Makes a lab, or what is missing of one.
+fn switch_on(topology: &Topology, on: &dyn Fn(Event)) -> Result<(), CliError> {
+    let mut labs = Lab::list(base()).into_iter();
+    match labs.find(|l| l.name == topology.name) {
+        Some(there) => resume(&there, topology, on),
+        None => Lab::up(topology, &Options::default(), on)
+            .map(drop)
+            .map_err(explain),
+    }
+}
+
 /// A lab of that name is there: machines that are off are switched on, new ones are added.
-fn resume(there: &LabStatus, topology: &Topology, printer: &Printer) -> Result<(), CliError> {
+fn resume(there: &LabStatus, topology: &Topology, on: &dyn Fn(Event)) -> Result<(), CliError> {
     let lab = Lab::open(&there.name).map_err(explain)?;
     if there.damaged.is_none() && there.networks != topology.networks {
         return Err(CliError::failed(format!(
@@ -99,19 +104,14 @@ fn resume(there: &LabStatus, topology: &Topology, printer: &Printer) -> Result<(
     for machine in &topology.machines {
         match there.machines.iter().find(|m| m.name == machine.name) {
             None => lab
-                .add_machine(machine.clone(), options.ready_limit, |event| {
-                    tell(printer, &event)
-                })
+                .add_machine(machine.clone(), options.ready_limit, on)
                 .map_err(explain)?,
             Some(m) if m.state == bramble_lab::MachineState::Stopped => lab
-                .start(&machine.name, options.ready_limit, |event| {
-                    tell(printer, &event)
-                })
+                .start(&machine.name, options.ready_limit, on)
                 .map_err(explain)?,
             Some(_) => {}
         }
     }
-    done(printer, &there.name, topology.machines.len());
     Ok(())
 }
 

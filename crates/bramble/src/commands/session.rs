@@ -198,6 +198,7 @@ pub async fn carry_out(
     progress: Progress,
     printer: &Printer,
 ) -> Result<Outcome, CliError> {
+    ending::begin(&session.plan, 0, printer);
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let shown = tokio::spawn(progress.follow(receiver));
     let stop = stop::listen(*printer);

@@ -1,5 +1,6 @@
 //! `bramble up`.
 
+use super::lab;
 use super::session::{self, Session};
 use crate::args::{Global, RunArgs};
 use crate::ask;
@@ -15,6 +16,9 @@ use bramble_spec::cluster::Version;
 
 /// Makes it so.
 pub async fn run(global: &Global, args: &RunArgs, printer: &Printer) -> Result<(), CliError> {
+    if args.lab {
+        lab::ready(global, printer).await?;
+    }
     let context = Context::load(global, printer).await?;
     let mut reached = None;
     while let Some(release) = settled(&context, global, args, printer, true).await? {

@@ -2,8 +2,10 @@
 
 use super::audit::note;
 use super::caller::{Operator, Viewer};
+use super::names::label;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
+use crate::origins::Wish as Wished;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -131,6 +133,44 @@ pub(super) async fn make(
     Ok((StatusCode::CREATED, Json(View::of(made, true))))
 }
 
+/// A cluster after a template.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Templated {
+    /// Name: a DNS label.
+    name: String,
+    /// The template.
+    template: String,
+    /// After how many seconds it is taken down by itself.
+    #[serde(default)]
+    lifetime: Option<u64>,
+}
+
+/// Makes a cluster known after a template, with machines of its own.
+#[utoipa::path(post, path = "/clusters/from-template", tag = "clusters", request_body = Templated, responses(
+    (status = 201, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
+))]
+pub(super) async fn from_template(
+    Operator(caller): Operator,
+    State(app): State<App>,
+    Body(wish): Body<Templated>,
+) -> Result<(StatusCode, Json<View>), Refused> {
+    label(&wish.name)?;
+    let (name, template) = (&wish.name, &wish.template);
+    let made = app.origins.make(Wished {
+        name,
+        template,
+        plugin: None,
+        lifetime: wish.lifetime,
+        owner: &caller.name,
+    });
+    let made = made.await?;
+    let what = format!("cluster {name} made known after template {template}");
+    note(&app, &caller, what).await?;
+    Ok((StatusCode::CREATED, Json(View::of(made, true))))
+}
+
 /// Changes a cluster's file. A run makes it so.
 #[utoipa::path(put, path = "/clusters/{name}", tag = "clusters", request_body = Changed,
     params(("name" = String, Path)), responses(
@@ -190,10 +230,16 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The name in a file that has no mistakes.
+/// The name in a file that has no mistakes and can be used here.
 fn name_of(file: &str) -> Result<String, Refused> {
-    match bramble_spec::load("bramble.yaml", file) {
-        Ok(cluster) => Ok(cluster.name),
-        Err(problems) => Err(Refused::wrong(problems.to_string())),
+    let cluster = bramble_spec::load("bramble.yaml", file);
+    let cluster = cluster.map_err(|problems| Refused::wrong(problems.to_string()))?;
+    match cluster.companions().first() {
+        None => Ok(cluster.name),
+        // Whoever may make clusters may not read the daemon's files by it.
+        Some(path) => Err(Refused::wrong(format!(
+            "the file names {path}, which the daemon does not have"
+        ))
+        .hint("a file that the daemon keeps stands alone; such a cluster is brought up by `bramble up`")),
     }
 }

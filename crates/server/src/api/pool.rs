@@ -2,6 +2,7 @@
 
 use super::audit::note;
 use super::caller::{Operator, Viewer};
+use super::names::label;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
 use axum::Json;
@@ -26,6 +27,9 @@ pub(super) struct View {
     /// Login name.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    /// Fingerprint of its host key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_key: Option<String>,
     /// Properties that templates ask for.
     labels: BTreeMap<String, String>,
     /// Whose it is at the moment.
@@ -39,6 +43,7 @@ impl View {
             name: stored.name,
             address: stored.it.address,
             user: stored.it.user,
+            host_key: stored.it.host_key,
             labels: stored.it.labels,
             claim: stored.it.claim,
         }
@@ -57,6 +62,9 @@ pub(super) struct Wish {
     /// Login name.
     #[serde(default)]
     user: Option<String>,
+    /// Fingerprint of its host key, as `ssh-keygen -l` tells it: `SHA256:...`.
+    #[serde(default)]
+    host_key: Option<String>,
     /// Properties that templates ask for.
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -96,11 +104,7 @@ pub(super) async fn add_machine(
     State(app): State<App>,
     Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<View>), Refused> {
-    if !is_label(&wish.name) {
-        return Err(Refused::wrong(
-            "a name has 1 to 63 lower case letters, digits and hyphens, none of them at an end",
-        ));
-    }
+    label(&wish.name)?;
     let all = app.store.all::<Machine>().await?;
     if let Some(other) = all.iter().find(|m| m.it.address == wish.address) {
         return Err(Refused::conflict(format!(
@@ -111,6 +115,7 @@ pub(super) async fn add_machine(
     let machine = Machine {
         address: wish.address,
         user: wish.user,
+        host_key: wish.host_key,
         labels: wish.labels,
         claim: None,
     };
@@ -143,13 +148,4 @@ pub(super) async fn delete_machine(
     )
     .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// RFC 1123, 2.1.
-fn is_label(text: &str) -> bool {
-    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&text.len())
-        && text.chars().all(fine)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }

@@ -1,6 +1,6 @@
 //! What a request gets that can't be answered as wished: RFC 9457, `application/problem+json`.
 
-use crate::{auth, runs};
+use crate::{auth, origins, runs};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -176,6 +176,23 @@ impl From<runs::Error> for Refused {
         };
         problem.0.hint = hint.map(str::to_owned);
         problem
+    }
+}
+
+impl From<origins::Error> for Refused {
+    fn from(error: origins::Error) -> Self {
+        use origins::Error as E;
+        let hint = error.hint();
+        let problem = match error {
+            E::Store(error) => return error.into(),
+            E::NoTemplate(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            E::Template(_) => Self::wrong(error.to_string()),
+            E::Taken(_) | E::Few { .. } | E::NoNetwork => Self::conflict(error.to_string()),
+        };
+        match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
     }
 }
 

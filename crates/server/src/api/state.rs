@@ -2,6 +2,7 @@
 
 use super::limit::Limiter;
 use crate::auth::Auth;
+use crate::origins::Origins;
 use crate::runs::Runs;
 use bramble_store::Store;
 use std::num::NonZeroU32;
@@ -34,6 +35,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// Runs.
     pub runs: Arc<Runs>,
+    /// Where machines come from.
+    pub origins: Arc<Origins>,
     /// Who is who.
     pub auth: Auth,
     pub(super) limiter: Arc<Limiter>,
@@ -44,6 +47,7 @@ impl App {
     pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>, limits: Limits) -> Self {
         Self {
             auth: Auth::new(store.clone()),
+            origins: Origins::new(store.clone(), runs.clone()),
             store,
             runs,
             limiter: Arc::new(Limiter::new(limits)),

@@ -2,7 +2,7 @@
 //! its standard input for as long as it lives.
 
 use crate::files;
-use bramble_store::record::Verb;
+use bramble_store::record::{Origin, Verb};
 use rustix::fs::{FlockOperation, flock};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -76,7 +76,13 @@ impl Folder {
     ///
     /// # Errors
     /// Why it could not; [`io::ErrorKind::WouldBlock`] where one lives already.
-    pub fn start(&self, program: &Path, verb: Verb, file: &str) -> io::Result<std::process::Child> {
+    pub fn start(
+        &self,
+        program: &Path,
+        verb: Verb,
+        origin: Option<Origin>,
+        file: &str,
+    ) -> io::Result<std::process::Child> {
         files::folder(&self.0)?;
         let lock = files::private()
             .create(true)
@@ -96,12 +102,8 @@ impl Folder {
             .create(true)
             .append(true)
             .open(self.said())?;
-        let verb = match verb {
-            Verb::Up => "up",
-            Verb::Down => "down",
-        };
         let child = Command::new(program)
-            .arg(verb)
+            .args(words(verb, origin))
             .args(["--yes", "--output", "json", "--file"])
             .arg(self.file())
             .current_dir(&self.0)
@@ -115,5 +117,15 @@ impl Folder {
         std::fs::write(self.process(), child.id().to_string())?;
         drop(lock);
         Ok(child)
+    }
+}
+
+/// What the program is asked to do. Machines of a lab come and go with their cluster.
+fn words(verb: Verb, origin: Option<Origin>) -> &'static [&'static str] {
+    match (verb, origin) {
+        (Verb::Up, Some(Origin::Lab)) => &["up", "--lab"],
+        (Verb::Down, Some(Origin::Lab)) => &["down", "--lab"],
+        (Verb::Up, Some(Origin::Pool) | None) => &["up"],
+        (Verb::Down, Some(Origin::Pool) | None) => &["down"],
     }
 }

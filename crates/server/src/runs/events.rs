@@ -10,6 +10,8 @@ const REASONS: usize = 3;
 /// What was heard of a run so far.
 #[derive(Debug, Default)]
 pub struct Heard {
+    /// Steps of earlier parts that are over.
+    before: u32,
     done: BTreeSet<(String, String)>,
     total: u32,
     step: String,
@@ -26,10 +28,14 @@ impl Heard {
         let place = (word("machine").to_owned(), word("step").to_owned());
         match word("event") {
             "begin" => {
-                // One that goes on after its daemon was killed plans anew: only what is left.
-                *self = Self::default();
-                let steps = event.get("steps").and_then(Value::as_u64);
-                self.total = steps.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+                // Another part, or one that was killed and plans anew: what is left comes on top of what is done.
+                let number = |key: &str| event.get(key).and_then(Value::as_u64).unwrap_or(0);
+                let left = number("steps").saturating_add(number("later"));
+                self.before = self.over();
+                self.done.clear();
+                let left = u32::try_from(left).unwrap_or(u32::MAX);
+                self.total = self.before.saturating_add(left);
+                self.end = None;
             }
             "started" if !place.1.is_empty() => self.step = name(&place),
             "finished" | "skipped" => {
@@ -45,12 +51,16 @@ impl Heard {
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        let done = u32::try_from(self.done.len()).unwrap_or(u32::MAX);
         Progress {
-            done,
+            done: self.over(),
             total: self.total,
             step: self.step.clone(),
         }
+    }
+
+    fn over(&self) -> u32 {
+        let done = u32::try_from(self.done.len()).unwrap_or(u32::MAX);
+        self.before.saturating_add(done)
     }
 
     /// How it ended and why, if its events say so.
@@ -174,13 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn one_that_begins_anew_counts_anew() {
+    fn what_is_left_comes_on_top_of_what_is_done() {
+        let finished =
+            r#"{"machine":"one","step":"base","event":"finished","changes":3,"took":0.1}"#;
         let heard = heard(&[
-            r#"{"event":"begin","changes":9,"steps":4}"#,
-            r#"{"machine":"one","step":"base","event":"finished","changes":3,"took":0.1}"#,
-            r#"{"event":"begin","changes":5,"steps":2}"#,
+            r#"{"event":"begin","changes":9,"steps":2,"later":7}"#,
+            finished,
+            r#"{"event":"begin","changes":5,"steps":3,"later":0}"#,
+            finished,
         ]);
         let progress = heard.progress();
-        assert_eq!((progress.done, progress.total), (0, 2));
+        assert_eq!((progress.done, progress.total), (2, 4));
     }
 }

@@ -194,14 +194,16 @@ impl Runs {
             if run.it.state.is_over() {
                 return Ok(());
             }
+            // Looked at before the lines, which are all there then.
+            let lives = folder.lives()?;
             // What one did that ended while the daemon was away.
             self.pass_on(name, &folder, &mut lines, &mut heard).await?;
             let mut child = None;
-            if !folder.lives()? {
+            if !lives {
                 if let Some((end, why)) = heard.end() {
                     return self.end(name, end, why).await;
                 }
-                if run.it.cancel && run.it.state == State::Accepted {
+                if run.it.cancel {
                     return self.end(name, End::Cancelled, None).await;
                 }
                 if run.it.tries >= self.settings.tries {
@@ -241,10 +243,12 @@ impl Runs {
             })
             .await?;
         self.phase(&run.it, None).await?;
+        let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
+        let origin = cluster.and_then(|cluster| cluster.it.origin);
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
         let program = self.settings.program.clone();
         let started =
-            tokio::task::spawn_blocking(move || folder.start(&program, verb, &file)).await;
+            tokio::task::spawn_blocking(move || folder.start(&program, verb, origin, &file)).await;
         let program = self.settings.program.display();
         Ok(match started {
             Ok(Ok(child)) => Ok(child),
@@ -366,6 +370,11 @@ impl Runs {
             (Verb::Down, Some((End::Done, _))) => Phase::Gone,
             (_, Some(_)) => Phase::Failed,
         };
+        let address = match phase {
+            Phase::Ready => bramble_spec::load("bramble.yaml", &run.file).ok(),
+            _ => None,
+        };
+        let address = address.map(|file| format!("https://{}", file.api_endpoint()));
         let message = end.and_then(|(end, why)| match end {
             End::Cancelled => Some("the last run was cancelled".to_owned()),
             _ => why,
@@ -375,6 +384,11 @@ impl Runs {
             .change::<Cluster, bramble_store::Error, _>(&run.cluster, |it| {
                 it.phase = phase;
                 it.message = message.clone();
+                match it.phase {
+                    Phase::Ready => it.address = address.clone(),
+                    Phase::Gone => it.address = None,
+                    _ => {}
+                }
                 Ok(())
             })
             .await;

@@ -3,5 +3,6 @@
 
 mod api;
 mod auth;
+mod origins;
 mod runs;
 mod serve;

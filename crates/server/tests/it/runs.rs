@@ -2,7 +2,7 @@
 //! tests.
 
 use bramble_server::runs::{Error, Runs, Settings};
-use bramble_store::record::{Actor, Cluster, End, Phase, Run, State, Verb};
+use bramble_store::record::{Actor, Cluster, End, Origin, Phase, Run, State, Verb};
 use bramble_store::{Log, Sqlite, Store, Typed};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -18,6 +18,9 @@ const BEGIN: &str = r#"{"event":"begin","changes":2,"steps":2}"#;
 const BASE: &str = r#"{"machine":"one","step":"base","event":"finished","changes":1,"took":0.1}"#;
 const DONE: &str = r#"{"event":"end","changes":2,"failed":[],"skipped":[],"stopped":false,"unreachable":{},"obstacles":[],"took":0.2}"#;
 const STOPPED: &str = r#"{"event":"end","changes":1,"failed":[],"skipped":[],"stopped":true,"unreachable":{},"obstacles":[],"took":0.2}"#;
+
+const MINIMAL: &str = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
+                       machines: [{ name: one, address: 10.80.0.11, roles: [control-plane] }]\n";
 
 /// A daemon's folder, with a program in it.
 struct Place {
@@ -273,6 +276,49 @@ async fn a_run_is_cancelled_as_by_control_c() {
     assert_eq!(place.over().await.state, State::Ended(End::Cancelled));
     let late = runs.cancel("home-1").await;
     assert!(matches!(late, Err(Error::Over { .. })), "{late:?}");
+    runtime.shutdown_background();
+}
+
+/// Not every part of a run says that it was stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_that_ends_without_a_word_is_not_begun_again() {
+    let said = [say(&[BEGIN]), wait_for("never")];
+    let place = Place::new(&said.join("\n")).await;
+    let (runs, runtime, _stop) = place.daemon();
+    runs.accept("home", Verb::Up, anna()).await.unwrap();
+    place
+        .until("it is under way", |run| run.progress.total == 2)
+        .await;
+    runs.cancel("home-1").await.unwrap();
+    let run = place.over().await;
+    assert_eq!((run.state, run.tries), (State::Ended(End::Cancelled), 1));
+    runtime.shutdown_background();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_carried_out_as_its_origin_wants() {
+    let record = "echo \"$*\" >>\"${0%/*}/arguments\"";
+    let place = Place::new(&[record, &say(&[BEGIN, DONE])].join("\n")).await;
+    let change = |cluster: &mut Cluster| {
+        cluster.origin = Some(Origin::Lab);
+        cluster.file = MINIMAL.into();
+        Ok::<_, bramble_store::Error>(())
+    };
+    place.store.change("home", change).await.unwrap();
+    let (runs, runtime, _stop) = place.daemon();
+    runs.accept("home", Verb::Up, anna()).await.unwrap();
+    place.over().await;
+    let arguments = std::fs::read_to_string(place.path("arguments")).unwrap();
+    assert!(arguments.starts_with("up --lab --yes "), "{arguments}");
+    let cluster = place.cluster().await;
+    assert_eq!(cluster.address.as_deref(), Some("https://10.80.0.11:6443"));
+    runs.accept("home", Verb::Down, anna()).await.unwrap();
+    let begin = Instant::now();
+    while place.cluster().await.phase != Phase::Gone {
+        assert!(begin.elapsed() < LIMIT, "{:?}", place.cluster().await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(place.cluster().await.address, None);
     runtime.shutdown_background();
 }
 

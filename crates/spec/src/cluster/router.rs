@@ -295,6 +295,21 @@ impl Router {
         found.map(|f| f.port)
     }
 
+    /// The files of secrets that it names, as written.
+    pub fn secret_files(&self) -> Vec<&str> {
+        let wifi = self.uplink.wifi.iter().map(|w| &w.password_file);
+        let ddns = self.ddns.iter().map(|d| &d.token_file);
+        let mirrors = self.registry.iter().flat_map(|r| &r.mirrors);
+        let logins = mirrors.filter_map(|m| m.login.as_ref());
+        let private = self.registry.iter().flat_map(|r| &r.private);
+        let users = private.flat_map(|p| &p.users);
+        let passwords = logins.chain(users).map(|(_, file)| file);
+        wifi.chain(ddns)
+            .chain(passwords)
+            .map(String::as_str)
+            .collect()
+    }
+
     /// Everything that is behind the router: LAN and VPN clients.
     pub fn inside(&self) -> Vec<IpNet> {
         let mut out = vec![IpNet::V4(self.lan())];

@@ -218,3 +218,24 @@ fn collect_keys(value: &serde_json::Value, keys: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// Whoever reads a cluster file from a stranger goes by this list: a new field that names a file must be in it.
+#[test]
+fn every_file_that_a_file_names_is_known() {
+    let known = example("full").companions().len();
+    let text = text("full");
+    let named = |line: &&str| {
+        let line = line.trim_start();
+        !line.starts_with('#')
+            && ["File: ", "manifests: "]
+                .iter()
+                .any(|key| line.contains(key))
+    };
+    let said = text.lines().filter(named).count();
+    assert_eq!(known, said, "{:?}", example("full").companions());
+    let custom = "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  \
+                  machines: [{ name: one, address: 10.0.0.1, roles: [control-plane] }]\n  \
+                  podNetwork: { plugin: custom, dir: ../cni }\n  addons: [{ name: web, manifests: web.yaml }]\n";
+    let custom = load("custom.yaml", custom).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(custom.companions(), ["../cni", "web.yaml"]);
+}

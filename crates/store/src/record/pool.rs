@@ -19,6 +19,9 @@ pub struct Machine {
     /// Login name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Fingerprint of its host key, `SHA256:...`; without one the daemon's own `known_hosts` must know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
     /// Properties that templates ask for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -44,7 +47,7 @@ pub struct Claim {
 }
 
 /// Where the machines of a cluster come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Origin {
     /// Registered machines.

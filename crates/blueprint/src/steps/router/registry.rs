@@ -1,7 +1,7 @@
 //! Container images near the machines: mirrors, a private registry, the bundle's images.
 
 use super::registry_config as config;
-use crate::context::{On, r, with_port};
+use crate::context::{On, r};
 use crate::proxy;
 use crate::registry::{
     BUNDLE, FOLDER, FRONT, KEYS, PRIVATE, Registries, USER, config as path, mirror_name, unit,
@@ -12,6 +12,7 @@ use bramble_machine::kinds::{Action, Check, Content, Directory, File, MintedFile
 use bramble_machine::shell::word;
 use bramble_machine::{Resource, Script, Step};
 use bramble_secret::Secret;
+use bramble_spec::cluster::with_port;
 use bramble_spec::cluster::{Arch, Machine, Registry, RegistryMirror};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 //!
 //! Sources: distribution 2.8, docs/configuration.md; nginx, ngx_http_proxy_module.
 
-use crate::context::with_port;
 use crate::registry::{FOLDER, FRONT, Registries, USER, mirror_name};
 use bramble_secret::Secret;
+use bramble_spec::cluster::with_port;
 use bramble_spec::cluster::{Registry, RegistryMirror};
 use serde_json::json;
 use std::fmt::Write as _;

@@ -62,6 +62,7 @@ pub async fn run(
     let rest = RunArgs {
         scope: ScopeArgs::default(),
         yes: args.yes,
+        lab: false,
     };
     up::run(global, &rest, printer).await
 }

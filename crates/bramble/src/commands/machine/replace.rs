@@ -45,6 +45,7 @@ pub async fn run(
     let rest = RunArgs {
         scope: ScopeArgs::default(),
         yes: args.yes,
+        lab: false,
     };
     up::run(global, &rest, printer).await
 }

@@ -3,9 +3,9 @@
 use super::Session;
 use crate::error::{CliError, Kind};
 use crate::printer::Printer;
-use bramble_engine::Outcome;
 use bramble_engine::lock::LockError;
 use bramble_engine::observe::Unseen;
+use bramble_engine::{Outcome, Plan};
 
 /// The error that an outcome ends the command with, if it does.
 pub fn verdict(session: &Session, outcome: &Outcome, printer: &Printer) -> Result<(), CliError> {
@@ -42,6 +42,19 @@ fn ending(session: &Session, outcome: &Outcome) -> Result<(), CliError> {
         return Err(not_reached(session, &|_| true));
     }
     reached(session)
+}
+
+/// What is about to be done, as the first line of JSON. `later`: about how many steps another part of the run
+/// will have, whose first line comes then.
+pub fn begin(plan: &Plan, later: usize, printer: &Printer) {
+    if printer.json() {
+        printer.line(&serde_json::json!({
+            "event": "begin",
+            "steps": plan.steps(),
+            "later": later,
+            "changes": plan.changes(),
+        }));
+    }
 }
 
 /// The outcome as the last line of JSON.

@@ -1,7 +1,7 @@
 //! The first part of a run whose machines can't all be reached yet: what lets them through, and the
 //! wait until they answer.
 
-use super::{Session, engine_run};
+use super::{Session, ending, engine_run};
 use crate::args::Global;
 use crate::context::Context;
 use crate::error::{CliError, chain};
@@ -32,6 +32,7 @@ pub async fn open_ways(
     progress: Progress,
     printer: &Printer,
 ) -> Result<Outcome, CliError> {
+    ending::begin(part, session.afterwards(part), printer);
     let (sender, receiver) = unbounded_channel();
     let shown = tokio::spawn(progress.follow(receiver));
     let outcome = open(context, global, session, part, sender, printer).await;
@@ -93,6 +94,16 @@ impl Session {
             let why = why.unwrap_or_else(|| format!("{through} lets nobody through"));
             self.plan.unreachable.insert(name, why);
         }
+    }
+
+    /// How many steps there are after a part, as far as one can say: what is to do on machines that were not
+    /// seen yet is all that they should be.
+    fn afterwards(&self, part: &Plan) -> usize {
+        let unseen = part.later.keys().filter_map(|name| {
+            let machine = self.blueprint.machines.get(name)?;
+            Some(machine.steps.len())
+        });
+        self.plan.steps().saturating_sub(part.steps()) + unseen.sum::<usize>()
     }
 
     /// The part of the plan that must be carried out before all machines can be looked at.

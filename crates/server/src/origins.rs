@@ -1,0 +1,141 @@
+//! Where the machines of clusters come from, and clusters made after a template.
+
+mod error;
+mod file;
+mod keeper;
+mod lab;
+mod pool;
+
+pub use error::Error;
+
+use crate::runs::Runs;
+use async_trait::async_trait;
+use bramble_store::record::{Cluster, Origin, Phase, Template};
+use bramble_store::{Store, Stored, Typed};
+use file::Placed;
+use jiff::{SignedDuration, Timestamp};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// What a place gives to one cluster.
+pub(crate) struct Place {
+    /// Its machines, control planes first.
+    machines: Vec<Placed>,
+    /// An address that several control planes may share, if the place has one.
+    shared: Option<IpAddr>,
+    /// What the file says in addition, the part below `spec`.
+    spec: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A place that machines come from.
+#[async_trait]
+pub(crate) trait Source: Send + Sync {
+    /// Machines for a cluster after a template, which are nobody else's from now on.
+    async fn claim(&self, cluster: &str, template: &Template) -> Result<Place, Error>;
+
+    /// Gives back what a cluster has. Nothing where it has nothing.
+    async fn release(&self, cluster: &str) -> Result<(), Error>;
+}
+
+/// A cluster that somebody wants.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Its name, a DNS label.
+    pub name: &'a str,
+    /// The template that it is made after.
+    pub template: &'a str,
+    /// Network plug-in, instead of the template's.
+    pub plugin: Option<&'a str>,
+    /// After how many seconds it is taken down by itself.
+    pub lifetime: Option<u64>,
+    /// Who wants it.
+    pub owner: &'a str,
+}
+
+/// All places.
+pub struct Origins {
+    store: Arc<dyn Store>,
+    runs: Arc<Runs>,
+    pool: pool::Pool,
+    lab: lab::Lab,
+    /// Two who choose at once would choose the same.
+    choosing: Mutex<()>,
+}
+
+impl Origins {
+    /// The places of a daemon.
+    pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>) -> Arc<Self> {
+        Arc::new(Self {
+            pool: pool::Pool::new(store.clone()),
+            lab: lab::Lab::new(store.clone()),
+            choosing: Mutex::default(),
+            store,
+            runs,
+        })
+    }
+
+    fn source(&self, origin: Origin) -> &dyn Source {
+        match origin {
+            Origin::Pool => &self.pool,
+            Origin::Lab => &self.lab,
+        }
+    }
+
+    /// Makes a cluster known after a template, with machines of its own. Nothing is done on them before a run.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing is claimed then.
+    pub async fn make(&self, wish: Wish<'_>) -> Result<Stored<Cluster>, Error> {
+        let _one = self.choosing.lock().await;
+        let template = self.template(wish.template).await?;
+        let taken = self.store.find::<Cluster>(wish.name).await?;
+        if taken.is_some() {
+            return Err(Error::Taken(wish.name.into()));
+        }
+        let source = self.source(template.origin);
+        let place = source.claim(wish.name, &template).await?;
+        let made = self.known(&wish, &template, &place).await;
+        if made.is_err() {
+            source.release(wish.name).await?;
+        }
+        made
+    }
+
+    async fn template(&self, name: &str) -> Result<Template, Error> {
+        let found = self.store.find::<Template>(name).await?;
+        Ok(found.ok_or_else(|| Error::NoTemplate(name.into()))?.it)
+    }
+
+    async fn known(
+        &self,
+        wish: &Wish<'_>,
+        template: &Template,
+        place: &Place,
+    ) -> Result<Stored<Cluster>, Error> {
+        let file = file::compose(wish.name, template, wish.plugin, place)?;
+        let created = Timestamp::now();
+        let seconds = wish.lifetime.and_then(|s| i64::try_from(s).ok());
+        let expires = seconds.and_then(|s| created.checked_add(SignedDuration::from_secs(s)).ok());
+        let cluster = Cluster {
+            file,
+            origin: Some(template.origin),
+            owner: wish.owner.into(),
+            created,
+            expires,
+            phase: Phase::New,
+            message: None,
+            address: None,
+            runs: 0,
+        };
+        Ok(self.store.add(wish.name, cluster).await?)
+    }
+
+    /// Whether clusters can be made after a template, as far as the template alone says.
+    ///
+    /// # Errors
+    /// [`Error::Template`].
+    pub fn check(template: &Template) -> Result<(), Error> {
+        file::check(template)
+    }
+}

@@ -1,0 +1,48 @@
+//! Why there is no cluster for somebody.
+
+/// Why a cluster could not be made after a template.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such template.
+    #[error("there is no template {0:?}")]
+    NoTemplate(String),
+    /// The template makes no cluster file without mistakes.
+    #[error("the template makes a file with mistakes:\n{0}")]
+    Template(String),
+    /// There is a cluster of that name.
+    #[error("there is a cluster {0:?}")]
+    Taken(String),
+    /// The pool has not enough free machines.
+    #[error("{free} of {wanted} machines are free{labels}")]
+    Few {
+        /// Free ones that fit.
+        free: usize,
+        /// Those that the template wants.
+        wanted: usize,
+        /// Which labels they must have, for people; may be empty.
+        labels: String,
+    },
+    /// All networks for labs are in use.
+    #[error("all networks for labs on this computer are in use")]
+    NoNetwork,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] bramble_store::Error),
+}
+
+impl Error {
+    /// What to do about it, if there is something in particular.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::NoTemplate(_) => Some("make it, or name another one"),
+            Error::Template(_) => Some("change the template's spec"),
+            Error::Taken(_) => Some("choose another name"),
+            Error::Few { .. } => {
+                Some("register more machines, or take a cluster down: its machines are free then")
+            }
+            Error::NoNetwork => Some("take a lab down: bramble lab list"),
+            Error::Store(error) => error.hint(),
+        }
+    }
+}
