@@ -100,11 +100,6 @@ impl Embedded {
     pub fn plain(&self) -> Option<SocketAddr> {
         self.plain
     }
-
-    /// Ends all connections of a user, whom the gate no longer lets in.
-    pub fn dismiss(&self, user: &str) {
-        self.broker.visits.dismiss(user);
-    }
 }
 
 impl Drop for Embedded {
@@ -125,6 +120,10 @@ impl Bus for Embedded {
 
     fn link(&self) -> watch::Receiver<Link> {
         self.client.link()
+    }
+
+    fn dismiss(&self, name: &str) {
+        self.broker.visits.dismiss(name);
     }
 
     async fn close(&self) {

@@ -43,6 +43,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Whether there is a connection, as it changes.
     fn link(&self) -> watch::Receiver<Link>;
 
+    /// Ends all connections of a user or client that the gate no longer lets in, where the broker is in this process.
+    fn dismiss(&self, _name: &str) {}
+
     /// Says the farewell that was set as last will, and leaves.
     async fn close(&self);
 }

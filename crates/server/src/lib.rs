@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod buttons;
 pub mod origins;
 pub mod runs;
 

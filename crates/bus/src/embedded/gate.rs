@@ -90,7 +90,7 @@ impl Asked {
         if !self.gate.admits(&visitor).await {
             return None;
         }
-        self.visit.is_of(user);
+        self.visit.is_of(user, &connect.client_id);
         Some(user.to_owned())
     }
 

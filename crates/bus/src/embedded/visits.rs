@@ -15,8 +15,8 @@ struct All {
 }
 
 struct Open {
-    /// Empty before it is known.
-    user: String,
+    /// User and client; empty before they are known.
+    names: [String; 2],
     end: broadcast::Sender<()>,
 }
 
@@ -33,15 +33,17 @@ impl Visits {
         let mut all = self.all();
         let number = all.next;
         all.next += 1;
-        let user = String::new();
-        all.open.insert(number, Open { user, end });
+        let names = Default::default();
+        all.open.insert(number, Open { names, end });
         let visits = self.clone();
         (Visit { visits, number }, ended)
     }
 
-    /// Ends all connections of a user.
-    pub fn dismiss(&self, user: &str) {
-        for open in self.all().open.values().filter(|open| open.user == user) {
+    /// Ends all connections of a user or client.
+    pub fn dismiss(&self, name: &str) {
+        let all = self.all();
+        let has = |open: &&Open| open.names.iter().any(|known| known == name);
+        for open in all.open.values().filter(has) {
             // One that is ending doesn't listen.
             let _ = open.end.send(());
         }
@@ -61,9 +63,9 @@ impl Visits {
 
 impl Visit {
     /// Notes whose it is.
-    pub fn is_of(&self, user: &str) {
+    pub fn is_of(&self, user: &str, client: &str) {
         if let Some(open) = self.visits.all().open.get_mut(&self.number) {
-            open.user = user.to_owned();
+            open.names = [user.to_owned(), client.to_owned()];
         }
     }
 }

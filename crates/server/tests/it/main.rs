@@ -3,6 +3,13 @@
 
 mod api;
 mod auth;
+mod buttons;
+#[path = "../../../bus/tests/it/mosquitto.rs"]
+#[allow(dead_code, reason = "another crate's tests use the rest")]
+mod mosquitto;
 mod origins;
 mod runs;
 mod serve;
+#[path = "../../../bus/tests/it/world.rs"]
+#[allow(dead_code, reason = "another crate's tests use the rest")]
+mod world;
