@@ -25,6 +25,8 @@ if [ "${1:-}" = --test ]; then
 	need="$need nmap kea-admin bind9-dnsutils iputils-arping"
 	# Images: another client than Bramble's own, and the server of the router.
 	need="$need skopeo docker-registry nginx"
+	# A broker and clients that the button's must get along with.
+	need="$need mosquitto mosquitto-clients"
 fi
 . scripts/rust.sh
 bramble_rust_fits || need="$need cargo-web rustc-web"

@@ -11,6 +11,8 @@
 //! an absent value empty. Values have no control characters, so that no two messages have one text. A field that isn't
 //! known makes a message unreadable: what isn't signed isn't accepted.
 //!
+//! At the broker a button's id is user and client id, and its [`Password`] follows from its key.
+//!
 //! What a handler owes: requests that are not [fresh](is_fresh), or whose nonce it has seen within [`FRESH_S`], are
 //! dropped; requests of a button are answered in their order; every report repeats the nonce of the button's last
 //! request. A last will is set when its connection begins, so it can't be signed for a later moment, and it is for all
@@ -18,11 +20,13 @@
 
 mod availability;
 mod canonical;
+mod password;
 mod report;
 mod request;
 
 pub use availability::Availability;
 pub use canonical::{Claim, Claimed, Unproven};
+pub use password::Password;
 pub use report::Report;
 
 use crate::{ButtonId, Topic, UnixTime};
@@ -49,6 +53,11 @@ impl Key {
     /// Wraps 32 bytes of a cryptographic random source.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The button's password at the broker, where its id is the user's name: a button has one secret.
+    pub fn password(&self) -> Password {
+        Password::of(self)
     }
 }
 

@@ -20,6 +20,14 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether another has the same value. How long that takes tells only the lengths, so that what a stranger sends
+    /// can be compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (one, two) = (self.0.as_bytes(), other.0.as_bytes());
+        let differ = one.iter().zip(two).fold(0, |all, (a, b)| all | (a ^ b));
+        one.len() == two.len() && std::hint::black_box(differ) == 0
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -42,5 +50,14 @@ mod tests {
     fn debug_does_not_show_the_value() {
         let shown = format!("{:?}", Some(Secret::new("hunter2")));
         assert!(!shown.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_same_is_every_byte_the_same() {
+        let secret = Secret::new("hunter2");
+        assert!(secret.is_same(&Secret::new("hunter2")));
+        for other in ["", "hunter", "hunter22", "hunter3", "iunter2"] {
+            assert!(!secret.is_same(&Secret::new(other)), "{other}");
+        }
     }
 }

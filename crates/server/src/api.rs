@@ -14,6 +14,7 @@ mod login;
 mod names;
 mod people;
 mod pool;
+mod press;
 mod problem;
 mod questions;
 mod runs;
@@ -88,6 +89,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::replace, templates::delete))
         .routes(routes!(buttons::list, buttons::make))
         .routes(routes!(buttons::replace, buttons::delete))
+        .routes(routes!(press::press))
         .routes(routes!(live::changes))
         .routes(routes!(audit::list))
 }

@@ -10,6 +10,7 @@
 pub mod api;
 pub mod ask;
 pub mod auth;
+pub mod buttons;
 pub mod origins;
 pub mod runs;
 

@@ -69,13 +69,18 @@ pub(super) fn mac(message: &impl Canonical, key: &Key) -> Mac {
 }
 
 fn authenticator(message: &impl Canonical, key: &Key) -> Hmac<Sha256> {
-    // RFC 2104 fills a short key up to the hash's block with zeros; a key of that length can't be refused.
-    let mut block = zeroize::Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(&key.0);
-    let mut hashing = Hashing(Hmac::new((&*block).into()));
+    let mut hashing = Hashing(keyed(key));
     // A hash takes any text.
     let _ = message.write(&mut hashing);
     hashing.0
+}
+
+/// HMAC-SHA-256 with a button's key, of nothing yet.
+pub(super) fn keyed(key: &Key) -> Hmac<Sha256> {
+    // RFC 2104 fills a short key up to the hash's block with zeros; a key of that length can't be refused.
+    let mut block = zeroize::Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(&key.0);
+    Hmac::new((&*block).into())
 }
 
 struct Hashing(Hmac<Sha256>);

@@ -114,8 +114,17 @@ fn fresh_is_two_minutes_to_either_side() {
 }
 
 #[test]
+fn the_password_follows_from_the_key() {
+    // Python's `hmac` over the label.
+    let expected = "e7d875b2904b40fd4f396791fb64f7536431c7ce0e0d0838b6aa641752ef056d";
+    assert_eq!(key().password().expose(), expected);
+    assert_ne!(Key::new([8; 32]).password().expose(), expected);
+}
+
+#[test]
 fn a_key_does_not_show() {
     assert!(format!("{:?}", signed()).contains("Key(***)"));
+    assert_eq!(format!("{:?}", key().password()), "Password(***)");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What all routes share.
 
 use super::limit::Limiter;
+use super::problem::Refused;
 use crate::ask::Asker;
 use crate::auth::Auth;
+use crate::buttons::Handler;
 use crate::origins::Origins;
 use crate::runs::Runs;
 use bramble_store::Store;
@@ -42,6 +44,8 @@ pub struct App {
     pub asker: Arc<Asker>,
     /// Who is who.
     pub auth: Auth,
+    /// Who hears buttons, if somebody does.
+    pub buttons: Option<Arc<Handler>>,
     pub(super) limiter: Arc<Limiter>,
 }
 
@@ -52,10 +56,20 @@ impl App {
         Self {
             asker: Arc::new(Asker::new(&settings.data, &settings.program)),
             auth: Auth::new(store.clone()),
+            buttons: None,
             origins: Origins::new(store.clone(), runs.clone()),
             store,
             runs,
             limiter: Arc::new(Limiter::new(limits)),
         }
+    }
+
+    /// Who hears buttons.
+    ///
+    /// # Errors
+    /// 404 where nobody does.
+    pub(super) fn handler(&self) -> Result<&Arc<Handler>, Refused> {
+        let none = || Refused::missing("handler of buttons in this daemon");
+        self.buttons.as_ref().ok_or_else(none)
     }
 }

@@ -4,8 +4,15 @@
 mod api;
 mod auth;
 mod daemon;
+mod buttons;
+#[path = "../../../bus/tests/it/mosquitto.rs"]
+#[allow(dead_code, reason = "another crate's tests use the rest")]
+mod mosquitto;
 mod origins;
 mod pool;
 mod questions;
 mod runs;
 mod serve;
+#[path = "../../../bus/tests/it/world.rs"]
+#[allow(dead_code, reason = "another crate's tests use the rest")]
+mod world;

@@ -1,0 +1,115 @@
+//! What can go wrong, with what to do about it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why there is no bus, or it did not do what it should.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A broker's address can't be read.
+    #[error("{text:?} is no address of a broker: {why}")]
+    Address {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A proxy's address can't be read.
+    #[error("{text:?} is no address of a SOCKS5 proxy")]
+    Proxy {
+        /// What was given.
+        text: String,
+    },
+    /// A file with a certificate or key can't be used.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// An address can't be listened at.
+    #[error("{address} can't be listened at")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nobody answered, or not as a broker does.
+    #[error("the broker {broker} can't be reached: {why}")]
+    Unreachable {
+        /// Which.
+        broker: String,
+        /// Why.
+        why: String,
+    },
+    /// The broker doesn't let this client in.
+    #[error("the broker {broker} refuses {user}: {why}")]
+    Refused {
+        /// Which.
+        broker: String,
+        /// Who.
+        user: String,
+        /// Why.
+        why: String,
+    },
+    /// There is no connection at the moment.
+    #[error("there is no connection to the broker")]
+    Down,
+    /// The broker doesn't allow it.
+    #[error("the broker doesn't allow this client to {act} {topic}")]
+    Denied {
+        /// `publish to` or `subscribe to`.
+        act: &'static str,
+        /// Topic or filter.
+        topic: String,
+    },
+    /// The broker didn't answer in time.
+    #[error("the broker didn't answer within {seconds} s")]
+    Late {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Anything else that the connection didn't do.
+    #[error("{what} {topic} failed: {why}")]
+    Failed {
+        /// `publishing to` or `subscribing to`.
+        what: &'static str,
+        /// Topic or filter.
+        topic: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Error {
+    /// What to do about it, if there is something in particular.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Address { .. } => Some("mqtt://HOST[:1883], or mqtts://HOST[:8883] with TLS"),
+            Error::Proxy { .. } => Some("socks5h://HOST[:1080]"),
+            Error::File { .. } => Some("it must be a file in PEM form that this user may read"),
+            Error::Listen { .. } => {
+                Some("another program listens there, or the address is none of this computer's")
+            }
+            Error::Refused { .. } => Some("check user and password at the broker"),
+            Error::Denied { .. } => Some("the broker's access list must allow this topic"),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again can't help, as long as nothing is changed.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Error::Address { .. }
+                | Error::Proxy { .. }
+                | Error::File { .. }
+                | Error::Refused { .. }
+                | Error::Denied { .. }
+        )
+    }
+}

@@ -1,0 +1,9 @@
+//! Real brokers and real clients on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod embedded;
+mod mosquitto;
+mod socks;
+mod world;
