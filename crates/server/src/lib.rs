@@ -18,4 +18,4 @@ mod files;
 mod serve;
 mod tls;
 
-pub use serve::{Error, Serving, Settings, serve};
+pub use serve::{Broker, Buttons, Error, Serving, Settings, serve};

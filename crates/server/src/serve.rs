@@ -1,5 +1,9 @@
 //! All of the daemon together.
 
+mod buttons;
+
+pub use buttons::{Broker, Buttons};
+
 use crate::api::{self, App, Limits};
 use crate::runs::{self, Runs};
 use crate::{files, tls};
@@ -34,6 +38,8 @@ pub struct Settings {
     pub program: PathBuf,
     /// How often strangers may try a password.
     pub limits: Limits,
+    /// How buttons are heard; `None`: they aren't.
+    pub buttons: Option<Buttons>,
 }
 
 /// A daemon that answers from now on.
@@ -42,6 +48,8 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The certificate of the authority that clients trust.
     pub authority: PathBuf,
+    /// Where its own broker listens, if it has one.
+    pub broker: Option<SocketAddr>,
     /// What the link of the first user ends with, as long as there is no user.
     pub first: Option<Secret>,
 }
@@ -77,6 +85,9 @@ pub enum Error {
     /// The first user's link can't be made.
     #[error(transparent)]
     Auth(#[from] crate::auth::Error),
+    /// Buttons can't be heard.
+    #[error("buttons can't be heard: {0}")]
+    Bus(#[source] bramble_bus::Error),
 }
 
 impl Error {
@@ -88,8 +99,18 @@ impl Error {
                 Some("another program listens there, or the address is none of this computer's")
             }
             Error::Store(error) => error.hint(),
+            Error::Bus(bramble_bus::Error::Listen { .. }) => {
+                Some("name another address (--mqtt ADDRESS:PORT), or have no broker (--mqtt off)")
+            }
+            Error::Bus(error) => error.hint(),
             Error::Tls(_) | Error::Auth(_) => None,
         }
+    }
+}
+
+impl From<bramble_bus::Error> for Error {
+    fn from(error: bramble_bus::Error) -> Self {
+        Error::Bus(error)
     }
 }
 
@@ -130,13 +151,26 @@ pub async fn serve(
             tries: TRIES,
         },
     );
-    let app = App::new(store, runs.clone(), settings.limits);
+    let mut app = App::new(store.clone(), runs.clone(), settings.limits);
+    let hearing = match settings.buttons {
+        None => None,
+        Some(told) => Some(buttons::open(told, store, app.origins.clone(), &tls).await?),
+    };
+    app.buttons = hearing.as_ref().map(|hearing| hearing.handler.clone());
     let first = app.auth.first_link().await?;
     if first.is_some() {
         app.origins
             .first_template(settings.kubernetes.as_deref())
             .await?;
     }
+    let heard = hearing.as_ref().map(|hearing| {
+        let (handler, stop) = (hearing.handler.clone(), stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = handler.serve(stop).await {
+                tracing::error!("buttons are no longer heard: {error}");
+            }
+        })
+    });
     let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
     let handle = Handle::new();
@@ -149,12 +183,16 @@ pub async fn serve(
     ready(Serving {
         address,
         authority: tls.authority,
+        broker: hearing.as_ref().and_then(|hearing| hearing.broker),
         first,
     });
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    for task in [kept, supervised] {
+    if let Some(hearing) = hearing {
+        hearing.bus.close().await;
+    }
+    for task in [kept, supervised].into_iter().chain(heard) {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;

@@ -1,5 +1,7 @@
 //! `bramble serve`: the daemon.
 
+mod buttons;
+
 use crate::args::{Global, ServeArgs};
 use crate::bundles;
 use crate::context::data_dir;
@@ -32,6 +34,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         program: std::env::current_exe().explain("this program can't be found")?,
         kubernetes: newest_bundle(),
         limits: Default::default(),
+        buttons: buttons::settings(&args.buttons)?,
     };
     let mut failed = None;
     let ready = |serving: Serving| {
@@ -129,7 +132,7 @@ fn announce(
     if printer.json() {
         printer.line(&json!({
             "event": "serving", "url": url, "listen": serving.address, "authority": serving.authority,
-            "firstUserLink": first.then_some(&file),
+            "broker": serving.broker, "firstUserLink": first.then_some(&file),
         }));
         return Ok(());
     }
@@ -138,6 +141,11 @@ fn announce(
         "authority   {} (for browsers and --ca)",
         serving.authority.display()
     ));
+    if let Some(broker) = serving.broker {
+        let host = names.first().map_or("", String::as_str);
+        let at = bramble_spec::cluster::with_port(host, broker.port());
+        printer.out(format!("buttons     mqtts://{at}"));
+    }
     match &serving.first {
         Some(secret) if std::io::stdout().is_terminal() => {
             printer.out(format!("first user  {url}/first#{}", secret.expose()));

@@ -3,8 +3,8 @@
 
 mod api;
 mod auth;
-mod daemon;
 mod buttons;
+mod daemon;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;

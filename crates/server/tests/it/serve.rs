@@ -26,6 +26,7 @@ fn settings(data: &Path, names: &[&str]) -> Settings {
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         program: "/bin/false".into(),
         kubernetes: None,
+        buttons: None,
         limits: Default::default(),
     }
 }
