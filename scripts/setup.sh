@@ -56,3 +56,18 @@ if [ -n "$missing" ]; then
 fi
 . scripts/rust.sh
 bramble_rust_fits || fail "no Rust 1.$BRAMBLE_RUST_MINOR or later: $(rustc --version 2>&1 || :)" 'install it with rustup (https://rustup.rs)'
+
+# The API's tester, from PyPI, in a place of its own: made again when the list of its parts changes.
+if [ "${1:-}" = --test ]; then
+	parts=tests/requirements.txt
+	place=/var/cache/bramble/schemathesis
+	if ! cmp -s $parts $place/requirements.txt; then
+		printf 'setup: installing schemathesis\n'
+		rm -rf $place
+		mkdir -p "${place%/*}"
+		if ! { python3 -m venv $place && $place/bin/pip install -q --disable-pip-version-check -r $parts; } >&2; then
+			fail 'schemathesis could not be installed' 'can this computer reach PyPI?'
+		fi
+		cp $parts $place/requirements.txt
+	fi
+fi

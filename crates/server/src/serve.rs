@@ -20,6 +20,9 @@ use tokio::sync::watch;
 /// How long requests may still take once the daemon is told to stop.
 const LAST: Duration = Duration::from_secs(5);
 
+/// How often the certificate is looked at.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// How often a run is begun that never comes to its end.
 const TRIES: u32 = 5;
 
@@ -130,8 +133,7 @@ pub async fn serve(
         source,
     })?;
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&data.join("bramble.db")).await?);
-    let holder = settings.names.first().map_or("bramble", String::as_str);
-    let tls = tls::ensure(&data.join("tls"), holder, &settings.names);
+    let tls = tls::ensure(&data.join("tls"), holder(&settings.names), &settings.names);
     let tls = tls.map_err(|e| Error::Tls(e.into()))?;
     let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
     let config = config.map_err(|e| Error::Tls(e.into()))?;
@@ -173,6 +175,11 @@ pub async fn serve(
     });
     let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
+    let renewed = tokio::spawn(renew(
+        config.clone(),
+        data.join("tls"),
+        settings.names.clone(),
+    ));
     let handle = Handle::new();
     let ending = handle.clone();
     tokio::spawn(async move {
@@ -192,10 +199,36 @@ pub async fn serve(
     if let Some(hearing) = hearing {
         hearing.bus.close().await;
     }
-    for task in [kept, supervised].into_iter().chain(heard) {
+    for task in [kept, supervised, renewed].into_iter().chain(heard) {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;
     }
     served.map_err(failed)
+}
+
+/// Sees to it that the certificate never ends: the one that is made in time is shown to new connections. The broker
+/// shows it from the next start.
+async fn renew(config: RustlsConfig, folder: PathBuf, names: Vec<String>) {
+    loop {
+        tokio::time::sleep(DAY).await;
+        let holder = holder(&names).to_owned();
+        let (folder, names) = (folder.clone(), names.clone());
+        let made = tokio::task::spawn_blocking(move || tls::ensure(&folder, &holder, &names)).await;
+        let done = match made {
+            Ok(Ok(tls)) => config
+                .reload_from_pem_file(&tls.certificate, &tls.key)
+                .await
+                .map_err(|e| e.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = done {
+            tracing::error!("the certificate can't be renewed: {error}");
+        }
+    }
+}
+
+fn holder(names: &[String]) -> &str {
+    names.first().map_or("bramble", String::as_str)
 }

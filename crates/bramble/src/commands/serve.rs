@@ -15,6 +15,9 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The file with the first user's link, in the daemon's folder.
 const LINK: &str = "first-user";
@@ -60,12 +63,17 @@ fn log() {
         Ok("warn") => tracing::Level::WARN,
         _ => tracing::Level::INFO,
     };
-    // Somebody else's is there already: as good.
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false)
+        .with_target(false);
+    // The broker's own parts tell of every client.
+    let loud = tracing_subscriber::filter::Targets::new()
+        .with_default(level)
+        .with_target("mqtt5", level.min(tracing::Level::WARN));
+    // Somebody else's is there already: as good.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(loud))
         .try_init();
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn role(
     Body(body): Body<NewRole>,
 ) -> Result<StatusCode, Refused> {
     app.auth.change_role(&name, body.role).await?;
-    let what = format!("user {name} may do what a {:?} may", body.role);
+    let what = format!("user {name} has the role {:?}", body.role);
     note(&app, &caller, what.to_lowercase()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

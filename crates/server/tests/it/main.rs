@@ -12,6 +12,7 @@ mod origins;
 mod pool;
 mod questions;
 mod runs;
+mod schemathesis;
 mod serve;
 #[path = "../../../bus/tests/it/world.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
