@@ -325,7 +325,11 @@ impl<'a> Watch<'a> {
             return Err(Error::Vanished { name });
         }
         self.in_time()?;
-        match !open && self.out_of_patience() {
+        if open {
+            self.quiet = None;
+            return Ok(());
+        }
+        match self.out_of_patience() {
             true => Err(self.late(self.patience)),
             false => Ok(()),
         }

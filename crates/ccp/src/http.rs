@@ -269,11 +269,11 @@ fn session(version: Version, headers: &HeaderMap) -> Option<Secret> {
     let token = match version {
         Version::V2 => {
             let cookies = headers.get_all(SET_COOKIE).iter().filter_map(text);
-            let named = cookies.filter_map(|cookie| {
+            let mut named = cookies.filter_map(|cookie| {
                 let (name, value) = cookie.split(';').next()?.split_once('=')?;
                 (name.trim() == SESSION_COOKIE).then(|| value.trim().to_owned())
             });
-            named.last()
+            named.next_back()
         }
         Version::V3 => headers.get(SESSION_HEADER).and_then(text),
     };

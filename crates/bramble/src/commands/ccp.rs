@@ -11,7 +11,6 @@ use crate::error::{CliError, Kind, chain};
 use crate::printer::Printer;
 use crate::table::{self, Cell};
 use bramble_ccp::{Client, Cluster, Error, FileError};
-use file::Loaded;
 
 /// Runs one of the actions.
 pub async fn run(global: &Global, action: CcpAction, printer: &Printer) -> Result<(), CliError> {

@@ -201,21 +201,23 @@ impl World {
     }
 
     /// What every request passes first.
-    fn enter(&mut self, request: String, token: Option<&str>) -> Result<(), Response> {
+    fn enter(&mut self, request: String, token: Option<&str>) -> Result<(), Box<Response>> {
         self.record.requests.push(request);
         self.answered += 1;
         if let Some(Outage { after, requests }) = self.manner.outage
             && (after..after.saturating_add(requests)).contains(&(self.answered - 1))
         {
-            return Err((StatusCode::SERVICE_UNAVAILABLE, "upstream is away").into_response());
+            return Err(Box::new(
+                (StatusCode::SERVICE_UNAVAILABLE, "upstream is away").into_response(),
+            ));
         }
         let known = token.is_some_and(|token| self.sessions.contains(token));
         if !known || self.left == 0 {
-            return Err(StatusCode::UNAUTHORIZED.into_response());
+            return Err(Box::new(StatusCode::UNAUTHORIZED.into_response()));
         }
         self.left -= 1;
         match self.manner.garbage {
-            Some(text) => Err((StatusCode::OK, text).into_response()),
+            Some(text) => Err(Box::new((StatusCode::OK, text).into_response())),
             None => Ok(()),
         }
     }
@@ -246,9 +248,11 @@ impl World {
             .retain(|entry| keeps || entry.deleting != Some(0));
     }
 
-    fn order(&mut self, body: &Value) -> Result<String, Response> {
+    fn order(&mut self, body: &Value) -> Result<String, Box<Response>> {
         if let Some((status, text)) = self.manner.refuse {
-            return Err((StatusCode::from_u16(status).unwrap(), text).into_response());
+            return Err(Box::new(
+                (StatusCode::from_u16(status).unwrap(), text).into_response(),
+            ));
         }
         if self
             .clusters
@@ -256,7 +260,7 @@ impl World {
             .any(|entry| entry.body["name"] == body["name"])
         {
             let text = json!({ "error": "cluster name is in use" }).to_string();
-            return Err((StatusCode::CONFLICT, text).into_response());
+            return Err(Box::new((StatusCode::CONFLICT, text).into_response()));
         }
         self.record.orders.push(body.clone());
         let id = self.id();
@@ -422,7 +426,7 @@ async fn login_v3(State(world): Shared, body: Bytes) -> Response {
 async fn list_v2(State(world): Shared, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter("GET /2/clusters".into(), cookie(&headers)) {
-        return answer;
+        return *answer;
     }
     let all: Vec<Value> = world
         .clusters
@@ -436,12 +440,12 @@ async fn order_v2(State(world): Shared, headers: HeaderMap, body: Bytes) -> Resp
     let (id, hurried) = {
         let mut world = world.lock().unwrap();
         if let Err(answer) = world.enter("POST /2/clusters".into(), cookie(&headers)) {
-            return answer;
+            return *answer;
         }
         let body: Value = serde_json::from_slice(&body).unwrap();
         match world.order(&body) {
             Ok(id) => (id, world.manner.impatient_proxy),
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         }
     };
     if hurried {
@@ -470,7 +474,7 @@ async fn order_v2(State(world): Shared, headers: HeaderMap, body: Bytes) -> Resp
 async fn one_v2(State(world): Shared, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter(format!("GET /2/clusters/{key}"), cookie(&headers)) {
-        return answer;
+        return *answer;
     }
     let found = world
         .clusters
@@ -487,7 +491,7 @@ async fn one_v2(State(world): Shared, Path(key): Path<String>, headers: HeaderMa
 async fn env_v2(State(world): Shared, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter(format!("GET /2/clusters/{key}/env"), cookie(&headers)) {
-        return answer;
+        return *answer;
     }
     match world.clusters.iter().any(|entry| entry.id == key) {
         true => kubeconfig().into_response(),
@@ -498,7 +502,7 @@ async fn env_v2(State(world): Shared, Path(key): Path<String>, headers: HeaderMa
 async fn delete_v2(State(world): Shared, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter(format!("DELETE /2/clusters/{key}"), cookie(&headers)) {
-        return answer;
+        return *answer;
     }
     world.delete(&key).into_response()
 }
@@ -506,7 +510,7 @@ async fn delete_v2(State(world): Shared, Path(key): Path<String>, headers: Heade
 async fn list_v3(State(world): Shared, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter("GET /v3/clusters/".into(), token(&headers)) {
-        return answer;
+        return *answer;
     }
     let all: Vec<Value> = world
         .clusters
@@ -520,7 +524,7 @@ async fn list_v3(State(world): Shared, headers: HeaderMap) -> Response {
 async fn order_v3(State(world): Shared, headers: HeaderMap, body: Bytes) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter("POST /v3/clusters/".into(), token(&headers)) {
-        return answer;
+        return *answer;
     }
     let body: Value = serde_json::from_slice(&body).unwrap();
     match world.order(&body) {
@@ -529,14 +533,14 @@ async fn order_v3(State(world): Shared, headers: HeaderMap, body: Bytes) -> Resp
             axum::Json(json!({ "id": id, "status": "CREATING" })),
         )
             .into_response(),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }
 
 async fn one_v3(State(world): Shared, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter(format!("GET /v3/clusters/{key}"), token(&headers)) {
-        return answer;
+        return *answer;
     }
     let found = world.clusters.iter().find(|entry| entry.id == key);
     match found {
@@ -548,7 +552,7 @@ async fn one_v3(State(world): Shared, Path(key): Path<String>, headers: HeaderMa
 async fn delete_v3(State(world): Shared, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let mut world = world.lock().unwrap();
     if let Err(answer) = world.enter(format!("DELETE /v3/clusters/{key}"), token(&headers)) {
-        return answer;
+        return *answer;
     }
     world.delete(&key).into_response()
 }

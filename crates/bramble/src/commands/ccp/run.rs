@@ -1,8 +1,8 @@
 //! `ccp up` and `ccp down`: what is done, and what is said at the end.
 
 use super::file::Loaded;
+use super::kubeconfig;
 use super::tell::{Broken, Run, Step};
-use super::{kubeconfig, wrong};
 use crate::error::CliError;
 use crate::printer::{Printer, Style};
 use crate::stop;
@@ -16,8 +16,7 @@ const DELETE: Step = Step("ccp/delete", "the platform deletes the cluster");
 /// Makes the cluster.
 pub async fn up(client: &Client, loaded: &Loaded, printer: &Printer) -> Result<(), CliError> {
     let file = &loaded.file;
-    let order = Order::of(file, &loaded.template);
-    let order = order.map_err(|error| wrong(&loaded.template_path, &error))?;
+    let order = loaded.order()?;
     let mut run = Run::begin(3 + order.machines, printer);
     let made = make(client, loaded, &order, &mut run, printer).await;
     run.end(made.as_ref().map(|made| made.address.as_str()))

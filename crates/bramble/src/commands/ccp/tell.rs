@@ -52,6 +52,8 @@ pub struct Run {
     begun: Instant,
     started: BTreeMap<&'static str, Instant>,
     changes: usize,
+    /// Whether what the platform makes is this run's doing.
+    ordered: bool,
     broken: Option<(Step, Broken)>,
     events: UnboundedSender<Event>,
     shown: JoinHandle<()>,
@@ -69,6 +71,7 @@ impl Run {
             begun: Instant::now(),
             started: BTreeMap::new(),
             changes: 0,
+            ordered: false,
             broken: None,
             events,
             shown: tokio::spawn(Progress::new(printer).follow(receiver)),
@@ -108,7 +111,7 @@ impl Run {
     /// What is heard of the platform during a step.
     pub fn tell(&mut self, step: Step, told: Told) {
         match told {
-            Told::Ordered { now: true } => {}
+            Told::Ordered { now: true } => self.ordered = true,
             Told::Ordered { now: false } => {
                 let line = "it was ordered before, and is followed".into();
                 self.event("", step, Happened::Output { line });
@@ -118,7 +121,9 @@ impl Run {
                 self.event(&name, MACHINE, Happened::Started { title });
                 let begun = self.started.get(step.0).copied().unwrap_or(self.begun);
                 let took = begun.elapsed();
-                self.event(&name, MACHINE, Happened::Finished { changes: 1, took });
+                let changes = usize::from(self.ordered);
+                self.changes += changes;
+                self.event(&name, MACHINE, Happened::Finished { changes, took });
             }
             Told::Waiting { what, since, limit } => {
                 let limit = Some(limit);
