@@ -138,6 +138,7 @@ impl Client {
         let mut ordering = pin!(self.order(order));
         // Version 2 answers an order when the cluster is there; it is looked at meanwhile.
         let mut open = now;
+        let mut looks = Looks::new(self.pace.look);
         let mut watch = Watch::new(&order.name, "ready", self.pace.create, self.pace.patience);
         let mut ready = BTreeSet::new();
         let mut taken = false;
@@ -156,7 +157,7 @@ impl Client {
                         Err(error) => return Err(error),
                     }
                 }
-                () = tokio::time::sleep(self.pace.look) => {}
+                () = looks.pause() => {}
             }
             let found = match self.find(&order.name).await {
                 Ok(found) => found,
@@ -203,6 +204,7 @@ impl Client {
     ) -> Result<(), Error> {
         let mut deleting = pin!(self.delete(&cluster.id));
         let mut open = true;
+        let mut looks = Looks::new(self.pace.look);
         let mut watch = Watch::new(&cluster.name, "gone", self.pace.delete, self.pace.patience);
         // One that failed is deleted like any other: its state says nothing new until the order is heard.
         let mut before = Some(cluster.state.clone());
@@ -218,7 +220,7 @@ impl Client {
                         Err(error) => return Err(error),
                     }
                 }
-                () = tokio::time::sleep(self.pace.look) => {}
+                () = looks.pause() => {}
             }
             match self.find(&cluster.name).await {
                 // Another one of the same name is none of this run's business.
@@ -277,6 +279,27 @@ fn progress(cluster: &Cluster, ready: usize, wanted: usize) -> String {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Pauses between looks: short ones first, since much that goes wrong does so at once.
+struct Looks {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Looks {
+    fn new(longest: Duration) -> Self {
+        Self {
+            next: longest / 16,
+            longest,
+        }
+    }
+
+    async fn pause(&mut self) {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How often the platform is asked, and how long anything may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// Between two looks at a cluster.
+    /// Between two looks at a cluster; the first ones follow each other sooner.
     pub look: Duration,
     /// One request, but for those that make or delete a cluster: version 2 answers them when it is done.
     pub request: Duration,
