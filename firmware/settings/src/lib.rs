@@ -12,7 +12,6 @@
 //! wifi = The network's name
 //! wifi-password = its password
 //! broker = bramble.home.arpa
-//! password = what the broker wants from the user dash01
 //! -----BEGIN CERTIFICATE-----
 //! ...the authority that signed the broker's certificate...
 //! -----END CERTIFICATE-----
@@ -26,6 +25,7 @@ mod console;
 mod fault;
 mod pem;
 mod text;
+mod values;
 
 pub use block::{BLOCK, text};
 pub use board::{Authority, Board, Broker, CERTIFICATE, Hidden, Host, Wifi};

@@ -55,6 +55,13 @@ fn an_old_handler_is_spoken_to_without_tls() {
 }
 
 #[test]
+fn without_a_password_it_follows_from_the_key() {
+    let board = parse(&GOOD.replace("password = broker secret\n", "")).unwrap();
+    let password = board.broker.password.unwrap();
+    assert_eq!(password.expose(), key().password().expose());
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_line() {
     let replaced = |from: &str, to: &str| fault(&GOOD.replace(from, to));
     for (found, wanted) in [
