@@ -9,8 +9,6 @@ if [ "${1:-}" = --test ]; then
 		. scripts/rust.sh
 		cd firmware
 		cargo test --locked
-		cargo fmt --all --check
-		cargo clippy --locked --all-targets -- -D warnings
 	)
 fi
 cd firmware
