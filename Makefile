@@ -4,7 +4,7 @@ BRAMBLE := target/release/bramble
 FILE    := examples/lab.yaml
 BUNDLE  := /var/cache/bramble/bundles/debian-v1.20.2
 
-.PHONY: help up test down build bench check install
+.PHONY: help up test down build bench check firmware install
 
 help: ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -30,6 +30,10 @@ check: ## Format, lints, shell scripts
 bench: ## Measure against other tools, side by side (root; about 60 minutes)
 	@scripts/setup.sh --test
 	@bench/run
+
+firmware: ## Test and build the button's firmware (root, Debian 12)
+	@scripts/setup-firmware.sh
+	@scripts/firmware.sh --test
 
 install: build ## Install the program, completions and man pages below /usr/local
 	install -D $(BRAMBLE) /usr/local/bin/bramble
