@@ -5,6 +5,10 @@ cd "$(dirname "$0")/.."
 . scripts/rust.sh
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
 
+# Lines of a panic are known without it, and target/ has half the size: kubelets of labs see this computer's disk.
+export CARGO_PROFILE_DEV_DEBUG=0
+df -h . | sed 's/^/disk: /'
+
 [ -d ../shared/fixtures ] || echo 'NOTE: ../shared is absent: tests that read its fixtures are skipped, each says so'
 scripts/check.sh
 cargo build --locked --workspace --all-targets
@@ -15,7 +19,9 @@ target/debug/bramble bundle build --from debian --label v1.20.3
 # The crates' own tests first: they are quick and name the place. Labs share one computer's cores, so
 # the whole-system tests run by themselves.
 cargo test --locked --workspace --exclude bramble-tests
+df -h . | sed 's/^/disk: /'
 cargo test --locked -p bramble-tests -- --test-threads=2
+df -h . | sed 's/^/disk: /'
 # What `make up` and `make down` do, with the program that was tested.
 scripts/try.sh up target/debug/bramble examples/lab.yaml
 scripts/try.sh down target/debug/bramble examples/lab.yaml

@@ -25,7 +25,7 @@ pub(crate) fn remember() {
 /// end, why the test failed.
 pub(crate) fn tell(site: &Site) {
     // A worker's kubelet says once a second that it has no folder of static pods.
-    let asked = "[ -e /var/lib/kubelet/config.yaml ] || exit 0; date +%T; cat /proc/loadavg; \
+    let asked = "[ -e /var/lib/kubelet/config.yaml ] || exit 0; date +%T; cat /proc/loadavg; df -h / | tail -n 1; \
                  journalctl -u kubelet -n 400 -o cat --no-pager | grep -E '^E|demo|reflector|PLEG' | \
                  grep -v 'Unable to read config path' | cut -c 1-220 | tail -n 8";
     let why = LAST.with_borrow(Clone::clone);

@@ -6,6 +6,7 @@ mod etcd;
 mod fleet;
 mod machine;
 mod router;
+mod serve;
 mod vpn;
 
 pub use bundle::*;
@@ -14,6 +15,7 @@ pub use etcd::*;
 pub use fleet::*;
 pub use machine::*;
 pub use router::*;
+pub use serve::*;
 pub use vpn::*;
 
 use crate::printer::Output;
@@ -94,6 +96,26 @@ pub struct Global {
         env = "BRAMBLE_SUDO_PASSWORD_FILE"
     )]
     pub sudo_password_file: Option<PathBuf>,
+    /// A daemon that does the work instead of this computer: up, down, plan, status, check, kubeconfig, etcd members
+    /// and snapshots, certs status. See `bramble login`.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "BRAMBLE_SERVER",
+        value_name = "URL"
+    )]
+    pub server: Option<String>,
+    /// With --server: a cluster that the daemon knows, instead of the file's.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "BRAMBLE_CLUSTER",
+        value_name = "NAME",
+        requires = "server"
+    )]
+    pub cluster: Option<String>,
     /// Seconds that each stage of connecting to a machine may take.
     #[arg(long, global = true, help_heading = "Options of every command", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
     pub connect_timeout: u64,
@@ -180,6 +202,23 @@ pub enum Command {
         after_help = "Examples:\n  bramble workstation check\n  sudo bramble workstation connect\n  bramble workstation status\n  sudo bramble workstation disconnect"
     )]
     Workstation(WorkstationArgs),
+    /// The daemon: clusters by browser, API, button; runs that go on without anybody watching.
+    #[command(
+        after_help = "Examples:\n  sudo bramble serve\n  bramble serve --listen 127.0.0.1:7443 --data ~/bramble\n\nIts first start tells a link that makes the first user. The book's chapter: docs/serve.md."
+    )]
+    Serve(ServeArgs),
+    /// Log in at a daemon, for --server.
+    #[command(
+        after_help = "Examples:\n  bramble login https://pi:7443 --ca ca.pem\n  bramble --server https://pi:7443 status\n\nThe daemon's authority is tls/ca.pem in its folder. What lets in is a token, kept in\n~/.config/bramble/servers.json, which only you can read; BRAMBLE_TOKEN and BRAMBLE_SERVER_CA (a file)\ntake its place for programs."
+    )]
+    Login(LoginArgs),
+    /// Forget a daemon, and have it forget the token.
+    #[command(after_help = "Example:\n  bramble logout https://pi:7443")]
+    Logout {
+        /// The daemon.
+        #[arg(value_name = "URL")]
+        url: String,
+    },
     /// Do something on all machines.
     #[command(
         after_help = "Examples:\n  bramble fleet ping\n  bramble fleet df\n  bramble fleet reboot --machine two --yes"

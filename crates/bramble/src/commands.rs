@@ -19,8 +19,10 @@ mod machine;
 mod man;
 mod plan;
 pub mod registry;
+mod remotely;
 mod router;
 mod schema;
+mod serve;
 mod session;
 mod ssh;
 mod status;
@@ -36,6 +38,14 @@ pub use session::LEAVE;
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     let global = &args.global;
+    match &args.command {
+        Command::Login(args) => return crate::remote::log_in(args, printer).await,
+        Command::Logout { url } => return crate::remote::log_out(global, url, printer).await,
+        _ => {}
+    }
+    if let Some(remote) = crate::remote::Remote::of(global)? {
+        return remotely::run(&remote, global, &args.command, printer).await;
+    }
     match args.command {
         Command::Plan(args) => plan::run(global, &args, printer).await,
         Command::Up(args) => up::run(global, &args, printer).await,
@@ -64,6 +74,9 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
+        // See above.
+        Command::Login(_) | Command::Logout { .. } => Ok(()),
+        Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,

@@ -293,6 +293,11 @@ pub fn data_dir() -> PathBuf {
     user_dir("XDG_DATA_HOME", ".local/share")
 }
 
+/// Where Bramble keeps what the user has chosen: `$XDG_CONFIG_HOME/bramble`.
+pub fn config_dir() -> PathBuf {
+    user_dir("XDG_CONFIG_HOME", ".config")
+}
+
 /// Where Bramble keeps what can be made again: `$XDG_CACHE_HOME/bramble`.
 pub fn cache_dir() -> PathBuf {
     user_dir("XDG_CACHE_HOME", ".cache")

@@ -18,6 +18,7 @@ mod plan_view;
 mod printer;
 mod progress;
 mod progress_bundle;
+mod remote;
 mod secrets;
 mod stop;
 mod suggest;

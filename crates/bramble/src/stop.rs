@@ -25,6 +25,18 @@ fn start(printer: Printer) -> watch::Receiver<bool> {
     receiver
 }
 
+/// Becomes true at the first Ctrl-C or SIGTERM, and nothing is said about it.
+pub fn when_told() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        pressed().await;
+        sender.send_replace(true);
+        // Who listens may still be on the way.
+        sender.closed().await;
+    });
+    receiver
+}
+
 async fn pressed() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {

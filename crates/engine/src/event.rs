@@ -1,22 +1,22 @@
 //! What happens, as one stream: progress of the CLI, `--output json`, web page, button and lights
 //! are all made from it.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// Something that happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Since the start of the run.
-    #[serde(serialize_with = "serialize")]
+    #[serde(serialize_with = "serialize", deserialize_with = "duration")]
     pub at: Duration,
     /// Machine; empty for the cluster's API.
     pub machine: String,
     /// Step; empty for things outside of steps, such as connecting.
     pub step: String,
     /// Resource, if it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// What happened.
     #[serde(flatten)]
@@ -24,7 +24,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Happened {
     /// A step or a resource's change begins. Said once for a step, even if other steps come between
@@ -38,7 +38,7 @@ pub enum Happened {
         /// Title for people.
         title: String,
         /// How long it took.
-        #[serde(serialize_with = "serialize")]
+        #[serde(serialize_with = "serialize", deserialize_with = "duration")]
         took: Duration,
     },
     /// Nothing to do.
@@ -48,7 +48,7 @@ pub enum Happened {
         /// Changes made.
         changes: usize,
         /// How long it took, without other steps between its parts.
-        #[serde(serialize_with = "serialize")]
+        #[serde(serialize_with = "serialize", deserialize_with = "duration")]
         took: Duration,
     },
     /// It did not work.
@@ -68,20 +68,22 @@ pub enum Happened {
         /// For what.
         what: String,
         /// Since when it has been waiting.
-        #[serde(serialize_with = "serialize")]
+        #[serde(serialize_with = "serialize", deserialize_with = "duration")]
         since: Duration,
         /// How long at most; `None` for another step, which ends by the limits of all that it
         /// depends on itself.
         #[serde(
             skip_serializing_if = "Option::is_none",
-            serialize_with = "serialize_some"
+            default,
+            serialize_with = "serialize_some",
+            deserialize_with = "some_duration"
         )]
         limit: Option<Duration>,
     },
     /// A machine that was waited for answers.
     Answers {
         /// How long that took.
-        #[serde(serialize_with = "serialize")]
+        #[serde(serialize_with = "serialize", deserialize_with = "duration")]
         took: Duration,
     },
     /// Bytes of an upload.
@@ -109,4 +111,35 @@ fn serialize<S: serde::Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::E
 
 fn serialize_some<S: serde::Serializer>(value: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
     value.map(seconds).serialize(s)
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let value = f64::deserialize(from)?;
+    Duration::try_from_secs_f64(value).map_err(serde::de::Error::custom)
+}
+
+fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    duration(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_can_be_read_again() {
+        let all = [
+            r#"{"at":0.1,"machine":"one","step":"base","event":"started","title":"base"}"#,
+            r#"{"at":1.25,"machine":"","step":"nodes","event":"waiting","what":"two","since":0.5,"limit":60.0}"#,
+            r#"{"at":1.25,"machine":"","step":"nodes","event":"waiting","what":"two","since":0.5}"#,
+            r#"{"at":2.0,"machine":"one","step":"base","resource":"file:/x","event":"changed","title":"x","took":0.2}"#,
+            r#"{"at":3.0,"machine":"one","step":"base","event":"failed","message":"no","log":["a"]}"#,
+        ];
+        for text in all {
+            let event: Event = serde_json::from_str(text).expect("an event");
+            let again = serde_json::to_value(&event).expect("its form");
+            let same: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(again, same);
+        }
+    }
 }

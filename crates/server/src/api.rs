@@ -16,6 +16,7 @@ mod people;
 mod pool;
 mod press;
 mod problem;
+mod questions;
 mod runs;
 mod state;
 mod templates;
@@ -76,6 +77,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(clusters::list, clusters::make))
         .routes(routes!(clusters::from_template))
         .routes(routes!(clusters::one, clusters::replace, clusters::delete))
+        .routes(routes!(questions::ask))
         .routes(routes!(runs::of_cluster, runs::make))
         .routes(routes!(runs::list))
         .routes(routes!(runs::one, runs::delete))

@@ -8,6 +8,7 @@
 //! - One run per cluster at a time.
 
 pub mod api;
+pub mod ask;
 pub mod auth;
 pub mod buttons;
 pub mod origins;

@@ -14,6 +14,8 @@ use bramble_store::record::{Cluster, Origin, Phase, Template};
 use bramble_store::{Store, Stored, Typed};
 use file::Placed;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -129,6 +131,32 @@ impl Origins {
             runs: 0,
         };
         Ok(self.store.add(wish.name, cluster).await?)
+    }
+
+    /// Sees to it that there is something to try: a small lab, unless there are templates.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn first_template(
+        &self,
+        kubernetes: Option<&str>,
+    ) -> Result<(), bramble_store::Error> {
+        if !self.store.all::<Template>().await?.is_empty() {
+            return Ok(());
+        }
+        let mut spec = serde_json::Map::new();
+        if let Some(version) = kubernetes {
+            spec.insert("kubernetes".into(), json!({ "version": version }));
+        }
+        spec.insert("addons".into(), json!(["demo"]));
+        let template = Template {
+            origin: Origin::Lab,
+            control_planes: 1,
+            workers: 1,
+            labels: BTreeMap::new(),
+            spec,
+        };
+        self.store.add("lab", template).await.map(drop)
     }
 
     /// Whether clusters can be made after a template, as far as the template alone says.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Names and addresses that it is called by.
     pub names: Vec<String>,
+    /// Release of Kubernetes for clusters after the first template, such as `v1.34.2`; `None` = the default.
+    pub kubernetes: Option<String>,
     /// The program that carries out runs: `bramble`.
     pub program: PathBuf,
     /// How often strangers may try a password.
@@ -130,6 +132,11 @@ pub async fn serve(
     );
     let app = App::new(store, runs.clone(), settings.limits);
     let first = app.auth.first_link().await?;
+    if first.is_some() {
+        app.origins
+            .first_template(settings.kubernetes.as_deref())
+            .await?;
+    }
     let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
     let handle = Handle::new();
@@ -147,7 +154,10 @@ pub async fn serve(
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    kept.abort();
-    supervised.abort();
+    for task in [kept, supervised] {
+        task.abort();
+        // Its part of the store is given back then; that it was aborted is no news.
+        let _ = task.await;
+    }
     served.map_err(failed)
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// The file's part below `spec`.
 const SPEC: &str =
-    "kubernetes: { version: v1.20.2, podRange: 10.244.0.0/16, scheduleOnControlPlane: false }
+    "kubernetes: { version: v1.20.2, podRange: 10.244.0.0/16, scheduleOnControlPlane: false, kubelet: { imageGC: { high: 100 } } }
 addons: [demo]
 ";
 

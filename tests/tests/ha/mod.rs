@@ -15,6 +15,7 @@ mod walk;
 
 use bramble_tests::kubectl::Kubectl;
 use bramble_tests::listing::{LEFT, assert_all_same};
+use bramble_tests::site::IMAGES_STAY;
 use bramble_tests::{Listing, Site, until, until_else};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ fn spec(site: &Site, version: &str) -> String {
 fn spec_with(site: &Site, version: &str, drain: &str) -> String {
     format!(
         "kubernetes: {{ version: {version}, endpoint: {{ vip: {} }}, scheduleOnControlPlane: false, \
-         upgrade: {{ drainTimeout: {drain} }} }}\naddons: [demo]\n",
+         upgrade: {{ drainTimeout: {drain} }}, {IMAGES_STAY} }}\naddons: [demo]\n",
         shared(site)
     )
 }
@@ -246,7 +247,7 @@ fn power_fails_everywhere(site: &Site, kubectl: &Kubectl) {
 fn with_address(net: u8) -> String {
     format!(
         "# What follows the machines.\n\
-         kubernetes: {{ version: v1.20.2, endpoint: {{ vip: 10.78.{net}.100 }}, upgrade: {{ drainTimeout: 40s }} }}\n\
+         kubernetes: {{ version: v1.20.2, endpoint: {{ vip: 10.78.{net}.100 }}, upgrade: {{ drainTimeout: 40s }}, {IMAGES_STAY} }}\n\
          addons: [demo]\n"
     )
 }

@@ -13,6 +13,7 @@ use bramble_store::record::{Cluster, Phase, Role, Run};
 use bramble_store::{Key, Kind, Stored, Typed};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use utoipa::ToSchema;
 
 /// A cluster.
@@ -183,14 +184,14 @@ pub(super) async fn replace(
     Path(name): Path<String>,
     Body(changed): Body<Changed>,
 ) -> Result<Json<View>, Refused> {
-    let said = name_of(&changed.file)?;
-    if said != name {
-        return Err(
-            Refused::wrong(format!("the file is of {said:?}, not of {name:?}"))
-                .hint("a cluster keeps its name; another one is made anew"),
-        );
-    }
+    named(&changed.file, &name)?;
     let mut found = app.store.need::<Cluster>(&name).await?;
+    if found.it.origin.is_some() && machines(&changed.file) != machines(&found.it.file) {
+        return Err(Refused::wrong(
+            "the file has other machines than those that the cluster was given",
+        )
+        .hint("leave `machines` as they are; another cluster has others"));
+    }
     found.version = changed.version;
     found.it.file = changed.file;
     let saved = app.store.save(found).await?;
@@ -228,6 +229,25 @@ pub(super) async fn delete(
     }
     note(&app, &caller, format!("cluster {name} forgotten")).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where the machines of a file are.
+fn machines(file: &str) -> Vec<(String, IpAddr)> {
+    let file = bramble_spec::load("bramble.yaml", file);
+    let machines = file.map(|file| file.machines).unwrap_or_default();
+    machines.into_iter().map(|m| (m.name, m.address)).collect()
+}
+
+/// Whether a file is that cluster's, without mistakes.
+pub(super) fn named(file: &str, name: &str) -> Result<(), Refused> {
+    let said = name_of(file)?;
+    if said == name {
+        return Ok(());
+    }
+    Err(
+        Refused::wrong(format!("the file is of {said:?}, not of {name:?}"))
+            .hint("a cluster keeps its name; another one is made anew"),
+    )
 }
 
 /// The name in a file that has no mistakes and can be used here.

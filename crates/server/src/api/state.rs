@@ -2,6 +2,7 @@
 
 use super::limit::Limiter;
 use super::problem::Refused;
+use crate::ask::Asker;
 use crate::auth::Auth;
 use crate::buttons::Handler;
 use crate::origins::Origins;
@@ -39,6 +40,8 @@ pub struct App {
     pub runs: Arc<Runs>,
     /// Where machines come from.
     pub origins: Arc<Origins>,
+    /// Answers questions about clusters.
+    pub asker: Arc<Asker>,
     /// Who is who.
     pub auth: Auth,
     /// Who hears buttons, if somebody does.
@@ -49,7 +52,9 @@ pub struct App {
 impl App {
     /// The parts of a daemon.
     pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>, limits: Limits) -> Self {
+        let settings = runs.settings();
         Self {
+            asker: Arc::new(Asker::new(&settings.data, &settings.program)),
             auth: Auth::new(store.clone()),
             buttons: None,
             origins: Origins::new(store.clone(), runs.clone()),

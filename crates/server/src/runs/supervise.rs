@@ -60,6 +60,11 @@ impl Runs {
         })
     }
 
+    /// Where and how they are carried out.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Accepts a run: once this returns it will be carried out, whatever becomes of the daemon.
     ///
     /// # Errors

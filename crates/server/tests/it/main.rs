@@ -4,10 +4,13 @@
 mod api;
 mod auth;
 mod buttons;
+mod daemon;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
 mod origins;
+mod pool;
+mod questions;
 mod runs;
 mod serve;
 #[path = "../../../bus/tests/it/world.rs"]

