@@ -6,8 +6,7 @@ use crate::rules::{Alive, Beep, Color, Pattern, Rule, Rules, Show};
 use crate::signal::{Input, Key, Scope, Signal, Source};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long something that has just happened stays if its rule doesn't say.
 const PASSING: SignedDuration = SignedDuration::from_secs(10);
@@ -155,8 +154,7 @@ impl State {
     }
 
     fn whole(&mut self, rules: &Rules, now: Timestamp, scope: &Scope, signals: Vec<Signal>) {
-        let named: Vec<Key> = signals.iter().map(Signal::key).collect();
-        let named: std::collections::BTreeSet<Key> = named.into_iter().collect();
+        let named: BTreeSet<Key> = signals.iter().map(Signal::key).collect();
         // What has only happened isn't the case any more, and goes by itself.
         self.conditions.retain(|key, condition| {
             !condition.signal.lasting || !scope.holds(&condition.signal) || named.contains(key)
@@ -266,14 +264,14 @@ impl State {
 
     /// What is shown at a time.
     pub fn lights(&self, rules: &Rules, now: Timestamp) -> Lights {
-        let mut all: Vec<&Condition> = self.conditions.values().collect();
-        all.retain(|condition| !condition.is_over(now));
+        let mut all: Vec<(&Key, &Condition)> = self.conditions.iter().collect();
+        all.retain(|(_, condition)| !condition.is_over(now));
         let crowds = self.crowds.values().filter(|crowd| crowd.until > now);
-        let worst = all.iter().map(|c| c.show).chain(crowds.clone().map(|c| c.show));
+        let worst = all.iter().map(|(_, c)| c.show).chain(crowds.clone().map(|c| c.show));
         let worst = worst.max().map_or(CALM, |worst| worst.max(CALM));
         let unknown: Vec<String> = silent(rules, &self.heard, now).collect();
-        let repeat = |c: &&Condition| c.beep == Beep::Repeat && !c.acknowledged;
-        let repeat = all.iter().any(repeat);
+        let repeat = |c: &Condition| c.beep == Beep::Repeat && !c.acknowledged;
+        let repeat = all.iter().any(|(_, c)| repeat(c));
         let crowded: usize = crowds.map(|crowd| crowd.count).sum();
         let more = all.len().saturating_sub(TOLD).saturating_add(crowded);
         Lights {
@@ -350,19 +348,22 @@ fn silent<'a>(
 }
 
 /// The worst first, of the same the newest.
-fn told(mut all: Vec<&Condition>) -> Vec<Reason> {
-    let order = |c: &&Condition| (Reverse((c.show, c.since)), c.signal.key());
+fn told<'a>(mut all: Vec<(&'a Key, &'a Condition)>) -> Vec<Reason> {
+    let order = |(a, x): &(&'a Key, &'a Condition), (b, y): &(&'a Key, &'a Condition)| {
+        let worse = (y.show, y.since).cmp(&(x.show, x.since));
+        worse.then_with(|| a.cmp(b))
+    };
     if all.len() > TOLD {
-        all.select_nth_unstable_by_key(TOLD, order);
+        all.select_nth_unstable_by(TOLD, order);
         all.truncate(TOLD);
     }
-    all.sort_by_key(order);
+    all.sort_by(order);
     let reason = |c: &Condition| Reason {
         signal: c.signal.clone(),
         show: c.show,
         since: c.since,
     };
-    all.into_iter().map(reason).collect()
+    all.into_iter().map(|(_, c)| reason(c)).collect()
 }
 
 /// A time that long after another one, or the last one that there is.

@@ -38,8 +38,7 @@ pub async fn run(api: &Api, panel: &Panel, said: impl Fn(String)) {
             tokio::time::sleep(if all { PULSE } else { PAUSE[0] }).await;
         }
     };
-    futures::join!(follow(0), follow(1), follow(2), pulse)
-        .3
+    let ((), (), (), ()) = futures::join!(follow(0), follow(1), follow(2), pulse);
 }
 
 async fn follow(
