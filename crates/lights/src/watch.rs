@@ -12,8 +12,8 @@ use std::time::Duration;
 /// What is watched.
 const ALL: [Watched; 3] = [Watched::Nodes, Watched::Pods, Watched::Warnings];
 
-/// How often the API server is asked whether it is there.
-const PULSE: Duration = Duration::from_secs(5);
+/// How often the API server is asked whether it is there: at the most, and at the least.
+const PULSE: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 
 /// Pauses after a failure: the first, and the longest.
 const PAUSE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
@@ -29,16 +29,26 @@ const MOST: usize = 20_000;
 pub async fn run(api: &Api, panel: &Panel, said: impl Fn(String)) {
     let standing = [const { AtomicBool::new(false) }; ALL.len()];
     let follow = |i: usize| follow(api, panel, ALL[i], &standing[i], &said);
-    let pulse = async {
+    let beat = async {
         loop {
             let all = standing.iter().all(|one| one.load(Ordering::Relaxed));
             if all && api.answers().await.is_ok() {
                 panel.hear(Input::Alive(Source::Watch));
             }
-            tokio::time::sleep(if all { PULSE } else { PAUSE[0] }).await;
+            let wait = if all { pulse(panel) } else { PULSE[0] };
+            tokio::time::sleep(wait).await;
         }
     };
-    let ((), (), (), ()) = futures::join!(follow(0), follow(1), follow(2), pulse);
+    let ((), (), (), ()) = futures::join!(follow(0), follow(1), follow(2), beat);
+}
+
+/// Often enough that two answers may be lost before the source counts as silent.
+fn pulse(panel: &Panel) -> Duration {
+    let rules = panel.rules();
+    let watches = rules.alive.iter().filter(|a| a.source == Source::Watch);
+    let within = watches.map(|alive| alive.within.unsigned_abs()).min();
+    let third = within.map_or(PULSE[1], |within| within / 3);
+    third.clamp(PULSE[0], PULSE[1])
 }
 
 async fn follow(

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test fails by panicking and says why it is skipped"
 )]
 
@@ -14,3 +15,8 @@ mod panel;
 mod shown;
 mod state;
 mod watched;
+
+/// The API server of the tests of `bramble-kube`.
+#[allow(dead_code, reason = "those tests need more of it")]
+#[path = "../../../kube/tests/it/fixture.rs"]
+mod fixture;
