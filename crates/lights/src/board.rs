@@ -104,6 +104,9 @@ impl Board {
             [(pins.red, red), (pins.yellow, yellow), (pins.green, green)]
         });
         let buzzer = self.buzzer.map(|pin| (pin, frame.buzzer));
-        lamps.chain(buzzer).map(|(pin, on)| (pin.line, on)).collect()
+        lamps
+            .chain(buzzer)
+            .map(|(pin, on)| (pin.line, on))
+            .collect()
     }
 }

@@ -56,8 +56,12 @@ pub fn edges(board: &Board) -> Result<(Contact, mpsc::Receiver<bool>), Error> {
     builder.with_line(line).as_input();
     match contact.pin.active_low {
         // Pressed connects it to ground, as on the PiTraffic.
-        true => builder.as_active_low().with_bias(gpiocdev::line::Bias::PullUp),
-        false => builder.as_active_high().with_bias(gpiocdev::line::Bias::PullDown),
+        true => builder
+            .as_active_low()
+            .with_bias(gpiocdev::line::Bias::PullUp),
+        false => builder
+            .as_active_high()
+            .with_bias(gpiocdev::line::Bias::PullDown),
     };
     builder.with_edge_detection(EdgeDetection::BothEdges);
     let failed = |source| Error::Lines {

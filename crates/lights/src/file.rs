@@ -47,7 +47,7 @@ pub fn load(name: &str, text: &str) -> Result<Rules, Problems> {
     if !own.defaults {
         return Ok(own.rules);
     }
-    let Read { rules: base, .. } = read("the default rules", DEFAULT)?;
+    let base = Rules::default();
     let mut rules = own.rules;
     rules.table.extend(base.table);
     if !own.says_alive {
@@ -56,12 +56,14 @@ pub fn load(name: &str, text: &str) -> Result<Rules, Problems> {
     Ok(rules)
 }
 
-/// The default table.
-///
-/// # Errors
-/// None, as a test shows; callers need not believe it.
-pub fn defaults() -> Result<Rules, Problems> {
-    Ok(read("the default rules", DEFAULT)?.rules)
+impl Default for Rules {
+    /// The default table.
+    fn default() -> Self {
+        match read("the default rules", DEFAULT) {
+            Ok(read) => read.rules,
+            Err(problems) => unreachable!("a test reads them: {problems}"),
+        }
+    }
 }
 
 struct Read {
@@ -187,7 +189,12 @@ fn alive(draft: &mut Draft, file: &File) -> Vec<Alive> {
         };
         if out.iter().any(|known| known.name() == alive.name()) {
             let hint = "remove one of the two";
-            draft.wrong(path!["alive", i], "twice", "stands here a second time", hint);
+            draft.wrong(
+                path!["alive", i],
+                "twice",
+                "stands here a second time",
+                hint,
+            );
         }
         out.push(alive);
     }
@@ -217,7 +224,10 @@ fn board(draft: &mut Draft, file: &File) -> Board {
     // Who says where the lamps are has another board than the default one.
     let other = board.heads.is_some();
     let made = Board {
-        chip: board.chip.as_ref().map_or(base.chip, |c| Path::new(c).into()),
+        chip: board
+            .chip
+            .as_ref()
+            .map_or(base.chip, |c| Path::new(c).into()),
         heads,
         buzzer: match &board.buzzer {
             Some(pin) => Some(pin.pin()),
@@ -250,7 +260,8 @@ fn button(draft: &mut Draft, file: &File) -> Actions {
             let path = path!["button", key, i];
             match Action::of(text) {
                 None => {
-                    let hint = "known are: acknowledge, self-test, show, run up CLUSTER, run down CLUSTER";
+                    let hint =
+                        "known are: acknowledge, self-test, show, run up CLUSTER, run down CLUSTER";
                     draft.wrong(path, "unknown-action", "is no action", hint);
                 }
                 Some(Action::Run(Verb::Down, _)) if key == "press" => {

@@ -70,7 +70,8 @@ mod tests {
             [] => word.is_empty(),
             ['*', rest @ ..] => (0..=word.len()).any(|n| slow(rest, &word[n..])),
             [wanted, rest @ ..] => {
-                word.first().is_some_and(|c| *wanted == '?' || wanted == c) && slow(rest, &word[1..])
+                word.first().is_some_and(|c| *wanted == '?' || wanted == c)
+                    && slow(rest, &word[1..])
             }
         }
     }

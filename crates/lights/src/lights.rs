@@ -5,9 +5,10 @@ use crate::sequence::Play;
 use crate::signal::Signal;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a lamp does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Lamp {
     /// Dark.
@@ -32,7 +33,7 @@ impl From<Pattern> for Lamp {
 }
 
 /// The three lamps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lamps {
     /// Somebody must look.
     pub red: Lamp,
@@ -43,7 +44,7 @@ pub struct Lamps {
 }
 
 /// Something that is the case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reason {
     /// What its source said.
     #[serde(flatten)]
@@ -51,29 +52,32 @@ pub struct Reason {
     /// What it shows.
     pub show: Show,
     /// Since when it is the case, as far as is known here.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
 }
 
 /// A beep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sound {
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// Whether it goes on until somebody acknowledges it.
     pub repeat: bool,
 }
 
 /// A sequence that is played instead of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Playing {
     /// Which.
     pub what: Play,
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
 }
 
 /// What is shown at one moment, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lights {
     /// The lamps.

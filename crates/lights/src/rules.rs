@@ -7,10 +7,11 @@ use crate::signal::{Signal, Source};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A lamp's color; the later, the worse.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ToSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Color {
@@ -35,6 +36,7 @@ pub enum Color {
     Serialize,
     Deserialize,
     JsonSchema,
+    ToSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Pattern {
@@ -48,7 +50,7 @@ pub enum Pattern {
 }
 
 /// What is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Show {
     /// The lamp.
     pub color: Color,

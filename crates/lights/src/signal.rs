@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use utoipa::ToSchema;
 
 /// Longest name that Kubernetes gives (a DNS subdomain, RFC 1123), in characters.
 const NAME: usize = 253;
@@ -13,7 +14,18 @@ const TEXT: usize = 200;
 
 /// Who says it.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    ToSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
@@ -48,7 +60,7 @@ impl Source {
 }
 
 /// Something that a source said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Signal {
     /// Who says it.
@@ -72,6 +84,7 @@ pub struct Signal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// From when on its time counts: when it was heard, unless the source's own clock can be trusted.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// In words, for people.
     pub text: String,

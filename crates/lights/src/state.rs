@@ -267,7 +267,10 @@ impl State {
         let mut all: Vec<(&Key, &Condition)> = self.conditions.iter().collect();
         all.retain(|(_, condition)| !condition.is_over(now));
         let crowds = self.crowds.values().filter(|crowd| crowd.until > now);
-        let worst = all.iter().map(|(_, c)| c.show).chain(crowds.clone().map(|c| c.show));
+        let worst = all
+            .iter()
+            .map(|(_, c)| c.show)
+            .chain(crowds.clone().map(|c| c.show));
         let worst = worst.max().map_or(CALM, |worst| worst.max(CALM));
         let unknown: Vec<String> = silent(rules, &self.heard, now).collect();
         let repeat = |c: &Condition| c.beep == Beep::Repeat && !c.acknowledged;
@@ -308,7 +311,9 @@ impl State {
             let Some(rule) = rules.find(&condition.signal) else {
                 return false;
             };
-            let stays = rule.stays.or((!condition.signal.lasting).then_some(PASSING));
+            let stays = rule
+                .stays
+                .or((!condition.signal.lasting).then_some(PASSING));
             condition.until = stays.map(|stays| later(condition.heard, stays));
             condition.beep = rule.beep;
             if let Some(show) = rule.show {

@@ -130,9 +130,7 @@ fn wrong(what: Watched, object: &Value, panel: &Panel) -> Vec<Signal> {
 
 fn changed(what: Watched, object: &Value, panel: &Panel) -> Option<Input> {
     match what {
-        Watched::Warnings => {
-            objects::event(Source::Watch, object, panel.now()).map(Input::Signal)
-        }
+        Watched::Warnings => objects::event(Source::Watch, object, panel.now()).map(Input::Signal),
         Watched::Nodes | Watched::Pods => {
             objects::whole(Source::Watch, what.kind(), object, panel.now())
         }
@@ -143,9 +141,12 @@ fn gone(what: Watched, object: &Value, panel: &Panel) -> Option<Input> {
     match what {
         // They end by themselves after an hour.
         Watched::Warnings => None,
-        Watched::Nodes | Watched::Pods => {
-            Some(objects::nothing(Source::Watch, what.kind(), object, panel.now()))
-        }
+        Watched::Nodes | Watched::Pods => Some(objects::nothing(
+            Source::Watch,
+            what.kind(),
+            object,
+            panel.now(),
+        )),
     }
 }
 

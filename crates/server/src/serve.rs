@@ -2,7 +2,7 @@
 
 use crate::api::{self, App, Limits};
 use crate::runs::{self, Runs};
-use crate::{files, tls};
+use crate::{files, lights, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
@@ -139,6 +139,11 @@ pub async fn serve(
     }
     let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
+    let lit = tokio::spawn(lights::keep(
+        app.lights.clone(),
+        app.store.clone(),
+        stop.clone(),
+    ));
     let handle = Handle::new();
     let ending = handle.clone();
     tokio::spawn(async move {
@@ -154,7 +159,7 @@ pub async fn serve(
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    for task in [kept, supervised] {
+    for task in [kept, supervised, lit] {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;

@@ -3,6 +3,7 @@
 use crate::lights::Lights;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Longest name of a set of lights in a topic.
 const LONGEST: usize = 40;
@@ -19,25 +20,26 @@ pub struct Message {
 }
 
 /// The lights with what is said about them at first sight.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct View<'a> {
-    /// `red`, `yellow`, `green` or `unknown`.
+pub struct Shown {
+    /// `red`, `yellow`, `green`, or `unknown` while a source is silent and nothing is known to be red.
     pub light: &'static str,
     /// When it was said.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// All of it.
     #[serde(flatten)]
-    pub lights: &'a Lights,
+    pub lights: Lights,
 }
 
-impl<'a> View<'a> {
+impl Shown {
     /// The lights at a time.
-    pub fn of(lights: &'a Lights, at: Timestamp) -> Self {
+    pub fn of(lights: &Lights, at: Timestamp) -> Self {
         Self {
             light: lights.word(),
             at,
-            lights,
+            lights: lights.clone(),
         }
     }
 }
@@ -46,7 +48,9 @@ impl<'a> View<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum Unspeakable {
     /// The name can't stand in a topic.
-    #[error("{0:?} can't be the name of lights: 1 to {LONGEST} lower-case letters, digits and hyphens")]
+    #[error(
+        "{0:?} can't be the name of lights: 1 to {LONGEST} lower-case letters, digits and hyphens"
+    )]
     Name(String),
     /// It has no JSON form.
     #[error("the lights have no JSON form")]
@@ -64,7 +68,7 @@ pub fn message(name: &str, lights: &Lights, at: Timestamp) -> Result<Message, Un
     }
     Ok(Message {
         topic: format!("bramble/lights/{name}"),
-        payload: serde_json::to_string(&View::of(lights, at))?,
+        payload: serde_json::to_string(&Shown::of(lights, at))?,
         retain: true,
     })
 }

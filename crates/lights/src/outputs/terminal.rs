@@ -35,7 +35,9 @@ pub fn line(lights: &Lights) -> String {
     if let Some(playing) = lights.playing {
         parts.push(format!("playing the {}", playing.what.name()));
     }
-    format!("{:<7} {}", lights.word(), parts.join("; ")).trim_end().to_owned()
+    format!("{:<7} {}", lights.word(), parts.join("; "))
+        .trim_end()
+        .to_owned()
 }
 
 fn reason(reason: &Reason) -> String {

@@ -81,7 +81,11 @@ fn signal(alert: &Value, i: usize, group: &str, now: Timestamp) -> Result<Signal
     }
     let object = OBJECTS
         .iter()
-        .map(|label| alert.get("labels").map_or("", |labels| text_of(labels, label)))
+        .map(|label| {
+            alert
+                .get("labels")
+                .map_or("", |labels| text_of(labels, label))
+        })
         .find(|object| !object.is_empty());
     let words = ["/annotations/summary", "/annotations/description"].map(|at| text(alert, at));
     let words = words.into_iter().find(|words| !words.is_empty());
@@ -111,7 +115,8 @@ fn fingerprint(alert: &Value) -> String {
         "" => {
             let labels = alert.get("labels").and_then(Value::as_object);
             let pairs = labels.into_iter().flatten();
-            let mut pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+            let mut pairs: Vec<String> =
+                pairs.map(|(key, value)| format!("{key}={value}")).collect();
             pairs.sort();
             pairs.join(",")
         }

@@ -158,7 +158,14 @@ fn every_body_is_understood() {
             .iter()
             .map(|s| {
                 let words = (&*s.kind, &*s.namespace, &*s.name);
-                (words.0, words.1, words.2, &*s.reason, &*s.severity, s.lasting)
+                (
+                    words.0,
+                    words.1,
+                    words.2,
+                    &*s.reason,
+                    &*s.severity,
+                    s.lasting,
+                )
             })
             .collect();
         assert_eq!(told, *expected, "{name}");
@@ -224,10 +231,16 @@ fn an_alert_that_left_its_group_unheard_goes_with_the_next_message() {
     );
     assert_eq!(post(&mut play, 0, &group(&[a, b.clone()], 0)).word(), "red");
     // A was resolved while nobody listened.
-    assert_eq!(post(&mut play, 60, &group(std::slice::from_ref(&b), 0)).word(), "yellow");
+    assert_eq!(
+        post(&mut play, 60, &group(std::slice::from_ref(&b), 0)).word(),
+        "yellow"
+    );
     // With alerts left out nothing is known of those that aren't named.
     let c = alert("C", "three", "critical", true);
-    assert_eq!(post(&mut play, 120, &group(&[b.clone(), c], 0)).word(), "red");
+    assert_eq!(
+        post(&mut play, 120, &group(&[b.clone(), c], 0)).word(),
+        "red"
+    );
     let lights = post(&mut play, 180, &group(std::slice::from_ref(&b), 5));
     assert_eq!((lights.word(), lights.reasons.len()), ("red", 3));
     // All named again: what stood for the others goes as well.
@@ -242,10 +255,20 @@ fn old_senders_without_fingerprints_are_understood() {
     firing.as_object_mut().unwrap().remove("fingerprint");
     let mut other = alert("A", "two", "critical", true);
     other.as_object_mut().unwrap().remove("fingerprint");
-    let lights = post(&mut play, 0, &json!({ "alerts": [firing, other] }).to_string().into_bytes());
+    let lights = post(
+        &mut play,
+        0,
+        &json!({ "alerts": [firing, other] })
+            .to_string()
+            .into_bytes(),
+    );
     assert_eq!(lights.reasons.len(), 2);
     firing["status"] = "resolved".into();
-    let lights = post(&mut play, 1, &json!({ "alerts": [firing] }).to_string().into_bytes());
+    let lights = post(
+        &mut play,
+        1,
+        &json!({ "alerts": [firing] }).to_string().into_bytes(),
+    );
     assert_eq!(lights.reasons.len(), 1);
     assert_eq!(lights.reasons[0].signal.name, "two");
 }
@@ -253,7 +276,10 @@ fn old_senders_without_fingerprints_are_understood() {
 #[test]
 fn a_node_of_2020_gets_well_again() {
     let mut play = Play::new(rules());
-    if play.post(0, "kubewatch-webhook-2020-node-not-ready.json").is_none() {
+    if play
+        .post(0, "kubewatch-webhook-2020-node-not-ready.json")
+        .is_none()
+    {
         return;
     }
     assert_eq!(play.at(1).lamps.red, Lamp::Steady);
@@ -294,7 +320,10 @@ fn a_pod_that_crashes_is_yellow_until_it_runs_or_is_gone() {
 fn a_run_shows_how_it_stands() {
     let mut play = Play::new(rules());
     let mut run = |seconds, standing, words| {
-        play.hear(seconds, runs::input("home", standing, words, after(seconds)))
+        play.hear(
+            seconds,
+            runs::last(runs::signal("home", standing, words, after(seconds))),
+        )
     };
     let lights = run(0, runs::Standing::Running, "");
     assert_eq!((lights.word(), lights.lamps.green), ("green", Lamp::Blink));
@@ -302,7 +331,11 @@ fn a_run_shows_how_it_stands() {
     assert_eq!((lights.word(), lights.sound.is_some()), ("red", true));
     assert_eq!(lights.reasons[0].signal.text, "two: no answer");
     let lights = run(120, runs::Standing::Accepted, "");
-    assert_eq!((lights.word(), lights.reasons.len()), ("green", 1), "a later run takes its place");
+    assert_eq!(
+        (lights.word(), lights.reasons.len()),
+        ("green", 1),
+        "a later run takes its place"
+    );
     assert_eq!(run(180, runs::Standing::Done, "").lamps.green, Lamp::Flash);
     assert_eq!(play.at(300).lamps.green, Lamp::Steady);
 }
@@ -311,7 +344,7 @@ fn a_run_shows_how_it_stands() {
 fn a_run_that_failed_long_ago_is_no_news() {
     let mut play = Play::new(rules());
     let day = 24 * 3600;
-    let input = runs::input("home", runs::Standing::Failed, "", after(0));
+    let input = runs::last(runs::signal("home", runs::Standing::Failed, "", after(0)));
     assert_eq!(play.hear(day, input).word(), "green");
 }
 
@@ -355,7 +388,10 @@ fn what_is_said_cannot_steer_a_terminal_or_fill_the_memory() {
     let all = signals(kubewatch::inputs(body.to_string().as_bytes(), begin()).unwrap());
     let [signal] = all.as_slice() else { panic!() };
     assert_eq!(signal.kind, " [2JPod");
-    assert_eq!((signal.namespace.as_str(), signal.reason.as_str()), (" a", "Created"));
+    assert_eq!(
+        (signal.namespace.as_str(), signal.reason.as_str()),
+        (" a", "Created")
+    );
     assert!(signal.name.len() <= 253 && signal.text.len() <= 200);
 }
 
@@ -365,13 +401,33 @@ fn anything() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<u32>().prop_map(Value::from),
-        prop_oneof!["firing", "resolved", "update", "Event", "Node", "[a-z/.*]{0,8}"]
-            .prop_map(Value::from),
+        prop_oneof![
+            "firing",
+            "resolved",
+            "update",
+            "Event",
+            "Node",
+            "[a-z/.*]{0,8}"
+        ]
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(5, 64, 6, |inner| {
         let keys = prop_oneof![
-            "alerts", "labels", "alertname", "status", "groupKey", "truncatedAlerts", "eventmeta",
-            "kind", "data", "obj", "operation", "specversion", "metadata", "conditions", "text"
+            "alerts",
+            "labels",
+            "alertname",
+            "status",
+            "groupKey",
+            "truncatedAlerts",
+            "eventmeta",
+            "kind",
+            "data",
+            "obj",
+            "operation",
+            "specversion",
+            "metadata",
+            "conditions",
+            "text"
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),

@@ -9,12 +9,18 @@ use std::time::{Duration, Instant};
 /// wait in between.
 #[test]
 fn red_is_shown_as_soon_as_it_is_heard() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let panel = Panel::new(rules());
         let begin = Instant::now();
         for i in 0..10_000 {
-            panel.hear(Input::Signal(pod(&format!("p{}", i % 3000), "CrashLoopBackOff")));
+            panel.hear(Input::Signal(pod(
+                &format!("p{}", i % 3000),
+                "CrashLoopBackOff",
+            )));
         }
         assert_eq!(panel.lights().word(), "yellow");
         let flood = begin.elapsed();

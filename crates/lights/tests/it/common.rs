@@ -17,7 +17,7 @@ pub fn after(seconds: i64) -> Timestamp {
 
 /// The default rules.
 pub fn rules() -> Rules {
-    file::defaults().unwrap_or_else(|problems| panic!("{problems}"))
+    Rules::default()
 }
 
 /// Rules of a file with these lines besides its head.
@@ -90,8 +90,8 @@ pub fn fine(signal: &Signal) -> Input {
 pub fn folder() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/events");
     // A work tree may be one level deeper.
-    let deeper = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../../shared/fixtures/events");
+    let deeper =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/fixtures/events");
     let found = [folder, deeper].into_iter().find(|dir| dir.is_dir());
     if found.is_none() {
         eprintln!("SKIPPED: the bodies of webhooks (shared/fixtures/events) are absent");

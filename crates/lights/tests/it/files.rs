@@ -19,19 +19,96 @@ fn the_default_table_is_sensible() {
     };
     use Source::*;
     for (source, kind, reason, namespace, severity, expected) in [
-        (Bramble, "Run", "Failed", "", "critical", Some((Color::Red, Beep::Once))),
-        (Bramble, "Run", "Running", "", "info", Some((Color::Green, Beep::Never))),
-        (Alertmanager, "Alert", "Down", "", "critical", Some((Color::Red, Beep::Repeat))),
-        (Alertmanager, "Alert", "Slow", "", "warning", Some((Color::Yellow, Beep::Never))),
+        (
+            Bramble,
+            "Run",
+            "Failed",
+            "",
+            "critical",
+            Some((Color::Red, Beep::Once)),
+        ),
+        (
+            Bramble,
+            "Run",
+            "Running",
+            "",
+            "info",
+            Some((Color::Green, Beep::Never)),
+        ),
+        (
+            Alertmanager,
+            "Alert",
+            "Down",
+            "",
+            "critical",
+            Some((Color::Red, Beep::Repeat)),
+        ),
+        (
+            Alertmanager,
+            "Alert",
+            "Slow",
+            "",
+            "warning",
+            Some((Color::Yellow, Beep::Never)),
+        ),
         (Alertmanager, "Alert", "Note", "", "info", None),
         (Alertmanager, "Alert", "Watchdog", "", "critical", None),
-        (Watch, "Node", "NotReady", "", "critical", Some((Color::Red, Beep::Once))),
-        (Kubewatch, "node", "notready", "", "critical", Some((Color::Red, Beep::Once))),
-        (Watch, "Node", "DiskPressure", "", "warning", Some((Color::Yellow, Beep::Never))),
-        (Watch, "Pod", "CrashLoopBackOff", "kube-system", "warning", Some((Color::Red, Beep::Once))),
-        (Watch, "Pod", "CrashLoopBackOff", "default", "warning", Some((Color::Yellow, Beep::Never))),
-        (Watch, "Event", "FailedMount", "default", "warning", Some((Color::Yellow, Beep::Never))),
-        (Kubewatch, "Pod", "Created", "default", "info", Some((Color::Green, Beep::Never))),
+        (
+            Watch,
+            "Node",
+            "NotReady",
+            "",
+            "critical",
+            Some((Color::Red, Beep::Once)),
+        ),
+        (
+            Kubewatch,
+            "node",
+            "notready",
+            "",
+            "critical",
+            Some((Color::Red, Beep::Once)),
+        ),
+        (
+            Watch,
+            "Node",
+            "DiskPressure",
+            "",
+            "warning",
+            Some((Color::Yellow, Beep::Never)),
+        ),
+        (
+            Watch,
+            "Pod",
+            "CrashLoopBackOff",
+            "kube-system",
+            "warning",
+            Some((Color::Red, Beep::Once)),
+        ),
+        (
+            Watch,
+            "Pod",
+            "CrashLoopBackOff",
+            "default",
+            "warning",
+            Some((Color::Yellow, Beep::Never)),
+        ),
+        (
+            Watch,
+            "Event",
+            "FailedMount",
+            "default",
+            "warning",
+            Some((Color::Yellow, Beep::Never)),
+        ),
+        (
+            Kubewatch,
+            "Pod",
+            "Created",
+            "default",
+            "info",
+            Some((Color::Green, Beep::Never)),
+        ),
         (Kubewatch, "Pod", "Updated", "default", "info", None),
     ] {
         let found = light(source, kind, reason, namespace, severity);
@@ -64,7 +141,10 @@ button: { press: [show, run up home], hold: [run down home] }
 ",
     );
     assert_eq!(rules.board.heads[0].yellow, Pin::low(2));
-    assert_eq!(rules.board.buzzer, None, "another board has no beeper of the PiTraffic");
+    assert_eq!(
+        rules.board.buzzer, None,
+        "another board has no beeper of the PiTraffic"
+    );
     assert_eq!(rules.board.button.unwrap().pin, Pin::high(7));
     let up = Action::Run(Verb::Up, "home".into());
     assert_eq!(rules.button.press, [Action::Show, up]);
@@ -75,13 +155,20 @@ button: { press: [show, run up home], hold: [run down home] }
 const WRONG: &[(&str, &[&str])] = &[
     (
         "rules: [{ kind: Node, light: rd }]",
-        &["lights.yaml:3:", "unknown value `rd` in `rules[0].light`", "did you mean `red`?"],
+        &[
+            "lights.yaml:3:",
+            "unknown value `rd` in `rules[0].light`",
+            "did you mean `red`?",
+        ],
     ),
     (
         "rules: [{ kynd: Node, light: red }]",
         &["unknown key `kynd` in `rules[0]`", "did you mean `kind`?"],
     ),
-    ("rules: [{ kind: Node }]", &["`rules[0]` has no `light`", "The lamp: red"]),
+    (
+        "rules: [{ kind: Node }]",
+        &["`rules[0]` has no `light`", "The lamp: red"],
+    ),
     (
         "rules: [{ light: red, for: 5 minutes }]",
         &["`rules[0].for` is no length of time", "90s, 5m, 1h, 7d"],
@@ -92,21 +179,33 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "rules: [{ source: grafana, light: red }]",
-        &["`rules[0].source` fits no source", "watch, kubewatch, alertmanager, bramble"],
+        &[
+            "`rules[0].source` fits no source",
+            "watch, kubewatch, alertmanager, bramble",
+        ],
     ),
-    ("alive: [{ source: watch, within: 0s }]", &["`alive[0].within` is no length of time"]),
+    (
+        "alive: [{ source: watch, within: 0s }]",
+        &["`alive[0].within` is no length of time"],
+    ),
     (
         "alive: [{ source: watch, within: 1s }, { source: watch, within: 2s }]",
         &["`alive[1]` stands here a second time"],
     ),
-    ("most: 3", &["`most` can't be 3", "use a number from 10 to 100000"]),
+    (
+        "most: 3",
+        &["`most` can't be 3", "use a number from 10 to 100000"],
+    ),
     (
         "button: { press: [reboot] }",
         &["`button.press[0]` is no action", "acknowledge, self-test"],
     ),
     (
         "button: { press: [run down home] }",
-        &["`button.press[0]` takes a cluster down", "put it under `hold`"],
+        &[
+            "`button.press[0]` takes a cluster down",
+            "put it under `hold`",
+        ],
     ),
     (
         "board: { heads: [{ red: 1, yellow: 2, green: 1 }] }",
@@ -122,7 +221,9 @@ const WRONG: &[(&str, &[&str])] = &[
 fn mistakes_are_named_with_place_and_remedy() {
     let head = "apiVersion: bramble.dev/v1alpha1\nkind: Lights\n";
     for (line, words) in WRONG {
-        let said = load("lights.yaml", &format!("{head}{line}\n")).unwrap_err().to_string();
+        let said = load("lights.yaml", &format!("{head}{line}\n"))
+            .unwrap_err()
+            .to_string();
         assert!(said.contains("lights.yaml:3:"), "{line}: {said}");
         for word in *words {
             assert!(said.contains(word), "{line}: {said}");
@@ -133,7 +234,9 @@ fn mistakes_are_named_with_place_and_remedy() {
     assert!(said.contains("`kind` is that of another file"), "{said}");
     let said = load("x", "rules: []").unwrap_err().to_string();
     assert!(said.contains("add the line `kind: Lights`"), "{said}");
-    let two = format!("{head}rules: [{{ light: red, for: x }}]\nmost: 20\nalive: [{{ source: watch, within: y }}]\n");
+    let two = format!(
+        "{head}rules: [{{ light: red, for: x }}]\nmost: 20\nalive: [{{ source: watch, within: y }}]\n"
+    );
     assert_eq!(load("x", &two).unwrap_err().list().len(), 2, "all at once");
 }
 
@@ -150,6 +253,7 @@ fn the_schema_accepts_the_default_and_refuses_nonsense() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let default = bramble_spec::Document::<Value>::read("x", DEFAULT, &Value::Bool(true));
     assert!(validator.is_valid(&default.unwrap().it));
-    let wrong = serde_json::json!({ "apiVersion": "bramble.dev/v1alpha1", "kind": "Lights", "x": 1 });
+    let wrong =
+        serde_json::json!({ "apiVersion": "bramble.dev/v1alpha1", "kind": "Lights", "x": 1 });
     assert!(!validator.is_valid(&wrong));
 }

@@ -35,7 +35,10 @@ impl Fake {
 
     fn on(&self) -> Vec<u32> {
         let on = self.on.lock().unwrap();
-        on.iter().filter(|(_, on)| **on).map(|(line, _)| *line).collect()
+        on.iter()
+            .filter(|(_, on)| **on)
+            .map(|(line, _)| *line)
+            .collect()
     }
 }
 
@@ -57,7 +60,9 @@ async fn until(mut fits: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("in time");
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .expect("in time");
 }
 
 const REDS: [u32; 4] = [5, 16, 17, 23];
@@ -79,7 +84,17 @@ async fn an_event_is_the_expected_sequence_of_pins() {
     let with = [5, 16, 17, 18, 23].to_vec();
     let beeps: Vec<Vec<u32>> = seen[1..].iter().map(|(_, on)| on.clone()).collect();
     let red = REDS.to_vec();
-    assert_eq!(beeps, [with.clone(), red.clone(), with.clone(), red.clone(), with, red]);
+    assert_eq!(
+        beeps,
+        [
+            with.clone(),
+            red.clone(),
+            with.clone(),
+            red.clone(),
+            with,
+            red
+        ]
+    );
     assert!(seen[1].0 - heard < 10, "{seen:?}");
     for pair in seen[1..].windows(2) {
         let millis = pair[1].0 - pair[0].0;
@@ -112,7 +127,11 @@ async fn the_self_test_is_the_cycle_on_the_pins() {
     let mut expected = vec![REDS.to_vec(), vec![5, 16, 17, 18, 23]];
     for (red, yellow, green) in [(16, 20, 21), (23, 24, 25), (5, 6, 13), (17, 27, 22)] {
         for lamp in [yellow, green, red] {
-            let mut on: Vec<u32> = REDS.into_iter().filter(|r| *r != red).chain([lamp]).collect();
+            let mut on: Vec<u32> = REDS
+                .into_iter()
+                .filter(|r| *r != red)
+                .chain([lamp])
+                .collect();
             on.sort_unstable();
             expected.push(on);
         }
@@ -144,7 +163,10 @@ fn a_chip_that_is_missing_is_named() {
     };
     let error = Chip::open(&board).err().unwrap();
     let said = error.to_string();
-    assert!(said.contains("/nowhere/gpiochip0") && said.contains("17, 27, 22"), "{said}");
+    assert!(
+        said.contains("/nowhere/gpiochip0") && said.contains("17, 27, 22"),
+        "{said}"
+    );
     assert!(error.hint().unwrap().contains("group gpio"));
     assert!(edges(&board).is_err());
     let none = Board {
@@ -196,7 +218,9 @@ async fn a_press_is_read_and_does_what_is_configured() {
 
 #[tokio::test]
 async fn actions_are_done_in_order() {
-    let panel = Panel::new(rules_of("button: { press: [acknowledge, run up home], hold: [self-test] }"));
+    let panel = Panel::new(rules_of(
+        "button: { press: [acknowledge, run up home], hold: [self-test] }",
+    ));
     panel.hear(Input::Signal(node("one", "NotReady")));
     assert!(panel.lights().sound.is_some());
     let asked = Asked::default();

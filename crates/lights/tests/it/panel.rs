@@ -12,7 +12,9 @@ fn told(name: &str, panel: &Panel) -> Input {
 
 #[tokio::test(start_paused = true)]
 async fn what_ends_by_itself_ends_on_time() {
-    let rules = rules_of("rules: [{ name: long, light: red, for: 1h }, { name: short, light: yellow, for: 5s }]");
+    let rules = rules_of(
+        "rules: [{ name: long, light: red, for: 1h }, { name: short, light: yellow, for: 5s }]",
+    );
     let panel = Panel::new(rules);
     let timer = panel.clone();
     tokio::spawn(async move { timer.run().await });
@@ -26,7 +28,11 @@ async fn what_ends_by_itself_ends_on_time() {
     let begin = tokio::time::Instant::now();
     shown.changed().await.unwrap();
     assert_eq!(shown.borrow_and_update().reasons.len(), 1);
-    assert!(begin.elapsed() < Duration::from_millis(5100), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_millis(5100),
+        "{:?}",
+        begin.elapsed()
+    );
     shown.changed().await.unwrap();
     assert_eq!(shown.borrow_and_update().word(), "green");
     assert!(begin.elapsed() < Duration::from_secs(3601));

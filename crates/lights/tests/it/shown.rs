@@ -36,7 +36,11 @@ fn lamps_blink_and_flash_by_the_clock() {
         assert_eq!(wait, Some(Duration::from_millis(next)), "{millis}");
     }
     let calm = Play::new(rules()).at(0);
-    assert_eq!(frame(&calm, begin()).1, None, "nothing to do while all is well");
+    assert_eq!(
+        frame(&calm, begin()).1,
+        None,
+        "nothing to do while all is well"
+    );
 }
 
 #[test]
@@ -53,7 +57,10 @@ fn a_failure_beeps_three_times() {
     assert_eq!(sounds(&lights, 0..400), [0, 1, 4, 5, 8, 9]);
     let mut play = Play::new(rules_of("rules: [{ light: red, beep: repeat }]"));
     let lights = play.hear(0, Input::Signal(node("one", "NotReady")));
-    assert_eq!(sounds(&lights, 0..110), [0, 1, 4, 5, 8, 9, 100, 101, 104, 105, 108, 109]);
+    assert_eq!(
+        sounds(&lights, 0..110),
+        [0, 1, 4, 5, 8, 9, 100, 101, 104, 105, 108, 109]
+    );
     let lights = play.hear(1, Input::Acknowledge);
     assert_eq!(sounds(&lights, 0..400), [0; 0]);
 }
@@ -75,7 +82,10 @@ fn the_self_test_is_that_of_the_seed() {
     assert_eq!(heads[10], [GREEN, RED, RED, RED]);
     let millis: Vec<_> = pictures[2..5].iter().map(|p| p.lasts.as_millis()).collect();
     assert_eq!(millis, [1000, 2000, 1000]);
-    assert_eq!(Sequence::SelfTest.lasts(), SignedDuration::from_millis(17_200));
+    assert_eq!(
+        Sequence::SelfTest.lasts(),
+        SignedDuration::from_millis(17_200)
+    );
 }
 
 #[test]
@@ -115,7 +125,10 @@ fn a_line_says_what_is_shown_and_why() {
     play.hear(0, Input::Alive(Source::Watch));
     assert_eq!(terminal::line(&play.at(60)), "unknown silent: watch");
     let on = terminal::lamps(RED);
-    assert_eq!(on, "\u{1b}[31m●\u{1b}[0m \u{1b}[2m○\u{1b}[0m \u{1b}[2m○\u{1b}[0m");
+    assert_eq!(
+        on,
+        "\u{1b}[31m●\u{1b}[0m \u{1b}[2m○\u{1b}[0m \u{1b}[2m○\u{1b}[0m"
+    );
 }
 
 #[test]

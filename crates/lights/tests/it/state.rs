@@ -52,19 +52,29 @@ fn a_source_whose_clock_is_ahead_keeps_nothing_longer() {
 #[test]
 fn silence_is_unknown_within_the_limit_and_by_time_alone() {
     let mut play = Play::new(rules_of("alive: [{ source: watch, within: 30s }]"));
-    assert_eq!(play.at(1000).word(), "green", "never heard of, so not missed");
+    assert_eq!(
+        play.at(1000).word(),
+        "green",
+        "never heard of, so not missed"
+    );
     play.hear(1000, Input::Alive(Source::Watch));
     assert_eq!(play.at(1029).word(), "green");
     assert_eq!(play.state.next(&play.rules, after(1029)), Some(after(1030)));
     let lights = play.at(1030);
-    assert_eq!((lights.word(), lights.lamps.yellow), ("unknown", Lamp::Blink));
+    assert_eq!(
+        (lights.word(), lights.lamps.yellow),
+        ("unknown", Lamp::Blink)
+    );
     assert_eq!(lights.lamps.green, Lamp::Off, "green would be a lie");
     assert_eq!(lights.unknown, ["watch"]);
     // Red that is known from elsewhere stays red.
     let lights = play.hear(1031, Input::Signal(node("one", "NotReady")));
     assert_eq!((lights.word(), lights.lamps.red), ("red", Lamp::Steady));
     assert_eq!(lights.lamps.yellow, Lamp::Blink);
-    assert_eq!(play.hear(1032, Input::Alive(Source::Watch)).unknown, [""; 0]);
+    assert_eq!(
+        play.hear(1032, Input::Alive(Source::Watch)).unknown,
+        [""; 0]
+    );
 }
 
 #[test]
@@ -112,7 +122,11 @@ fn a_list_clears_what_is_not_on_it() {
     let lights = play.hear(5, Input::Whole { scope, signals });
     let names: Vec<_> = lights.reasons.iter().map(|r| &*r.signal.name).collect();
     assert_eq!(names, ["two", "web"]);
-    assert_eq!(lights.reasons[0].since, after(0), "it is the same as before");
+    assert_eq!(
+        lights.reasons[0].since,
+        after(0),
+        "it is the same as before"
+    );
 }
 
 #[test]
@@ -156,18 +170,26 @@ fn what_was_kept_goes_on_by_the_rules_of_now() {
     play.hear(0, Input::Signal(pod("web", "CrashLoopBackOff")));
     let text = serde_json::to_string(&play.state).unwrap();
     let mut kept: State = serde_json::from_str(&text).unwrap();
-    let other = rules_of("rules: [{ kind: Node, light: yellow, pattern: blink, for: 1h }, { kind: Pod, light: none }]");
+    let other = rules_of(
+        "rules: [{ kind: Node, light: yellow, pattern: blink, for: 1h }, { kind: Pod, light: none }]",
+    );
     kept.revise(&other, after(600));
     let lights = kept.lights(&other, after(600));
     assert_eq!(lights.lamps.yellow, Lamp::Blink);
-    assert_eq!((lights.reasons.len(), lights.unknown.len()), (1, 0), "sources have their time anew");
+    assert_eq!(
+        (lights.reasons.len(), lights.unknown.len()),
+        (1, 0),
+        "sources have their time anew"
+    );
     assert_eq!(kept.lights(&other, after(3600)).unknown, ["watch"]);
     assert!(kept.lights(&other, after(3600)).reasons.is_empty());
 }
 
 #[test]
 fn red_outlives_a_flood_even_where_it_has_no_room() {
-    let mut play = Play::new(rules_of("most: 10\nrules:\n  - { reason: Yellow, light: yellow }\n"));
+    let mut play = Play::new(rules_of(
+        "most: 10\nrules:\n  - { reason: Yellow, light: yellow }\n",
+    ));
     play.hear(0, Input::Signal(node("one", "NotReady")));
     for i in 0..1000 {
         play.hear(1, Input::Signal(pod(&format!("p{i}"), "Yellow")));
@@ -183,7 +205,11 @@ fn red_outlives_a_flood_even_where_it_has_no_room() {
     for i in 0..20 {
         play.hear(4, fine(&node(&format!("n{i}"), "")));
     }
-    assert_eq!(play.at(5).word(), "red", "somebody of the crowd may still be red");
+    assert_eq!(
+        play.at(5).word(),
+        "red",
+        "somebody of the crowd may still be red"
+    );
     assert_eq!(play.at(1000).word(), "green");
 }
 
@@ -234,8 +260,12 @@ impl Model {
                 let show = Show { color, pattern };
                 self.0.insert(key, (show, now + stays, signal.lasting));
             }
-            Input::Whole { scope: Scope::Object { name, .. }, .. } => {
-                self.0.retain(|(n, _), (_, _, lasting)| n != name || !*lasting);
+            Input::Whole {
+                scope: Scope::Object { name, .. },
+                ..
+            } => {
+                self.0
+                    .retain(|(n, _), (_, _, lasting)| n != name || !*lasting);
             }
             _ => {}
         }

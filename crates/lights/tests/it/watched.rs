@@ -77,7 +77,11 @@ impl Watching {
         let mut shown = self.panel.shown();
         let waited = tokio::time::timeout(LONG, shown.wait_for(|lights| fits(lights))).await;
         if waited.is_err() {
-            panic!("{what}: {:#?}\n{:?}", self.panel.lights(), self.said.lock().unwrap());
+            panic!(
+                "{what}: {:#?}\n{:?}",
+                self.panel.lights(),
+                self.said.lock().unwrap()
+            );
         }
         begin.elapsed()
     }
@@ -129,7 +133,9 @@ async fn a_real_cluster_is_watched_and_missed_when_it_is_gone() {
     let event = json!({"metadata": {"name": "lamp.1"}, "type": "Warning", "reason": "TooHot", "message": "91 degrees",
         "involvedObject": {"kind": "Node", "name": "lamp"}});
     raw.post("/api/v1/namespaces/default/events", event).await;
-    watching.until("the warning", |l| Watching::has(l, "lamp", "TooHot")).await;
+    watching
+        .until("the warning", |l| Watching::has(l, "lamp", "TooHot"))
+        .await;
 
     // The way to it breaks: unknown within the limit, by time alone.
     door.open.send(false).unwrap();
@@ -139,10 +145,19 @@ async fn a_real_cluster_is_watched_and_missed_when_it_is_gone() {
     // What happens meanwhile is seen afterwards.
     raw.ready("lamp", "Unknown").await;
     door.open.send(true).unwrap();
-    watching.until("what was missed", |l| l.unknown.is_empty() && bad(l)).await;
-    assert!(!watching.said.lock().unwrap().is_empty(), "somebody is told why");
+    watching
+        .until("what was missed", |l| l.unknown.is_empty() && bad(l))
+        .await;
+    assert!(
+        !watching.said.lock().unwrap().is_empty(),
+        "somebody is told why"
+    );
     raw.delete(&node).await;
-    watching.until("the node is gone", |l| !Watching::has(l, "lamp", "NotReady")).await;
+    watching
+        .until("the node is gone", |l| {
+            !Watching::has(l, "lamp", "NotReady")
+        })
+        .await;
 }
 
 /// Documents of the manifest, with where they are made.
@@ -157,15 +172,22 @@ fn role() -> Vec<(&'static str, Value)> {
         "ClusterRoleBinding" => format!("{rbac}/clusterrolebindings"),
         kind => panic!("{kind}"),
     };
-    objects.into_iter().map(|o| (&*place(&o).leak(), o)).collect()
+    objects
+        .into_iter()
+        .map(|o| (&*place(&o).leak(), o))
+        .collect()
 }
 
 async fn token(raw: &Raw) -> String {
     use base64::Engine;
     let path = "/api/v1/namespaces/kube-system/secrets/bramble-lights";
-    let secret = raw.until(path, |secret| secret["data"]["token"].is_string()).await;
+    let secret = raw
+        .until(path, |secret| secret["data"]["token"].is_string())
+        .await;
     let engine = base64::engine::general_purpose::STANDARD;
-    let token = engine.decode(secret["data"]["token"].as_str().unwrap()).unwrap();
+    let token = engine
+        .decode(secret["data"]["token"].as_str().unwrap())
+        .unwrap();
     String::from_utf8(token).unwrap()
 }
 
@@ -180,9 +202,15 @@ async fn the_role_of_the_examples_is_enough_and_less_is_unknown() {
     let admin = cluster.kubeconfig(&format!("https://{}", cluster.address));
     let text = admin.expose();
     let user = text.find("    client-certificate-data").unwrap();
-    let conf = Secret::new(format!("{}    token: {}\n", &text[..user], token(&raw).await));
+    let conf = Secret::new(format!(
+        "{}    token: {}\n",
+        &text[..user],
+        token(&raw).await
+    ));
     let watching = Watching::begin(&conf, RULES).await;
-    watching.until("it may watch", |lights| lights.unknown.is_empty()).await;
+    watching
+        .until("it may watch", |lights| lights.unknown.is_empty())
+        .await;
     drop(watching);
     // Somebody takes the pods away from the role: what the lights can't see they don't call green.
     let rules = json!({"rules": [{"apiGroups": [""], "resources": ["nodes", "events"], "verbs": ["list", "watch"]}]});
@@ -190,10 +218,18 @@ async fn the_role_of_the_examples_is_enough_and_less_is_unknown() {
     raw.merge(path, rules).await;
     let watching = Watching::begin(&conf, RULES).await;
     let told = async {
-        while !watching.said.lock().unwrap().iter().any(|s| s.contains("Pod") && s.contains("403")) {
+        while !watching
+            .said
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|s| s.contains("Pod") && s.contains("403"))
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(LONG, told).await.expect("somebody is told");
+    tokio::time::timeout(LONG, told)
+        .await
+        .expect("somebody is told");
     assert_eq!(watching.panel.lights().unknown, ["watch"]);
 }

@@ -3,8 +3,9 @@
 
 mod api;
 mod auth;
-mod daemon;
 mod buttons;
+mod daemon;
+mod lights;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
