@@ -8,6 +8,8 @@ mod buttons;
 mod caller;
 mod clusters;
 mod health;
+mod hooks;
+mod lights;
 mod limit;
 mod live;
 mod login;
@@ -90,6 +92,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(buttons::list, buttons::make))
         .routes(routes!(buttons::replace, buttons::delete))
         .routes(routes!(press::press))
+        .routes(routes!(hooks::kubewatch))
+        .routes(routes!(hooks::alertmanager))
+        .routes(routes!(lights::shown))
+        .routes(routes!(lights::events))
+        .routes(routes!(lights::rules, lights::replace))
+        .routes(routes!(lights::self_test))
+        .routes(routes!(lights::acknowledge))
         .routes(routes!(live::changes))
         .routes(routes!(audit::list))
 }

@@ -11,6 +11,7 @@ pub mod api;
 pub mod ask;
 pub mod auth;
 pub mod buttons;
+pub mod lights;
 pub mod origins;
 pub mod runs;
 

@@ -6,7 +6,7 @@ pub use buttons::{Broker, Buttons};
 
 use crate::api::{self, App, Limits};
 use crate::runs::{self, Runs};
-use crate::{files, tls};
+use crate::{files, lights, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
@@ -180,6 +180,11 @@ pub async fn serve(
         data.join("tls"),
         settings.names.clone(),
     ));
+    let lit = tokio::spawn(lights::keep(
+        app.lights.clone(),
+        app.store.clone(),
+        stop.clone(),
+    ));
     let handle = Handle::new();
     let ending = handle.clone();
     tokio::spawn(async move {
@@ -199,7 +204,7 @@ pub async fn serve(
     if let Some(hearing) = hearing {
         hearing.bus.close().await;
     }
-    for task in [kept, supervised, renewed].into_iter().chain(heard) {
+    for task in [kept, supervised, renewed, lit].into_iter().chain(heard) {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;

@@ -5,6 +5,7 @@ mod api;
 mod auth;
 mod buttons;
 mod daemon;
+mod lights;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
