@@ -3,12 +3,13 @@
 
 mod api;
 mod auth;
-mod daemon;
 mod buttons;
+mod daemon;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
 mod origins;
+mod page;
 mod pool;
 mod questions;
 mod runs;
