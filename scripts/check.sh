@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, lints, shell scripts.
+# Format, lints, types of the page, shell scripts.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/rust.sh
@@ -14,6 +14,7 @@ for crate in aws-lc-sys openssl-sys native-tls; do
 		exit 1
 	fi
 done
+scripts/web.sh check
 git ls-files '*.sh' scripts .ci bench | sort -u | while read -r f; do
 	case $(head -c 40 "$f" | head -n 1) in '#!/bin/sh'* | '#!/bin/bash'* | '#!/usr/bin/env bash'*) printf '%s\n' "$f" ;; esac
 done | xargs -r shellcheck -x

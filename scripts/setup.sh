@@ -18,6 +18,8 @@ need="gcc libc6-dev make git ca-certificates"
 need="$need systemd-container mmdebstrap nftables iproute2 openssh-client procps curl"
 # The bundle from Debian's source package.
 need="$need golang-1.19-go dpkg-dev busybox-static"
+# The web page; a Node from elsewhere brings its own npm, beside which Debian's can't be.
+command -v npm >/dev/null || need="$need npm"
 if [ "${1:-}" = --test ]; then
 	# Real daemons and checkers that the tests run.
 	need="$need openssh-server sudo shellcheck etcd-server openssl bird2 iputils-ping python3-venv python3-pip jq time"
@@ -27,6 +29,8 @@ if [ "${1:-}" = --test ]; then
 	need="$need skopeo docker-registry nginx"
 	# A broker and clients that the button's must get along with.
 	need="$need mosquitto mosquitto-clients"
+	# The browser that uses the web page.
+	need="$need chromium"
 fi
 . scripts/rust.sh
 bramble_rust_fits || need="$need cargo-web rustc-web"

@@ -16,6 +16,7 @@ pub mod origins;
 pub mod runs;
 
 mod files;
+mod page;
 mod serve;
 mod tls;
 

@@ -10,6 +10,7 @@ mod lights;
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
 mod origins;
+mod page;
 mod pool;
 mod questions;
 mod runs;

@@ -15,7 +15,7 @@ pub struct Daemon {
     task: JoinHandle<Result<(), Error>>,
 }
 
-fn settings(data: &Path, names: &[&str]) -> Settings {
+pub fn settings(data: &Path, names: &[&str]) -> Settings {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
