@@ -11,6 +11,7 @@ mod help;
 mod init;
 mod kubeconfig;
 mod lab;
+mod lights;
 mod registry;
 mod router;
 mod unreachable;
