@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod ccp;
 mod certs;
 mod check;
 mod completions;
@@ -54,6 +55,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Up(args) => up::run(global, &args, printer).await,
         Command::Down(args) => down::run(global, &args, printer).await,
         Command::Lab(args) => lab::run(global, args.action, printer).await,
+        Command::Ccp(args) => ccp::run(global, args.action, printer).await,
         Command::Init(args) => init::run(global, &args, printer),
         Command::Check => check::run(global, printer).await,
         Command::Steps => {

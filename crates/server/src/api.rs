@@ -24,9 +24,11 @@ mod state;
 mod templates;
 mod tokens;
 
+pub(crate) use problem::nothing;
 pub use problem::{Problem, Refused};
 pub use state::{App, Limits};
 
+use crate::page;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
@@ -103,13 +105,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list))
 }
 
-/// The routes of the API below `/api/v1`, with the headers that all answers have.
+/// The routes of the API below `/api/v1` and the web page beside them, with the headers that all answers have.
 pub fn router(app: App) -> Router {
     let (routes, _) = routes().split_for_parts();
     Router::new()
         .nest("/api/v1", routes)
         .route("/api/openapi.json", axum::routing::get(described))
-        .fallback(problem::nothing)
+        .fallback(page::page)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(axum::middleware::map_response(headed))
         .with_state(app)

@@ -16,7 +16,8 @@ pub mod origins;
 pub mod runs;
 
 mod files;
+mod page;
 mod serve;
 mod tls;
 
-pub use serve::{Error, Serving, Settings, serve};
+pub use serve::{Broker, Buttons, Error, Serving, Settings, serve};

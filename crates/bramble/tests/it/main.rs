@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bundle;
+mod ccp;
 mod check;
 mod common;
 mod files;
@@ -12,6 +13,26 @@ mod init;
 mod kubeconfig;
 mod lab;
 mod lights;
+mod platform;
+mod registry;
+mod router;
+mod unreachable;
+mod vpn;
+mod workstation;
+#[allow(dead_code, reason = "the platform's own tests need more of it")]
+#[path = "../../../ccp/tests/it/platform.rs"]
+mod bundle;
+mod ccp;
+mod check;
+mod common;
+mod files;
+mod generated;
+mod help;
+mod init;
+mod kubeconfig;
+mod lab;
+mod lights;
+mod platform;
 mod registry;
 mod router;
 mod unreachable;

@@ -10,9 +10,11 @@ mod lights;
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;
 mod origins;
+mod page;
 mod pool;
 mod questions;
 mod runs;
+mod schemathesis;
 mod serve;
 #[path = "../../../bus/tests/it/world.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]

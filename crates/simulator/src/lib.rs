@@ -1,0 +1,63 @@
+//! A dash button without hardware: the state machine of [`bramble_button`] and its screens, on this computer.
+//!
+//! Invariants:
+//! - **The machine is the same**: nothing is decided here. Wi-Fi is there at once, the clock is this computer's, timers are
+//!   the runtime's, and the broker is a real one.
+//! - A [`Frame`] has just the pixels that a panel would have.
+
+mod driver;
+mod frame;
+mod network;
+mod talk;
+
+pub use frame::{Frame, Panel};
+pub use network::{Dialled, Network, Shared};
+
+use bramble_button::{Press, Settings};
+use driver::Driver;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Presses that wait; a person's finger isn't quicker.
+const PRESSES: usize = 16;
+
+/// A button. It is gone when this is dropped.
+pub struct Simulator {
+    presses: mpsc::Sender<Press>,
+    frames: watch::Receiver<Frame>,
+    task: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// A button that sleeps until it is pressed.
+    pub fn new(settings: Settings, network: Arc<dyn Network>) -> Self {
+        let (presses, pressed) = mpsc::channel(PRESSES);
+        let (show, frames) = watch::channel(Frame::default());
+        let driver = Driver::new(settings, network, show);
+        let task = tokio::spawn(driver.run(pressed));
+        Self {
+            presses,
+            frames,
+            task,
+        }
+    }
+
+    /// Presses it. A press that comes while many others wait is lost.
+    pub fn press(&self, press: Press) {
+        if self.presses.try_send(press).is_err() {
+            tracing::warn!("a press is lost: too many come");
+        }
+    }
+
+    /// What its display shows, as it changes.
+    pub fn frames(&self) -> watch::Receiver<Frame> {
+        self.frames.clone()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
