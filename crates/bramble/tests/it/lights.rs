@@ -109,6 +109,22 @@ fn webhooks_are_shown_line_by_line() {
 }
 
 #[test]
+fn a_reader_that_sleeps_holds_nothing_up() {
+    let place = Place::new();
+    let mut lights = Lights::begin(&place, "watch --listen 127.0.0.1:0 --output json");
+    let address = lights.address();
+    let long = "x".repeat(250);
+    // Far more lines than a pipe holds, and nobody reads them.
+    for i in 0..1000 {
+        let body = DOWN
+            .replace("\"1\"", &format!("\"{i}\""))
+            .replace("one", &format!("{long}{i}"));
+        assert_eq!(post(&address, "alertmanager", JSON, &body), 204);
+    }
+    lights.end();
+}
+
+#[test]
 fn who_sends_needs_the_token() {
     let place = Place::new();
     std::fs::write(place.path("token"), "0123456789abcdef\n").unwrap();

@@ -13,25 +13,8 @@ mod init;
 mod kubeconfig;
 mod lab;
 mod lights;
-mod platform;
-mod registry;
-mod router;
-mod unreachable;
-mod vpn;
-mod workstation;
 #[allow(dead_code, reason = "the platform's own tests need more of it")]
 #[path = "../../../ccp/tests/it/platform.rs"]
-mod bundle;
-mod ccp;
-mod check;
-mod common;
-mod files;
-mod generated;
-mod help;
-mod init;
-mod kubeconfig;
-mod lab;
-mod lights;
 mod platform;
 mod registry;
 mod router;

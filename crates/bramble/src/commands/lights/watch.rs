@@ -10,14 +10,15 @@ use bramble_lights::button::Press;
 use bramble_lights::contact::{Runs, act, edges, presses};
 use bramble_lights::outputs::message::Shown;
 use bramble_lights::outputs::terminal;
-use bramble_lights::{Panel, Rules, Source, frame, watch};
+use bramble_lights::{Lights, Panel, Rules, Source, frame, watch};
 use bramble_secret::Secret;
+use jiff::Timestamp;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Between two lines at least.
 const PACE: Duration = Duration::from_millis(50);
@@ -100,27 +101,52 @@ async fn cluster(
     Err(failed(error))
 }
 
-/// A line whenever something else is shown.
+/// A line whenever something else is shown. Who reads slowly gets fewer lines; nothing waits for them.
 async fn lines(panel: &Panel, printer: &Printer) {
+    let out = written(*printer);
     let mut shown = panel.shown();
     shown.mark_changed();
     let mut last = String::new();
-    while shown.changed().await.is_ok() {
+    loop {
+        // Room first: what is said then is what is shown then.
+        let Ok(room) = out.reserve().await else {
+            return;
+        };
+        if shown.changed().await.is_err() {
+            return;
+        }
         let lights = shown.borrow_and_update().clone();
-        let now = panel.now();
-        let line = terminal::line(&lights);
-        if printer.json() {
-            printer.line(&Shown::of(&lights, now));
-        } else if line != last {
+        let line = said(&lights, panel.now(), printer);
+        if line != last {
             last.clone_from(&line);
-            let lamps = terminal::lamps(frame(&lights, now).0.heads[0]);
-            match printer.color {
-                true => printer.out(format!("{lamps}  {line}")),
-                false => printer.out(line),
-            }
+            room.send(line);
         }
         tokio::time::sleep(PACE).await;
     }
+}
+
+fn said(lights: &Lights, now: Timestamp, printer: &Printer) -> String {
+    if printer.json() {
+        // It always has a JSON form.
+        return serde_json::to_string(&Shown::of(lights, now)).unwrap_or_default();
+    }
+    let line = terminal::line(lights);
+    match printer.color {
+        true => format!("{}  {line}", terminal::lamps(frame(lights, now).0.heads[0])),
+        false => line,
+    }
+}
+
+/// Writes lines in a thread of its own: a pipe that nobody reads blocks it, and nothing else. It ends with the
+/// process.
+fn written(printer: Printer) -> Sender<String> {
+    let (sender, mut lines) = channel::<String>(1);
+    std::thread::spawn(move || {
+        while let Some(line) = lines.blocking_recv() {
+            printer.out(line);
+        }
+    });
+    sender
 }
 
 /// Does what presses do.
