@@ -56,6 +56,10 @@ def figures(results):
         at_least(f"forwarding {way}: the router's rules / plain route", 100 * ratio, 95, " %")
     if memory:
         at_most("memory of the controller", max(memory), 100, " MB")
+    if "lights" in results:
+        lights = results["lights"]
+        at_least("events a second into the lights", lights["rate"], 900)
+        at_most("red is shown after its message, longest", lights["redMs"]["longest"], 1000, " ms")
     if "size" in results:
         at_most("release binary", results["size"]["bytes"] / 1e6, 30, " MB")
         at_most("a wrong file is refused with every error", results["size"]["refusedMs"], 50, " ms")

@@ -5,6 +5,7 @@ mod ccp;
 mod certs;
 mod etcd;
 mod fleet;
+mod lights;
 mod machine;
 mod router;
 mod serve;
@@ -15,6 +16,7 @@ pub use ccp::*;
 pub use certs::*;
 pub use etcd::*;
 pub use fleet::*;
+pub use lights::*;
 pub use machine::*;
 pub use router::*;
 pub use serve::*;
@@ -209,6 +211,11 @@ pub enum Command {
         after_help = "Examples:\n  sudo bramble serve\n  bramble serve --listen 127.0.0.1:7443 --data ~/bramble\n\nIts first start tells a link that makes the first user. The book's chapter: docs/serve.md."
     )]
     Serve(ServeArgs),
+    /// A traffic light that shows what happens in clusters: on a board, in the terminal.
+    #[command(
+        after_help = "Examples:\n  bramble lights watch --kubeconfig lights.conf --gpio\n  bramble lights self-test --gpio\n  bramble lights rules > lights.yaml\n\nThe book's chapter: docs/lights.md."
+    )]
+    Lights(LightsArgs),
     /// Log in at a daemon, for --server.
     #[command(
         after_help = "Examples:\n  bramble login https://pi:7443 --ca ca.pem\n  bramble --server https://pi:7443 status\n\nThe daemon's authority is tls/ca.pem in its folder. What lets in is a token, kept in\n~/.config/bramble/servers.json, which only you can read; BRAMBLE_TOKEN and BRAMBLE_SERVER_CA (a file)\ntake its place for programs."

@@ -15,6 +15,7 @@ mod fleet;
 mod init;
 mod kubeconfig;
 mod lab;
+mod lights;
 mod logs;
 mod machine;
 mod man;
@@ -42,6 +43,8 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     match &args.command {
         Command::Login(args) => return crate::remote::log_in(args, printer).await,
         Command::Logout { url } => return crate::remote::log_out(global, url, printer).await,
+        // Here, whoever carries out what its button starts.
+        Command::Lights(args) => return lights::run(global, &args.action, printer).await,
         _ => {}
     }
     if let Some(remote) = crate::remote::Remote::of(global)? {
@@ -77,7 +80,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
         // See above.
-        Command::Login(_) | Command::Logout { .. } => Ok(()),
+        Command::Login(_) | Command::Logout { .. } | Command::Lights(_) => Ok(()),
         Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,

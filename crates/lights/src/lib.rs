@@ -20,6 +20,7 @@ pub mod file;
 pub mod outputs;
 pub mod panel;
 pub mod rules;
+pub mod sender;
 pub mod sequence;
 pub mod signal;
 pub mod sources;

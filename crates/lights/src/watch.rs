@@ -4,6 +4,7 @@ use crate::panel::Panel;
 use crate::signal::{Input, Scope, Signal, Source};
 use crate::sources::objects;
 use bramble_kube::{Api, Error, Seen, Watched};
+use bramble_secret::Secret;
 use futures::{Stream, StreamExt};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,28 @@ const LIST: Duration = Duration::from_secs(30);
 
 /// Signals of one list that are taken in; in a cluster with more the lights have long been red.
 const MOST: usize = 20_000;
+
+/// Connects as a kubeconfig says and watches, for ever; a cluster that isn't there yet is waited for. Returns only
+/// where the kubeconfig can't be used.
+pub async fn begin(kubeconfig: &Secret, panel: &Panel, said: impl Fn(String)) -> crate::Error {
+    let mut pause = PAUSE[0];
+    let mut last = String::new();
+    let api = loop {
+        let why = match Api::connect(kubeconfig, None).await {
+            Ok(api) => break api,
+            Err(error @ Error::Kubeconfig { .. }) => return error.into(),
+            Err(error) => chain(&error),
+        };
+        if why != last {
+            said(why.clone());
+            last = why;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE[1]);
+    };
+    run(&api, panel, said).await;
+    std::future::pending().await
+}
 
 /// Watches a cluster's API for a panel, for ever. What does not work is told to `said`, in a sentence. The
 /// cluster counts as heard of while the API server answers and all watches stand.

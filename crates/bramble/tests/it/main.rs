@@ -12,6 +12,7 @@ mod help;
 mod init;
 mod kubeconfig;
 mod lab;
+mod lights;
 #[allow(dead_code, reason = "the platform's own tests need more of it")]
 #[path = "../../../ccp/tests/it/platform.rs"]
 mod platform;
