@@ -21,6 +21,7 @@ mod runs;
 mod state;
 mod templates;
 mod tokens;
+mod virtual_button;
 
 pub use problem::{Problem, Refused};
 pub use state::{App, Limits};
@@ -90,6 +91,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(buttons::list, buttons::make))
         .routes(routes!(buttons::replace, buttons::delete))
         .routes(routes!(press::press))
+        .routes(routes!(virtual_button::press))
+        .routes(routes!(virtual_button::screen))
         .routes(routes!(live::changes))
         .routes(routes!(audit::list))
 }
