@@ -18,6 +18,8 @@ need="gcc libc6-dev make git ca-certificates"
 need="$need systemd-container mmdebstrap nftables iproute2 openssh-client procps curl"
 # The bundle from Debian's source package.
 need="$need golang-1.19-go dpkg-dev busybox-static"
+# The web page; a Node from elsewhere brings its own npm, beside which Debian's can't be.
+command -v npm >/dev/null || need="$need npm"
 if [ "${1:-}" = --test ]; then
 	# Real daemons and checkers that the tests run.
 	need="$need openssh-server sudo shellcheck etcd-server openssl bird2 iputils-ping python3-venv python3-pip jq time"
@@ -27,6 +29,8 @@ if [ "${1:-}" = --test ]; then
 	need="$need skopeo docker-registry nginx"
 	# A broker and clients that the button's must get along with.
 	need="$need mosquitto mosquitto-clients"
+	# The browser that uses the web page.
+	need="$need chromium"
 fi
 . scripts/rust.sh
 bramble_rust_fits || need="$need cargo-web rustc-web"
@@ -56,3 +60,18 @@ if [ -n "$missing" ]; then
 fi
 . scripts/rust.sh
 bramble_rust_fits || fail "no Rust 1.$BRAMBLE_RUST_MINOR or later: $(rustc --version 2>&1 || :)" 'install it with rustup (https://rustup.rs)'
+
+# The API's tester, from PyPI, in a place of its own: made again when the list of its parts changes.
+if [ "${1:-}" = --test ]; then
+	parts=tests/requirements.txt
+	place=/var/cache/bramble/schemathesis
+	if ! cmp -s $parts $place/requirements.txt; then
+		printf 'setup: installing schemathesis\n'
+		rm -rf $place
+		mkdir -p "${place%/*}"
+		if ! { python3 -m venv $place && $place/bin/pip install -q --disable-pip-version-check -r $parts; } >&2; then
+			fail 'schemathesis could not be installed' 'can this computer reach PyPI?'
+		fi
+		cp $parts $place/requirements.txt
+	fi
+fi

@@ -10,7 +10,10 @@ export CARGO_PROFILE_DEV_DEBUG=0
 df -h . | sed 's/^/disk: /'
 
 [ -d ../shared/fixtures ] || echo 'NOTE: ../shared is absent: tests that read its fixtures are skipped, each says so'
+# First, so that the program holds it.
+scripts/web.sh build
 scripts/check.sh
+scripts/web.sh test
 cargo build --locked --workspace --all-targets
 # Real API servers and clusters come from the bundle; made once, kept in /var/cache/bramble.
 target/debug/bramble bundle build --from debian

@@ -5,6 +5,8 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod button;
+mod ccp;
 mod certs;
 mod check;
 mod completions;
@@ -51,6 +53,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Up(args) => up::run(global, &args, printer).await,
         Command::Down(args) => down::run(global, &args, printer).await,
         Command::Lab(args) => lab::run(global, args.action, printer).await,
+        Command::Ccp(args) => ccp::run(global, args.action, printer).await,
         Command::Init(args) => init::run(global, &args, printer),
         Command::Check => check::run(global, printer).await,
         Command::Steps => {
@@ -79,6 +82,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
+        Command::Button(args) => button::run(args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
         Command::Machine(args) => machine::run(global, args.action, printer).await,

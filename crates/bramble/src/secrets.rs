@@ -112,6 +112,13 @@ fn read_all(named: &[Named], file: &Path, printer: &Printer) -> Result<Secrets, 
     Err(crate::context::refuse(&problems, printer))
 }
 
+/// Reads a file with one secret in one line; why it can't be.
+pub fn line(path: &Path, what: &str, printer: &Printer) -> Result<Secret, String> {
+    let secret = content(path, Form::Line)?;
+    tell_if_open(path, what, printer);
+    Ok(secret)
+}
+
 /// Says that others on this computer can read a secret: most often nobody meant that.
 fn tell_if_open(path: &Path, what: &str, printer: &Printer) {
     let mode = std::fs::metadata(path).map_or(0, |meta| meta.mode());

@@ -28,6 +28,7 @@ mod serving;
 mod show;
 mod status;
 mod wait;
+mod watch;
 
 pub use api::{Api, Applied, Planned};
 pub use drain::DrainOptions;
@@ -39,3 +40,4 @@ pub use status::{
     Check, ClusterStatus, NodeCondition, NodeStatus, PodCount, PodTrouble, WarningEvent,
 };
 pub use wait::Progress;
+pub use watch::{Seen, Watched};

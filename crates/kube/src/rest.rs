@@ -61,6 +61,16 @@ impl Rest {
         }
     }
 
+    /// For what needs more than single requests.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The server for messages.
+    pub(crate) fn server(&self) -> Arc<str> {
+        self.server.clone()
+    }
+
     /// Sends once; gives status and body.
     pub(crate) async fn once(
         &self,

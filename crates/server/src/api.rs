@@ -8,6 +8,8 @@ mod buttons;
 mod caller;
 mod clusters;
 mod health;
+mod hooks;
+mod lights;
 mod limit;
 mod live;
 mod login;
@@ -23,9 +25,11 @@ mod templates;
 mod tokens;
 mod virtual_button;
 
+pub(crate) use problem::nothing;
 pub use problem::{Problem, Refused};
 pub use state::{App, Limits};
 
+use crate::page;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
@@ -93,17 +97,24 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(press::press))
         .routes(routes!(virtual_button::press))
         .routes(routes!(virtual_button::screen))
+        .routes(routes!(hooks::kubewatch))
+        .routes(routes!(hooks::alertmanager))
+        .routes(routes!(lights::shown))
+        .routes(routes!(lights::events))
+        .routes(routes!(lights::rules, lights::replace))
+        .routes(routes!(lights::self_test))
+        .routes(routes!(lights::acknowledge))
         .routes(routes!(live::changes))
         .routes(routes!(audit::list))
 }
 
-/// The routes of the API below `/api/v1`, with the headers that all answers have.
+/// The routes of the API below `/api/v1` and the web page beside them, with the headers that all answers have.
 pub fn router(app: App) -> Router {
     let (routes, _) = routes().split_for_parts();
     Router::new()
         .nest("/api/v1", routes)
         .route("/api/openapi.json", axum::routing::get(described))
-        .fallback(problem::nothing)
+        .fallback(page::page)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(axum::middleware::map_response(headed))
         .with_state(app)

@@ -11,11 +11,13 @@ pub mod api;
 pub mod ask;
 pub mod auth;
 pub mod buttons;
+pub mod lights;
 pub mod origins;
 pub mod runs;
 
 mod files;
+mod page;
 mod serve;
 mod tls;
 
-pub use serve::{Error, Serving, Settings, serve};
+pub use serve::{Broker, Buttons, Error, Serving, Settings, serve};

@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod keeper;
 mod lab;
+mod orders;
 mod pool;
 
 pub use error::Error;

@@ -4,6 +4,7 @@ mod child;
 mod error;
 mod events;
 mod follow;
+mod prune;
 mod supervise;
 
 pub use error::Error;

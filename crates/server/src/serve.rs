@@ -1,8 +1,12 @@
 //! All of the daemon together.
 
+mod buttons;
+
+pub use buttons::{Broker, Buttons};
+
 use crate::api::{self, App, Limits};
 use crate::runs::{self, Runs};
-use crate::{files, tls};
+use crate::{files, lights, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
@@ -15,6 +19,9 @@ use tokio::sync::watch;
 
 /// How long requests may still take once the daemon is told to stop.
 const LAST: Duration = Duration::from_secs(5);
+
+/// How often the certificate is looked at.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a run is begun that never comes to its end.
 const TRIES: u32 = 5;
@@ -34,6 +41,8 @@ pub struct Settings {
     pub program: PathBuf,
     /// How often strangers may try a password.
     pub limits: Limits,
+    /// How buttons are heard; `None`: they aren't.
+    pub buttons: Option<Buttons>,
 }
 
 /// A daemon that answers from now on.
@@ -42,6 +51,8 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The certificate of the authority that clients trust.
     pub authority: PathBuf,
+    /// Where its own broker listens, if it has one.
+    pub broker: Option<SocketAddr>,
     /// What the link of the first user ends with, as long as there is no user.
     pub first: Option<Secret>,
 }
@@ -77,6 +88,9 @@ pub enum Error {
     /// The first user's link can't be made.
     #[error(transparent)]
     Auth(#[from] crate::auth::Error),
+    /// Buttons can't be heard.
+    #[error("buttons can't be heard: {0}")]
+    Bus(#[source] bramble_bus::Error),
 }
 
 impl Error {
@@ -88,8 +102,18 @@ impl Error {
                 Some("another program listens there, or the address is none of this computer's")
             }
             Error::Store(error) => error.hint(),
+            Error::Bus(bramble_bus::Error::Listen { .. }) => {
+                Some("name another address (--mqtt ADDRESS:PORT), or have no broker (--mqtt off)")
+            }
+            Error::Bus(error) => error.hint(),
             Error::Tls(_) | Error::Auth(_) => None,
         }
+    }
+}
+
+impl From<bramble_bus::Error> for Error {
+    fn from(error: bramble_bus::Error) -> Self {
+        Error::Bus(error)
     }
 }
 
@@ -109,8 +133,7 @@ pub async fn serve(
         source,
     })?;
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&data.join("bramble.db")).await?);
-    let holder = settings.names.first().map_or("bramble", String::as_str);
-    let tls = tls::ensure(&data.join("tls"), holder, &settings.names);
+    let tls = tls::ensure(&data.join("tls"), holder(&settings.names), &settings.names);
     let tls = tls.map_err(|e| Error::Tls(e.into()))?;
     let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
     let config = config.map_err(|e| Error::Tls(e.into()))?;
@@ -130,15 +153,38 @@ pub async fn serve(
             tries: TRIES,
         },
     );
-    let app = App::new(store, runs.clone(), settings.limits);
+    let mut app = App::new(store.clone(), runs.clone(), settings.limits);
+    let hearing = match settings.buttons {
+        None => None,
+        Some(told) => Some(buttons::open(told, store, app.origins.clone(), &tls).await?),
+    };
+    app.buttons = hearing.as_ref().map(|hearing| hearing.handler.clone());
     let first = app.auth.first_link().await?;
     if first.is_some() {
         app.origins
             .first_template(settings.kubernetes.as_deref())
             .await?;
     }
+    let heard = hearing.as_ref().map(|hearing| {
+        let (handler, stop) = (hearing.handler.clone(), stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = handler.serve(stop).await {
+                tracing::error!("buttons are no longer heard: {error}");
+            }
+        })
+    });
     let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
     let supervised = tokio::spawn(runs.supervise(stop.clone()));
+    let renewed = tokio::spawn(renew(
+        config.clone(),
+        data.join("tls"),
+        settings.names.clone(),
+    ));
+    let lit = tokio::spawn(lights::keep(
+        app.lights.clone(),
+        app.store.clone(),
+        stop.clone(),
+    ));
     let handle = Handle::new();
     let ending = handle.clone();
     tokio::spawn(async move {
@@ -149,15 +195,45 @@ pub async fn serve(
     ready(Serving {
         address,
         authority: tls.authority,
+        broker: hearing.as_ref().and_then(|hearing| hearing.broker),
         first,
     });
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    for task in [kept, supervised] {
+    if let Some(hearing) = hearing {
+        hearing.bus.close().await;
+    }
+    for task in [kept, supervised, renewed, lit].into_iter().chain(heard) {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;
     }
     served.map_err(failed)
+}
+
+/// Sees to it that the certificate never ends: the one that is made in time is shown to new connections. The broker
+/// shows it from the next start.
+async fn renew(config: RustlsConfig, folder: PathBuf, names: Vec<String>) {
+    loop {
+        tokio::time::sleep(DAY).await;
+        let holder = holder(&names).to_owned();
+        let (folder, names) = (folder.clone(), names.clone());
+        let made = tokio::task::spawn_blocking(move || tls::ensure(&folder, &holder, &names)).await;
+        let done = match made {
+            Ok(Ok(tls)) => config
+                .reload_from_pem_file(&tls.certificate, &tls.key)
+                .await
+                .map_err(|e| e.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = done {
+            tracing::error!("the certificate can't be renewed: {error}");
+        }
+    }
+}
+
+fn holder(names: &[String]) -> &str {
+    names.first().map_or("bramble", String::as_str)
 }

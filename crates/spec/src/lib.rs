@@ -8,6 +8,7 @@
 //! say, defaults and the address [`plan`] (`resolve`) → [`Cluster`].
 
 pub mod cluster;
+mod document;
 pub mod draft;
 pub mod edit;
 pub mod file;
@@ -21,10 +22,12 @@ mod syntax;
 mod tree;
 
 pub use cluster::Cluster;
+pub use document::Document;
 pub use draft::{Draft, DraftMachine, lan_behind};
 pub use named::{Fault, named};
 pub use problem::{Place, Problem, Problems, Related};
-pub use schema::schema;
+pub use schema::{schema, schema_of};
+pub use shape::Seg;
 pub use syntax::duration;
 
 use cluster::Version;
@@ -68,7 +71,7 @@ fn check(text: &str, context: &Context<'_>) -> Result<Cluster, Vec<Problem>> {
         problems.push(problem);
         return Err(problems);
     }
-    let shape = shape::check(&mut root);
+    let shape = shape::check(&mut root, schema::shared());
     problems.extend(shape.problems);
     let file: file::File = match serde_json::from_value(root.to_json()) {
         Ok(file) => file,

@@ -181,27 +181,7 @@ impl Resolver<'_> {
 
     /// Where a path is, or the closest part of it that exists.
     fn place(&self, path: &[Seg]) -> Place {
-        let mut node = self.root;
-        let mut place = node.place;
-        for seg in path {
-            match (seg, &node.data) {
-                (Seg::Key(key), Data::Map(_)) => {
-                    let Some(entry) = node.get(key) else { break };
-                    node = &entry.value;
-                    place = match node.data {
-                        Data::Map(_) | Data::List(_) => entry.key_place,
-                        _ => node.place,
-                    };
-                }
-                (Seg::Index(index), Data::List(items)) => {
-                    let Some(item) = items.get(*index) else { break };
-                    node = item;
-                    place = node.place;
-                }
-                _ => break,
-            }
-        }
-        place
+        crate::shape::place(self.root, path)
     }
 
     /// Where the key at the end of a path is.

@@ -1,6 +1,7 @@
 //! The JSON schema of the cluster file, for editors and for the shape check.
 
 use crate::file::File;
+use schemars::JsonSchema;
 use serde_json::{Map, Value};
 use std::sync::OnceLock;
 
@@ -12,11 +13,14 @@ pub fn schema() -> Value {
 
 pub(crate) fn shared() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let mut value = schemars::schema_for!(File).to_value();
-        tidy(&mut value);
-        value
-    })
+    SCHEMA.get_or_init(schema_of::<File>)
+}
+
+/// JSON schema (draft 2020-12) of a type that is written in a file of its own ([`crate::Document`]).
+pub fn schema_of<T: JsonSchema>() -> Value {
+    let mut value = schemars::schema_for!(T).to_value();
+    tidy(&mut value);
+    value
 }
 
 /// Removes what says nothing to a person: `null` as a way to leave a key out, default nulls and

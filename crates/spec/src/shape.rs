@@ -13,7 +13,8 @@ use vocabulary::{ENUMS, SYNONYMS};
 mod path;
 mod vocabulary;
 
-pub(crate) use path::{Seg, show};
+pub use path::Seg;
+pub(crate) use path::{place, show};
 pub(crate) use vocabulary::nearest;
 
 /// What the check found.
@@ -24,14 +25,13 @@ pub(crate) struct Shape {
     pub damaged: Vec<Vec<Seg>>,
 }
 
-/// Checks and prunes a tree.
-pub(crate) fn check(root: &mut Node) -> Shape {
+/// Checks a tree against a schema, and prunes it.
+pub(crate) fn check(root: &mut Node, schema: &Value) -> Shape {
     let mut checker = Checker {
-        schema: crate::schema::shared(),
+        schema,
         shape: Shape::default(),
         path: Vec::new(),
     };
-    let schema = checker.schema;
     if !checker.value(root, schema) {
         root.data = Data::Map(Vec::new());
         checker.shape.damaged.push(Vec::new());
@@ -39,17 +39,17 @@ pub(crate) fn check(root: &mut Node) -> Shape {
     checker.shape
 }
 
-struct Checker {
-    schema: &'static Value,
+struct Checker<'s> {
+    schema: &'s Value,
     shape: Shape,
     path: Vec<Seg>,
 }
 
-impl Checker {
+impl<'s> Checker<'s> {
     /// Follows references; the name is that of the last one.
     fn resolve<'a>(&self, mut schema: &'a Value) -> (&'a Value, Option<&'a str>)
     where
-        'static: 'a,
+        's: 'a,
     {
         let mut name = None;
         while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
@@ -104,7 +104,7 @@ impl Checker {
 
     fn kind<'a>(&self, schema: &'a Value) -> &'a str
     where
-        'static: 'a,
+        's: 'a,
     {
         let (schema, _) = self.resolve(schema);
         if words(schema).is_some() {
@@ -279,15 +279,11 @@ impl Checker {
             "the file" => "the file".to_owned(),
             path => format!("`{path}`"),
         };
-        let hint = match key {
-            "apiVersion" => format!("add the line `apiVersion: {}`", crate::file::API_VERSION),
-            "kind" => format!("add the line `kind: {}`", crate::file::KIND),
-            _ => {
-                let about = properties
-                    .get(key)
-                    .and_then(|p| p.get("description"))
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+        let said = |what| properties.get(key)?.get(what)?.as_str();
+        let hint = match said("const") {
+            Some(only) => format!("add the line `{key}: {only}`"),
+            None => {
+                let about = said("description").unwrap_or_default();
                 format!("add `{key}:`. {}", about.replace('\n', " "))
             }
         };

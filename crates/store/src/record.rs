@@ -2,12 +2,14 @@
 
 mod button;
 mod cluster;
+mod light;
 mod people;
 mod pool;
 mod run;
 
 pub use button::{Button, Profile};
 pub use cluster::{Cluster, Phase};
+pub use light::{LightRules, LightState};
 pub use people::{Role, Session, Token, User};
 pub use pool::{Claim, Machine, Origin, Template};
 pub use run::{Actor, End, Progress, Run, State, Verb};

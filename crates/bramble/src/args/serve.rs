@@ -18,6 +18,48 @@ pub struct ServeArgs {
     /// the host's name and addresses.
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
+    /// Buttons.
+    #[command(flatten)]
+    pub buttons: ButtonArgs,
+}
+
+/// How buttons are heard.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Buttons")]
+pub struct ButtonArgs {
+    /// Address and port of the broker inside, with TLS; `off` for none.
+    #[arg(
+        long,
+        default_value = "0.0.0.0:8883",
+        value_name = "ADDRESS:PORT",
+        conflicts_with = "broker"
+    )]
+    pub mqtt: String,
+    /// The name of this daemon that buttons believe.
+    #[arg(long, default_value = "bramble", value_name = "NAME")]
+    pub handler: String,
+    /// Another broker instead: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS.
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+    /// File with the authority that the other broker's certificate is from, in PEM; by default those of the web.
+    #[arg(long, value_name = "FILE", requires = "broker")]
+    pub broker_ca: Option<PathBuf>,
+    /// File with user and password for the other broker, a line each.
+    #[arg(long, value_name = "FILE", requires = "broker")]
+    pub broker_login: Option<PathBuf>,
+    /// SOCKS5 proxy on the way to the other broker: socks5h://HOST[:PORT].
+    #[arg(long, value_name = "URL", requires = "broker")]
+    pub broker_proxy: Option<String>,
+    /// Hear old buttons too, which sign nothing, at this topic (usually DashButton). Whoever may publish there can press
+    /// every old button that is registered.
+    #[arg(long, value_name = "TOPIC")]
+    pub old_topic: Option<String>,
+    /// Address and port of the broker inside for old buttons, without TLS.
+    #[arg(long, value_name = "ADDRESS:PORT", requires_all = ["old_topic", "old_login"])]
+    pub old_listen: Option<SocketAddr>,
+    /// File with user and password of all old buttons, a line each. They go over the network in clear.
+    #[arg(long, value_name = "FILE", requires = "old_listen")]
+    pub old_login: Option<PathBuf>,
 }
 
 /// Options of `login`.

@@ -1,5 +1,7 @@
 //! `bramble serve`: the daemon.
 
+mod buttons;
+
 use crate::args::{Global, ServeArgs};
 use crate::bundles;
 use crate::context::data_dir;
@@ -13,6 +15,9 @@ use serde_json::json;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The file with the first user's link, in the daemon's folder.
 const LINK: &str = "first-user";
@@ -32,6 +37,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         program: std::env::current_exe().explain("this program can't be found")?,
         kubernetes: newest_bundle(),
         limits: Default::default(),
+        buttons: buttons::settings(&args.buttons)?,
     };
     let mut failed = None;
     let ready = |serving: Serving| {
@@ -57,12 +63,17 @@ fn log() {
         Ok("warn") => tracing::Level::WARN,
         _ => tracing::Level::INFO,
     };
-    // Somebody else's is there already: as good.
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false)
+        .with_target(false);
+    // The broker's own parts tell of every client.
+    let loud = tracing_subscriber::filter::Targets::new()
+        .with_default(level)
+        .with_target("mqtt5", level.min(tracing::Level::WARN));
+    // Somebody else's is there already: as good.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(loud))
         .try_init();
 }
 
@@ -129,7 +140,7 @@ fn announce(
     if printer.json() {
         printer.line(&json!({
             "event": "serving", "url": url, "listen": serving.address, "authority": serving.authority,
-            "firstUserLink": first.then_some(&file),
+            "broker": serving.broker, "firstUserLink": first.then_some(&file),
         }));
         return Ok(());
     }
@@ -138,6 +149,11 @@ fn announce(
         "authority   {} (for browsers and --ca)",
         serving.authority.display()
     ));
+    if let Some(broker) = serving.broker {
+        let host = names.first().map_or("", String::as_str);
+        let at = bramble_spec::cluster::with_port(host, broker.port());
+        printer.out(format!("buttons     mqtts://{at}"));
+    }
     match &serving.first {
         Some(secret) if std::io::stdout().is_terminal() => {
             printer.out(format!("first user  {url}/first#{}", secret.expose()));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bundle;
+mod ccp;
 mod check;
 mod common;
 mod files;
@@ -11,6 +12,9 @@ mod help;
 mod init;
 mod kubeconfig;
 mod lab;
+#[allow(dead_code, reason = "the platform's own tests need more of it")]
+#[path = "../../../ccp/tests/it/platform.rs"]
+mod platform;
 mod registry;
 mod router;
 mod unreachable;

@@ -16,6 +16,7 @@ const MOST: usize = 1000;
 
 /// Something that somebody did.
 #[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(super) struct Entry {
     /// Its number, from 1.
     #[serde(default)]
@@ -60,7 +61,7 @@ pub(super) struct Behind {
 }
 
 /// Who did what, in order.
-#[utoipa::path(get, path = "/audit", tag = "people", params(Behind), responses(
+#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "people", params(Behind), responses(
     (status = 200, body = Vec<Entry>),
     (status = 401, body = Problem), (status = 403, body = Problem),
 ))]

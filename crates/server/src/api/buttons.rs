@@ -23,6 +23,7 @@ const LONGEST: u64 = 10 * 366 * 24 * 3600;
 /// A button.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Button)]
 pub(super) struct View {
     /// Its id.
     id: String,
@@ -53,6 +54,7 @@ impl View {
 /// A button to be believed.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewButton)]
 pub(super) struct Wish {
     /// Its id, a DNS label of at most 32 characters; of an old button the name that it says.
     id: String,
@@ -70,6 +72,7 @@ fn yes() -> bool {
 /// What a press does from now on.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ChangedButton)]
 pub(super) struct Changed {
     /// What a press does.
     profile: Profile,
@@ -78,6 +81,7 @@ pub(super) struct Changed {
 /// A button that is new.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MadeButton)]
 pub(super) struct Made {
     /// The button.
     #[serde(flatten)]
@@ -88,7 +92,7 @@ pub(super) struct Made {
 }
 
 /// All buttons.
-#[utoipa::path(get, path = "/buttons", tag = "buttons", responses(
+#[utoipa::path(get, path = "/buttons", operation_id = "buttons", tag = "buttons", responses(
     (status = 200, body = Vec<View>), (status = 401, body = Problem),
 ))]
 pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<View>>, Refused> {
@@ -97,7 +101,7 @@ pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<V
 }
 
 /// Makes a button known.
-#[utoipa::path(post, path = "/buttons", tag = "buttons", request_body = Wish, responses(
+#[utoipa::path(post, path = "/buttons", operation_id = "makeButton", tag = "buttons", request_body = Wish, responses(
     (status = 201, body = Made), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem),
 ))]
@@ -128,7 +132,7 @@ pub(super) async fn make(
 }
 
 /// Changes what a press of a button does.
-#[utoipa::path(put, path = "/buttons/{id}", tag = "buttons", request_body = Changed,
+#[utoipa::path(put, path = "/buttons/{id}", operation_id = "changeButton", tag = "buttons", request_body = Changed,
     params(("id" = String, Path)), responses(
     (status = 200, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 422, body = Problem),
@@ -150,7 +154,8 @@ pub(super) async fn replace(
 }
 
 /// Forgets a button: what it says is nobody's from now on. Its cluster stays.
-#[utoipa::path(delete, path = "/buttons/{id}", tag = "buttons", params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/buttons/{id}", operation_id = "deleteButton",
+    tag = "buttons", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem),
 ))]

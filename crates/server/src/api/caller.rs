@@ -9,6 +9,8 @@ use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
+use base64::Engine;
+use bramble_secret::Secret;
 use bramble_store::record::Role;
 use cookie::Cookie;
 use std::net::{IpAddr, SocketAddr};
@@ -46,10 +48,35 @@ extractor!(Viewer, Role::Viewer);
 extractor!(Operator, Role::Operator);
 extractor!(Admin, Role::Admin);
 
+/// A program that tells the lights something: an operator's token, also as the password of basic authentication
+/// (RFC 7617), because that is all that some senders of webhooks know. Whatever user name they send is ignored.
+pub(super) struct Sender;
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender
+where
+    App: FromRef<S>,
+{
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let app = App::from_ref(state);
+        let token = match basic(&parts.headers) {
+            Some(token) => Some(token),
+            None => bearer(&parts.headers).map(Secret::new),
+        };
+        // No cookie: a page has no business here.
+        let token = token.ok_or_else(Refused::stranger)?;
+        let caller = app.auth.by_token(token.expose()).await?;
+        enough(caller, Role::Operator).map(|_| Self)
+    }
+}
+
 async fn allowed(parts: &Parts, app: &App, role: Role) -> Result<Caller, Refused> {
-    let caller = recognized(parts, app)
-        .await?
-        .ok_or_else(Refused::stranger)?;
+    enough(recognized(parts, app).await?, role)
+}
+
+fn enough(caller: Option<Caller>, role: Role) -> Result<Caller, Refused> {
+    let caller = caller.ok_or_else(Refused::stranger)?;
     if caller.role >= role {
         return Ok(caller);
     }
@@ -87,6 +114,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The password of basic authentication.
+fn basic(headers: &HeaderMap) -> Option<Secret> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, pair) = text.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = base64::engine::general_purpose::STANDARD.decode(pair.trim());
+    let pair = String::from_utf8(pair.ok()?).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(Secret::new(password))
 }
 
 fn session(headers: &HeaderMap) -> Option<String> {

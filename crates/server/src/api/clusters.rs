@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 /// A cluster.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Cluster)]
 pub(super) struct View {
     /// Name.
     name: String,
@@ -70,6 +71,7 @@ impl View {
 /// A cluster to be made known. Nothing is done on its machines before a run.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewCluster)]
 pub(super) struct Wish {
     /// The cluster file; its name is the cluster's.
     file: String,
@@ -78,6 +80,7 @@ pub(super) struct Wish {
 /// A changed file.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ChangedCluster)]
 pub(super) struct Changed {
     /// The cluster file; it has the same name.
     file: String,
@@ -86,7 +89,7 @@ pub(super) struct Changed {
 }
 
 /// All clusters.
-#[utoipa::path(get, path = "/clusters", tag = "clusters", responses(
+#[utoipa::path(get, path = "/clusters", operation_id = "clusters", tag = "clusters", responses(
     (status = 200, body = Vec<View>), (status = 401, body = Problem),
 ))]
 pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<View>>, Refused> {
@@ -95,7 +98,8 @@ pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<V
 }
 
 /// One cluster.
-#[utoipa::path(get, path = "/clusters/{name}", tag = "clusters", params(("name" = String, Path)), responses(
+#[utoipa::path(get, path = "/clusters/{name}", operation_id = "cluster",
+    tag = "clusters", params(("name" = String, Path)), responses(
     (status = 200, body = View), (status = 401, body = Problem), (status = 404, body = Problem),
 ))]
 pub(super) async fn one(
@@ -108,7 +112,7 @@ pub(super) async fn one(
 }
 
 /// Makes a cluster known.
-#[utoipa::path(post, path = "/clusters", tag = "clusters", request_body = Wish, responses(
+#[utoipa::path(post, path = "/clusters", operation_id = "makeCluster", tag = "clusters", request_body = Wish, responses(
     (status = 201, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem, description = "the file has mistakes"),
 ))]
@@ -137,6 +141,7 @@ pub(super) async fn make(
 /// A cluster after a template.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewClusterAfterTemplate)]
 pub(super) struct Templated {
     /// Name: a DNS label.
     name: String,
@@ -148,7 +153,8 @@ pub(super) struct Templated {
 }
 
 /// Makes a cluster known after a template, with machines of its own.
-#[utoipa::path(post, path = "/clusters/from-template", tag = "clusters", request_body = Templated, responses(
+#[utoipa::path(post, path = "/clusters/from-template", operation_id = "makeClusterAfterTemplate",
+    tag = "clusters", request_body = Templated, responses(
     (status = 201, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
 ))]
@@ -173,7 +179,7 @@ pub(super) async fn from_template(
 }
 
 /// Changes a cluster's file. A run makes it so.
-#[utoipa::path(put, path = "/clusters/{name}", tag = "clusters", request_body = Changed,
+#[utoipa::path(put, path = "/clusters/{name}", operation_id = "changeCluster", tag = "clusters", request_body = Changed,
     params(("name" = String, Path)), responses(
     (status = 200, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
@@ -200,7 +206,8 @@ pub(super) async fn replace(
 }
 
 /// Forgets a cluster of which nothing is left on any machine, with its runs.
-#[utoipa::path(delete, path = "/clusters/{name}", tag = "clusters", params(("name" = String, Path)), responses(
+#[utoipa::path(delete, path = "/clusters/{name}", operation_id = "deleteCluster",
+    tag = "clusters", params(("name" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem),
 ))]

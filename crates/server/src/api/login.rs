@@ -60,7 +60,8 @@ pub(super) struct Me {
 }
 
 /// Makes the first user, an admin; the link works once.
-#[utoipa::path(post, path = "/first", tag = "people", security(()), request_body = First, responses(
+#[utoipa::path(post, path = "/first", operation_id = "makeFirstUser",
+    tag = "people", security(()), request_body = First, responses(
     (status = 204),
     (status = 403, body = Problem, description = "the link is not valid"),
     (status = 422, body = Problem), (status = 429, body = Problem),
@@ -132,7 +133,8 @@ pub(super) async fn me(Viewer(caller): Viewer) -> Json<Me> {
 }
 
 /// Changes one's own password; other sessions end.
-#[utoipa::path(put, path = "/me/password", tag = "people", request_body = Password, responses(
+#[utoipa::path(put, path = "/me/password", operation_id = "changePassword",
+    tag = "people", request_body = Password, responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 422, body = Problem), (status = 429, body = Problem),
 ))]

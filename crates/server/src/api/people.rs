@@ -59,7 +59,7 @@ pub(super) struct NewRole {
 }
 
 /// All users.
-#[utoipa::path(get, path = "/users", tag = "people", responses(
+#[utoipa::path(get, path = "/users", operation_id = "users", tag = "people", responses(
     (status = 200, body = Vec<Person>), (status = 401, body = Problem), (status = 403, body = Problem),
 ))]
 pub(super) async fn list(_: Admin, State(app): State<App>) -> Result<Json<Vec<Person>>, Refused> {
@@ -68,7 +68,7 @@ pub(super) async fn list(_: Admin, State(app): State<App>) -> Result<Json<Vec<Pe
 }
 
 /// Makes a user.
-#[utoipa::path(post, path = "/users", tag = "people", request_body = NewPerson, responses(
+#[utoipa::path(post, path = "/users", operation_id = "makeUser", tag = "people", request_body = NewPerson, responses(
     (status = 201), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem),
 ))]
@@ -84,7 +84,7 @@ pub(super) async fn make(
 }
 
 /// Changes what a user may do.
-#[utoipa::path(patch, path = "/users/{name}", tag = "people", request_body = NewRole,
+#[utoipa::path(patch, path = "/users/{name}", operation_id = "changeRole", tag = "people", request_body = NewRole,
     params(("name" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
@@ -96,13 +96,14 @@ pub(super) async fn role(
     Body(body): Body<NewRole>,
 ) -> Result<StatusCode, Refused> {
     app.auth.change_role(&name, body.role).await?;
-    let what = format!("user {name} may do what a {:?} may", body.role);
+    let what = format!("user {name} has the role {:?}", body.role);
     note(&app, &caller, what.to_lowercase()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Deletes a user with sessions and tokens.
-#[utoipa::path(delete, path = "/users/{name}", tag = "people", params(("name" = String, Path)), responses(
+#[utoipa::path(delete, path = "/users/{name}", operation_id = "deleteUser",
+    tag = "people", params(("name" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem),
 ))]

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 /// A machine of the pool.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Machine)]
 pub(super) struct View {
     /// Name.
     name: String,
@@ -53,6 +54,7 @@ impl View {
 /// A machine to be registered.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewMachine)]
 pub(super) struct Wish {
     /// Name: a DNS label.
     name: String,
@@ -95,7 +97,7 @@ pub(super) async fn machine(
 }
 
 /// Registers a machine.
-#[utoipa::path(post, path = "/machines", tag = "pool", request_body = Wish, responses(
+#[utoipa::path(post, path = "/machines", operation_id = "addMachine", tag = "pool", request_body = Wish, responses(
     (status = 201, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem),
 ))]
@@ -125,7 +127,8 @@ pub(super) async fn add_machine(
 }
 
 /// Takes a machine out of the pool that no cluster has.
-#[utoipa::path(delete, path = "/machines/{name}", tag = "pool", params(("name" = String, Path)), responses(
+#[utoipa::path(delete, path = "/machines/{name}", operation_id = "deleteMachine",
+    tag = "pool", params(("name" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem),
 ))]

@@ -219,6 +219,6 @@ pub(super) struct Body<T>(pub T);
 pub(super) struct Query<T>(pub T);
 
 /// For addresses that lead nowhere.
-pub(super) async fn nothing(uri: axum::http::Uri) -> Refused {
+pub(crate) async fn nothing(uri: axum::extract::OriginalUri) -> Refused {
     Refused::missing(format_args!("{}", uri.path()))
 }

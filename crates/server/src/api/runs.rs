@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 /// A run.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Run)]
 pub(super) struct View {
     /// Name: the cluster's, a hyphen, a number.
     name: String,
@@ -102,6 +103,7 @@ impl View {
 /// What a run is to do.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewRun)]
 pub(super) struct Wish {
     /// `up` or `down`.
     verb: Verb,
@@ -119,7 +121,7 @@ pub(super) struct Behind {
 }
 
 /// All runs, the newest first.
-#[utoipa::path(get, path = "/runs", tag = "runs", responses(
+#[utoipa::path(get, path = "/runs", operation_id = "runs", tag = "runs", responses(
     (status = 200, body = Vec<View>), (status = 401, body = Problem),
 ))]
 pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<View>>, Refused> {
@@ -128,7 +130,8 @@ pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<V
 }
 
 /// The runs of a cluster, the newest first.
-#[utoipa::path(get, path = "/clusters/{name}/runs", tag = "runs", params(("name" = String, Path)), responses(
+#[utoipa::path(get, path = "/clusters/{name}/runs", operation_id = "runsOfCluster",
+    tag = "runs", params(("name" = String, Path)), responses(
     (status = 200, body = Vec<View>), (status = 401, body = Problem), (status = 404, body = Problem),
 ))]
 pub(super) async fn of_cluster(
@@ -148,7 +151,7 @@ fn newest_first(mut all: Vec<Stored<Run>>) -> Vec<View> {
 }
 
 /// One run.
-#[utoipa::path(get, path = "/runs/{run}", tag = "runs", params(("run" = String, Path)), responses(
+#[utoipa::path(get, path = "/runs/{run}", operation_id = "run", tag = "runs", params(("run" = String, Path)), responses(
     (status = 200, body = View), (status = 401, body = Problem), (status = 404, body = Problem),
 ))]
 pub(super) async fn one(
@@ -160,7 +163,7 @@ pub(super) async fn one(
 }
 
 /// Starts a run. Once this is answered it will be carried out, whatever becomes of the daemon.
-#[utoipa::path(post, path = "/clusters/{name}/runs", tag = "runs", request_body = Wish,
+#[utoipa::path(post, path = "/clusters/{name}/runs", operation_id = "startRun", tag = "runs", request_body = Wish,
     params(("name" = String, Path)), responses(
     (status = 202, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem, description = "one is not over; it is named"),
@@ -185,7 +188,8 @@ pub(super) async fn make(
 }
 
 /// Asks a run to stop after the steps that it is at. The next one goes on where it stopped.
-#[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", params(("run" = String, Path)), responses(
+#[utoipa::path(post, path = "/runs/{run}/cancel", operation_id = "cancelRun",
+    tag = "runs", params(("run" = String, Path)), responses(
     (status = 202, body = View), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem, description = "it is over"),
 ))]
@@ -200,7 +204,8 @@ pub(super) async fn cancel(
 }
 
 /// Forgets a run that is over, with its events.
-#[utoipa::path(delete, path = "/runs/{run}", tag = "runs", params(("run" = String, Path)), responses(
+#[utoipa::path(delete, path = "/runs/{run}", operation_id = "deleteRun",
+    tag = "runs", params(("run" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem, description = "it is not over"),
 ))]
@@ -215,7 +220,8 @@ pub(super) async fn delete(
 }
 
 /// What happens in a run, from its begin, as it comes: events of `bramble up --output json`. It ends with the run.
-#[utoipa::path(get, path = "/runs/{run}/events", tag = "runs", params(("run" = String, Path), Behind), responses(
+#[utoipa::path(get, path = "/runs/{run}/events", operation_id = "runEvents",
+    tag = "runs", params(("run" = String, Path), Behind), responses(
     (status = 200, content_type = "text/event-stream", body = String),
     (status = 401, body = Problem), (status = 404, body = Problem),
 ))]

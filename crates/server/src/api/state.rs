@@ -7,6 +7,7 @@ use crate::auth::Auth;
 use crate::buttons::Handler;
 use crate::origins::Origins;
 use crate::runs::Runs;
+use bramble_lights::{Panel, Rules};
 use bramble_store::Store;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct App {
     pub origins: Arc<Origins>,
     /// Answers questions about clusters.
     pub asker: Arc<Asker>,
+    /// What is shown by the lights.
+    pub lights: Arc<Panel>,
     /// Who is who.
     pub auth: Auth,
     /// Who hears buttons, if somebody does.
@@ -57,6 +60,7 @@ impl App {
             asker: Arc::new(Asker::new(&settings.data, &settings.program)),
             auth: Auth::new(store.clone()),
             buttons: None,
+            lights: Panel::new(Rules::default()),
             origins: Origins::new(store.clone(), runs.clone()),
             store,
             runs,

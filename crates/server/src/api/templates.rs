@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 /// A template with its name.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NamedTemplate)]
 pub(super) struct Named {
     /// Name: a DNS label.
     name: String,
@@ -35,7 +36,7 @@ impl Named {
 }
 
 /// All templates.
-#[utoipa::path(get, path = "/templates", tag = "templates", responses(
+#[utoipa::path(get, path = "/templates", operation_id = "templates", tag = "templates", responses(
     (status = 200, body = Vec<Named>), (status = 401, body = Problem),
 ))]
 pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<Named>>, Refused> {
@@ -44,7 +45,8 @@ pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<N
 }
 
 /// Makes a template.
-#[utoipa::path(post, path = "/templates", tag = "templates", request_body = Named, responses(
+#[utoipa::path(post, path = "/templates", operation_id = "makeTemplate",
+    tag = "templates", request_body = Named, responses(
     (status = 201, body = Named), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem, description = "its files would have mistakes"),
 ))]
@@ -61,7 +63,8 @@ pub(super) async fn make(
 }
 
 /// Changes a template. Clusters that were made after it stay as they are.
-#[utoipa::path(put, path = "/templates/{name}", tag = "templates", request_body = Template,
+#[utoipa::path(put, path = "/templates/{name}", operation_id = "changeTemplate",
+    tag = "templates", request_body = Template,
     params(("name" = String, Path)), responses(
     (status = 200, body = Named), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 422, body = Problem),
@@ -83,7 +86,8 @@ pub(super) async fn replace(
 }
 
 /// Deletes a template that no button has.
-#[utoipa::path(delete, path = "/templates/{name}", tag = "templates", params(("name" = String, Path)), responses(
+#[utoipa::path(delete, path = "/templates/{name}", operation_id = "deleteTemplate",
+    tag = "templates", params(("name" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem),
 ))]

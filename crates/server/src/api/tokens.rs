@@ -53,6 +53,7 @@ impl From<TokenView> for Token {
 /// A token to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewToken)]
 pub(super) struct Wish {
     /// What it is for: up to 80 characters.
     label: String,
@@ -67,6 +68,7 @@ pub(super) struct Wish {
 /// A token that was made. It is shown this once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = MadeToken)]
 pub(super) struct Made {
     /// Its public part.
     id: String,
@@ -80,7 +82,7 @@ fn scope(caller: &Caller) -> Option<&str> {
 }
 
 /// One's own tokens; everybody's for an admin.
-#[utoipa::path(get, path = "/tokens", tag = "people", responses(
+#[utoipa::path(get, path = "/tokens", operation_id = "tokens", tag = "people", responses(
     (status = 200, body = Vec<Token>), (status = 401, body = Problem),
 ))]
 pub(super) async fn list(
@@ -92,7 +94,7 @@ pub(super) async fn list(
 }
 
 /// Makes a token for oneself.
-#[utoipa::path(post, path = "/tokens", tag = "people", request_body = Wish, responses(
+#[utoipa::path(post, path = "/tokens", operation_id = "makeToken", tag = "people", request_body = Wish, responses(
     (status = 201, body = Made), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 422, body = Problem),
 ))]
@@ -117,7 +119,8 @@ pub(super) async fn make(
 }
 
 /// Deletes a token: one's own, or as an admin any.
-#[utoipa::path(delete, path = "/tokens/{id}", tag = "people", params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/tokens/{id}", operation_id = "deleteToken",
+    tag = "people", params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem),
 ))]

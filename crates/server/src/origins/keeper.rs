@@ -7,11 +7,17 @@ use bramble_store::{Change, Kind, Stored, Typed};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
 /// The longest time without a look: what was missed is found then.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How many runs of each cluster are remembered.
+const RUNS: usize = 50;
+
+/// How often older ones are looked for.
+const PRUNED: Duration = Duration::from_secs(3600);
 
 /// When a teardown that failed is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -25,7 +31,14 @@ impl Origins {
             let _ = stop.wait_for(|stop| *stop).await.map(drop);
         };
         tokio::pin!(told);
+        let mut pruned = None;
         loop {
+            if pruned.is_none_or(|at: Instant| at.elapsed() >= PRUNED) {
+                pruned = Some(Instant::now());
+                if let Err(error) = self.runs.prune(RUNS).await {
+                    tracing::error!("old runs stay: {error}");
+                }
+            }
             let pause = match self.look(Timestamp::now()).await {
                 Ok(next) => next,
                 Err(error) => {

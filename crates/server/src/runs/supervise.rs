@@ -45,7 +45,7 @@ pub struct Settings {
 
 /// All runs.
 pub struct Runs {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     settings: Settings,
     followed: Mutex<HashSet<String>>,
 }

@@ -342,6 +342,40 @@ async fn answers_say_that_nobody_else_may_frame_or_keep_them() {
     }
 }
 
+#[tokio::test]
+async fn the_page_leaves_the_api_its_problems() {
+    let daemon = Daemon::new("").await;
+    for (method, path) in [
+        ("GET", "/api"),
+        ("GET", "/api/"),
+        ("GET", "/api/v1/nowhere"),
+        ("GET", "/api/v2/clusters"),
+        ("POST", "/clusters"),
+        ("GET", "/assets/nothing.js"),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let answer = daemon.ask(request.body(Body::empty()).unwrap()).await;
+        let problem = answer.is(404).json();
+        assert_eq!(problem["detail"], format!("there is no {path}"));
+    }
+}
+
+/// Programs that are made from the description have one type and one function for each name in it.
+#[test]
+fn what_the_description_names_has_a_name_of_its_own() {
+    let all: Value = serde_json::from_str(&description().unwrap()).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let paths = all["paths"].as_object().unwrap();
+    for route in paths.values().flat_map(|m| m.as_object().unwrap().values()) {
+        let id = route["operationId"].as_str().unwrap();
+        assert!(seen.insert(id), "two operations are called {id}");
+    }
+    // What several modules call their types inside would be one type to everybody else.
+    for name in ["View", "Wish", "Made", "Changed", "Named", "Entry"] {
+        assert_eq!(all["components"]["schemas"][name], Value::Null, "{name}");
+    }
+}
+
 #[test]
 fn the_description_is_the_one_that_is_checked_in() {
     let path = concat!(

@@ -348,3 +348,37 @@ async fn a_run_that_is_over_can_be_forgotten() {
     assert_eq!(next.name, "home-2");
     runtime.shutdown_background();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_runs_are_forgotten_and_those_under_way_never() {
+    let place = Place::new(&say(&[BEGIN, DONE])).await;
+    let (runs, runtime, stop) = place.daemon();
+    for number in 1..=3 {
+        runs.accept("home", Verb::Up, anna()).await.unwrap();
+        let name = format!("home-{number}");
+        let begin = Instant::now();
+        while !place
+            .store
+            .need::<Run>(&name)
+            .await
+            .unwrap()
+            .it
+            .state
+            .is_over()
+        {
+            assert!(begin.elapsed() < LIMIT);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    // Nobody carries out what is asked for from now on.
+    stop.send(true).unwrap();
+    let ended = move || runtime.shutdown_timeout(LIMIT);
+    tokio::task::spawn_blocking(ended).await.unwrap();
+    runs.accept("home", Verb::Up, anna()).await.unwrap();
+    assert_eq!(runs.prune(2).await.unwrap(), 2);
+    let left = place.store.all::<Run>().await.unwrap();
+    let left: Vec<&str> = left.iter().map(|run| run.name.as_str()).collect();
+    assert_eq!(left, ["home-3", "home-4"]);
+    assert!(!place.path("runs/home-1").exists());
+    assert_eq!(runs.prune(0).await.unwrap(), 1, "home-4 is not over");
+}

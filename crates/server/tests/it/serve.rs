@@ -7,15 +7,15 @@ use std::sync::Once;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-struct Daemon {
-    address: std::net::SocketAddr,
-    first: Option<bramble_secret::Secret>,
-    authority: Vec<u8>,
+pub struct Daemon {
+    pub address: std::net::SocketAddr,
+    pub first: Option<bramble_secret::Secret>,
+    pub authority: Vec<u8>,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), Error>>,
 }
 
-fn settings(data: &Path, names: &[&str]) -> Settings {
+pub fn settings(data: &Path, names: &[&str]) -> Settings {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -26,12 +26,13 @@ fn settings(data: &Path, names: &[&str]) -> Settings {
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         program: "/bin/false".into(),
         kubernetes: None,
+        buttons: None,
         limits: Default::default(),
     }
 }
 
 impl Daemon {
-    async fn start(data: &Path, names: &[&str]) -> Self {
+    pub async fn start(data: &Path, names: &[&str]) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (ready, started) = oneshot::channel();
         let told = move |serving: Serving| assert!(ready.send(serving).is_ok());
@@ -46,7 +47,7 @@ impl Daemon {
         }
     }
 
-    fn client(&self) -> reqwest::Client {
+    pub fn client(&self) -> reqwest::Client {
         let authority = reqwest::Certificate::from_pem(&self.authority).unwrap();
         reqwest::Client::builder()
             .tls_certs_only([authority])
@@ -55,43 +56,49 @@ impl Daemon {
             .unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!(
             "https://bramble.home.arpa:{}/api/v1{path}",
             self.address.port()
         )
     }
 
-    async fn end(self) {
+    /// Makes the first user and logs them in; their cookie.
+    pub async fn first_user(&self, name: &str) -> String {
+        let link = self.first.as_ref().expect("nobody is there yet");
+        let client = self.client();
+        let first = json!({ "link": link.expose(), "name": name, "password": "correct horse" });
+        let made = client.post(self.url("/first")).json(&first).send().await;
+        assert_eq!(made.unwrap().status(), 204);
+        let login = json!({ "name": name, "password": "correct horse" });
+        let post = client
+            .post(self.url("/login"))
+            .header("origin", self.origin());
+        let answer = post.json(&login).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// What a browser calls the daemon's page.
+    pub fn origin(&self) -> String {
+        format!("https://bramble.home.arpa:{}", self.address.port())
+    }
+
+    pub async fn end(self) {
         self.stop.send(true).unwrap();
         self.task.await.unwrap().unwrap();
     }
 }
 
-const NAMES: [&str; 2] = ["bramble.home.arpa", "127.0.0.1"];
+pub const NAMES: [&str; 2] = ["bramble.home.arpa", "127.0.0.1"];
 
 #[tokio::test]
 async fn it_is_the_same_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new/data");
     let daemon = Daemon::start(&data, &NAMES).await;
-    let link = daemon.first.as_ref().expect("nobody is there yet");
-    let client = daemon.client();
-    let first = json!({ "link": link.expose(), "name": "anna", "password": "correct horse" });
-    let made = client
-        .post(daemon.url("/first"))
-        .json(&first)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(made.status(), 204);
-    let origin = format!("https://bramble.home.arpa:{}", daemon.address.port());
-    let login = json!({ "name": "anna", "password": "correct horse" });
-    let post = client.post(daemon.url("/login")).header("origin", origin);
-    let answer = post.json(&login).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let cookie = daemon.first_user("anna").await;
     let authority = daemon.authority.clone();
     daemon.end().await;
 

@@ -1,11 +1,14 @@
 //! Paths into the tree.
 
-use crate::tree::shorten;
+use crate::problem::Place;
+use crate::tree::{Data, Node, shorten};
 
-/// A step of a path into the tree.
+/// A step of a path into a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seg {
+pub enum Seg {
+    /// The value of a key.
     Key(String),
+    /// An item of a list, from 0.
     Index(usize),
 }
 
@@ -49,4 +52,29 @@ pub(crate) fn show(path: &[Seg]) -> String {
         out.push_str("the file");
     }
     out
+}
+
+/// Where a path leads to: a value; the key of what stands below a key; as far as it leads.
+pub(crate) fn place(root: &Node, path: &[Seg]) -> Place {
+    let mut node = root;
+    let mut place = node.place;
+    for seg in path {
+        match (seg, &node.data) {
+            (Seg::Key(key), Data::Map(_)) => {
+                let Some(entry) = node.get(key) else { break };
+                node = &entry.value;
+                place = match node.data {
+                    Data::Map(_) | Data::List(_) => entry.key_place,
+                    _ => node.place,
+                };
+            }
+            (Seg::Index(index), Data::List(items)) => {
+                let Some(item) = items.get(*index) else { break };
+                node = item;
+                place = node.place;
+            }
+            _ => break,
+        }
+    }
+    place
 }

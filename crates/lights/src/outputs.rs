@@ -1,0 +1,5 @@
+//! Where lights are shown.
+
+pub mod gpio;
+pub mod message;
+pub mod terminal;

@@ -1,0 +1,64 @@
+//! What buttons order.
+
+use super::{Error, Origins, Wish};
+use crate::buttons::{Orders, Refusal};
+use crate::runs;
+use async_trait::async_trait;
+use bramble_store::Typed;
+use bramble_store::record::{Actor, Cluster, Profile, Verb};
+
+#[async_trait]
+impl Orders for Origins {
+    async fn begin(&self, button: &str, profile: &Profile, name: &str) -> Result<String, Refusal> {
+        let there = self.store.find::<Cluster>(name).await;
+        if there.map_err(|e| broken(&e))?.is_none() {
+            let owner = format!("button/{button}");
+            let wish = Wish {
+                name,
+                template: &profile.template,
+                plugin: profile.plugin.as_deref(),
+                lifetime: profile.lifetime,
+                owner: &owner,
+            };
+            match self.make(wish).await {
+                Ok(_) => {}
+                Err(Error::Store(error)) => return Err(broken(&error)),
+                Err(error) => return Err(Refusal::new(in_short(&error))),
+            }
+        }
+        self.ordered(button, name, Verb::Up).await
+    }
+
+    async fn remove(&self, button: &str, cluster: &str) -> Result<String, Refusal> {
+        self.ordered(button, cluster, Verb::Down).await
+    }
+}
+
+impl Origins {
+    async fn ordered(&self, button: &str, cluster: &str, verb: Verb) -> Result<String, Refusal> {
+        let by = Actor::Button(button.to_owned());
+        match self.runs.accept(cluster, verb, by).await {
+            Ok(run) => Ok(run.name),
+            Err(runs::Error::Store(error)) => Err(broken(&error)),
+            Err(error) => Err(Refusal::new(error.to_string())),
+        }
+    }
+}
+
+/// What fits a small display; the whole is in the log.
+fn in_short(error: &Error) -> String {
+    tracing::warn!("a button's order is refused: {error}");
+    match error {
+        Error::NoTemplate(name) => format!("no template {name}"),
+        Error::Template(_) => "its template has mistakes".into(),
+        Error::Taken(name) => format!("{name} is taken"),
+        Error::Few { free, wanted, .. } => format!("{free} of {wanted} machines are free"),
+        Error::NoNetwork => "no network is free".into(),
+        Error::Store(_) => "the daemon's store failed".into(),
+    }
+}
+
+fn broken(error: &bramble_store::Error) -> Refusal {
+    tracing::error!("a button's order can't be kept: {error}");
+    Refusal::new("the daemon's store failed")
+}
