@@ -1,5 +1,4 @@
 import type { components, paths } from './description';
-import type { Expected } from './expected';
 import { Refused, refusedBy, unreachable } from './problem';
 
 export type Cluster = components['schemas']['Cluster'];
@@ -18,8 +17,8 @@ export type Me = components['schemas']['Me'];
 export type Actor = components['schemas']['Actor'];
 export type RoleName = components['schemas']['Role'];
 
-/** All routes; what the daemon's own description says of one counts. */
-export type Paths = paths & Omit<Expected, keyof paths>;
+/** All routes. */
+export type Paths = paths;
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type PathsWith<M extends Method> = {

@@ -56,7 +56,7 @@ impl View {
 }
 
 /// Presses the virtual twin of a button: it does what the button itself would.
-#[utoipa::path(post, path = "/buttons/{id}/virtual", tag = "buttons", request_body = Press,
+#[utoipa::path(post, path = "/buttons/{id}/virtual", tag = "buttons", operation_id = "press_virtual_button", request_body = Press,
     params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
@@ -82,7 +82,7 @@ pub(super) async fn press(
 }
 
 /// What the display of a button's virtual twin shows: now, and whenever it changes.
-#[utoipa::path(get, path = "/buttons/{id}/virtual/screen", tag = "buttons",
+#[utoipa::path(get, path = "/buttons/{id}/virtual/screen", tag = "buttons", operation_id = "virtual_button_screen",
     params(("id" = String, Path)), responses(
     (status = 200, content_type = "text/event-stream", body = View),
     (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
