@@ -7,6 +7,7 @@
 //! - the user's own files are never read or written: the program gets a home of its own.
 
 pub mod cloudflare;
+pub mod daemon;
 mod failure;
 pub mod http;
 pub mod kubectl;
@@ -16,6 +17,7 @@ pub mod s3;
 pub mod site;
 pub mod wait;
 
+pub use daemon::Daemon;
 pub use listing::Listing;
 pub use program::{Done, Running};
 pub use site::Site;

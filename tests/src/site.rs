@@ -579,7 +579,7 @@ fn mac(net: u8, at: usize) -> String {
 }
 
 /// Names and ranges of labs belong to one run of the tests at a time; others wait.
-fn one_run_at_a_time() {
+pub(crate) fn one_run_at_a_time() {
     static LOCK: OnceLock<File> = OnceLock::new();
     LOCK.get_or_init(|| {
         let path = "/run/lock/bramble-tests";

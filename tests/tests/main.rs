@@ -2,6 +2,7 @@
 //! missing, the tests fail and say what.
 
 mod base;
+mod button;
 mod care;
 mod cluster;
 mod custom;

@@ -36,6 +36,7 @@ pub(super) enum Length {
 
 /// What the display shows.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ButtonScreen)]
 pub(super) struct View {
     /// Pixels, 128 by 64, one bit each, rows from the top, in a byte the leftmost first; in base64.
     screen: String,
