@@ -92,5 +92,5 @@ export function tooWide(page) {
 }
 
 export async function picture(page, name) {
-  if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  if (PICTURES) await page?.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
 }

@@ -1,6 +1,7 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
 mod bundle;
+mod button;
 mod ccp;
 mod certs;
 mod etcd;
@@ -12,6 +13,7 @@ mod serve;
 mod vpn;
 
 pub use bundle::*;
+pub use button::*;
 pub use ccp::*;
 pub use certs::*;
 pub use etcd::*;
@@ -253,6 +255,9 @@ pub enum Command {
         after_help = "Examples:\n  bramble ccp up -f ccp.yaml\n  bramble ccp list -f ccp.yaml\n  bramble ccp ranges -f ccp.yaml\n  bramble ccp down -f ccp.yaml\n\nThe book's chapter: docs/ccp.md."
     )]
     Ccp(CcpArgs),
+    /// Dash buttons.
+    #[command(after_help = "Example:\n  bramble button simulate --settings dash01.yaml")]
+    Button(ButtonCommandArgs),
     /// All steps in order, and what each is for.
     #[command(
         after_help = "Examples:\n  bramble steps\n  bramble steps --output json | jq -r .[].name"

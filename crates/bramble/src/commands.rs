@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::printer::Printer;
 
 mod bundle;
+mod button;
 mod ccp;
 mod certs;
 mod check;
@@ -84,6 +85,7 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
+        Command::Button(args) => button::run(args.action, printer).await,
         Command::Bundle(args) => bundle::run(global, args.action, printer).await,
         Command::Unlock(args) => unlock::run(global, &args, printer).await,
         Command::Machine(args) => machine::run(global, args.action, printer).await,

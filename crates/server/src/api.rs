@@ -23,6 +23,7 @@ mod runs;
 mod state;
 mod templates;
 mod tokens;
+mod virtual_button;
 
 pub(crate) use problem::nothing;
 pub use problem::{Problem, Refused};
@@ -94,6 +95,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(buttons::list, buttons::make))
         .routes(routes!(buttons::replace, buttons::delete))
         .routes(routes!(press::press))
+        .routes(routes!(virtual_button::press))
+        .routes(routes!(virtual_button::screen))
         .routes(routes!(hooks::kubewatch))
         .routes(routes!(hooks::alertmanager))
         .routes(routes!(lights::shown))

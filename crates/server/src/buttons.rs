@@ -19,10 +19,12 @@ mod old;
 mod orders;
 mod standing;
 mod tell;
+mod virtual_button;
 
 pub use gate::{Doors, OldLogin};
 pub use handler::{Handler, NotHeard, Settings};
 pub use orders::{Orders, Refusal};
+pub use virtual_button::NoButton;
 
 use bramble_bus::Message;
 use bramble_button::Word;

@@ -1,5 +1,6 @@
 //! Where the machines of clusters come from, and clusters made after a template.
 
+mod ccp;
 mod error;
 mod file;
 mod keeper;
@@ -18,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -62,6 +64,8 @@ pub struct Origins {
     runs: Arc<Runs>,
     pool: pool::Pool,
     lab: lab::Lab,
+    /// Files that templates may name.
+    secrets: PathBuf,
     /// Two who choose at once would choose the same.
     choosing: Mutex<()>,
 }
@@ -72,16 +76,19 @@ impl Origins {
         Arc::new(Self {
             pool: pool::Pool::new(store.clone()),
             lab: lab::Lab::new(store.clone()),
+            secrets: runs.settings().data.join("secrets"),
             choosing: Mutex::default(),
             store,
             runs,
         })
     }
 
-    fn source(&self, origin: Origin) -> &dyn Source {
+    /// Where the machines of an origin come from; `None`: it makes whole clusters.
+    fn source(&self, origin: Origin) -> Option<&dyn Source> {
         match origin {
-            Origin::Pool => &self.pool,
-            Origin::Lab => &self.lab,
+            Origin::Pool => Some(&self.pool),
+            Origin::Lab => Some(&self.lab),
+            Origin::Ccp => None,
         }
     }
 
@@ -96,9 +103,15 @@ impl Origins {
         if taken.is_some() {
             return Err(Error::Taken(wish.name.into()));
         }
-        let source = self.source(template.origin);
+        let Some(source) = self.source(template.origin) else {
+            let file = ccp::compose(wish.name, &template, &self.secrets)?;
+            return self.known(&wish, &template, file).await;
+        };
         let place = source.claim(wish.name, &template).await?;
-        let made = self.known(&wish, &template, &place).await;
+        let made = match file::compose(wish.name, &template, wish.plugin, &place) {
+            Ok(file) => self.known(&wish, &template, file).await,
+            Err(error) => Err(error),
+        };
         if made.is_err() {
             source.release(wish.name).await?;
         }
@@ -114,9 +127,8 @@ impl Origins {
         &self,
         wish: &Wish<'_>,
         template: &Template,
-        place: &Place,
+        file: String,
     ) -> Result<Stored<Cluster>, Error> {
-        let file = file::compose(wish.name, template, wish.plugin, place)?;
         let created = Timestamp::now();
         let seconds = wish.lifetime.and_then(|s| i64::try_from(s).ok());
         let expires = seconds.and_then(|s| created.checked_add(SignedDuration::from_secs(s)).ok());
@@ -165,6 +177,9 @@ impl Origins {
     /// # Errors
     /// [`Error::Template`].
     pub fn check(template: &Template) -> Result<(), Error> {
-        file::check(template)
+        match template.origin {
+            Origin::Ccp => ccp::compose("example", template, Path::new("secrets")).map(drop),
+            Origin::Pool | Origin::Lab => file::check(template),
+        }
     }
 }

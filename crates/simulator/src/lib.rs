@@ -25,7 +25,7 @@ const PRESSES: usize = 16;
 /// A button. It is gone when this is dropped.
 pub struct Simulator {
     presses: mpsc::Sender<Press>,
-    frames: watch::Receiver<Frame>,
+    show: watch::Sender<Frame>,
     task: JoinHandle<()>,
 }
 
@@ -33,12 +33,12 @@ impl Simulator {
     /// A button that sleeps until it is pressed.
     pub fn new(settings: Settings, network: Arc<dyn Network>) -> Self {
         let (presses, pressed) = mpsc::channel(PRESSES);
-        let (show, frames) = watch::channel(Frame::default());
-        let driver = Driver::new(settings, network, show);
+        let show = watch::Sender::new(Frame::default());
+        let driver = Driver::new(settings, network, show.clone());
         let task = tokio::spawn(driver.run(pressed));
         Self {
             presses,
-            frames,
+            show,
             task,
         }
     }
@@ -52,7 +52,12 @@ impl Simulator {
 
     /// What its display shows, as it changes.
     pub fn frames(&self) -> watch::Receiver<Frame> {
-        self.frames.clone()
+        self.show.subscribe()
+    }
+
+    /// Whether somebody looks at it, or it is awake: else it has nothing to remember.
+    pub fn is_in_use(&self) -> bool {
+        self.show.receiver_count() > 0 || self.show.borrow().screen.is_some()
     }
 }
 

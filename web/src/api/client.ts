@@ -11,6 +11,7 @@ export type Origin = components['schemas']['Origin'];
 export type Profile = components['schemas']['Profile'];
 export type Question = components['schemas']['Question'];
 export type Answer = components['schemas']['Answer'];
+export type Shown = components['schemas']['Shown'];
 export type Token = components['schemas']['Token'];
 export type Entry = components['schemas']['AuditEntry'];
 export type Me = components['schemas']['Me'];

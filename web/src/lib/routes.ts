@@ -1,6 +1,6 @@
 /** A place of the page, as its address says. */
 export type Place =
-  | { page: 'clusters' | 'new-cluster' | 'machines' | 'templates' | 'buttons' }
+  | { page: 'clusters' | 'new-cluster' | 'machines' | 'templates' | 'buttons' | 'lights' }
   | { page: 'people' | 'audit' | 'account' | 'first' | 'nowhere' }
   | { page: 'cluster' | 'run' | 'button'; name: string };
 
@@ -11,6 +11,7 @@ const PLAIN = {
   '/machines': 'machines',
   '/templates': 'templates',
   '/buttons': 'buttons',
+  '/lights': 'lights',
   '/people': 'people',
   '/audit': 'audit',
   '/account': 'account',

@@ -11,7 +11,7 @@ use bramble_lights::Input;
 use bramble_lights::sources::{self, BadBody};
 
 /// From kubewatch: its webhook in every form since 2018, or its CloudEvents.
-#[utoipa::path(post, path = "/hooks/kubewatch", tag = "lights",
+#[utoipa::path(post, path = "/hooks/kubewatch", operation_id = "hearKubewatch", tag = "lights",
     request_body(content = Object, description = "as kubewatch sends it", content_type = "application/json"),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 422, body = Problem, description = "not a message of kubewatch"),
@@ -26,7 +26,7 @@ pub(super) async fn kubewatch(
 }
 
 /// From Alertmanager: its webhook, version 4.
-#[utoipa::path(post, path = "/hooks/alertmanager", tag = "lights",
+#[utoipa::path(post, path = "/hooks/alertmanager", operation_id = "hearAlertmanager", tag = "lights",
     request_body(content = Object, description = "as Alertmanager sends it", content_type = "application/json"),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 422, body = Problem, description = "not a message of Alertmanager"),

@@ -47,7 +47,7 @@ pub(super) struct LightRulesChanged {
 }
 
 /// What is shown, and why.
-#[utoipa::path(get, path = "/lights", tag = "lights", responses(
+#[utoipa::path(get, path = "/lights", operation_id = "lights", tag = "lights", responses(
     (status = 200, body = Shown), (status = 401, body = Problem),
 ))]
 pub(super) async fn shown(_: Viewer, State(app): State<App>) -> Json<Shown> {
@@ -55,7 +55,7 @@ pub(super) async fn shown(_: Viewer, State(app): State<App>) -> Json<Shown> {
 }
 
 /// What is shown, now and whenever it changes: each event is what `GET /lights` answers.
-#[utoipa::path(get, path = "/lights/events", tag = "lights", responses(
+#[utoipa::path(get, path = "/lights/events", operation_id = "lightEvents", tag = "lights", responses(
     (status = 200, content_type = "text/event-stream", body = String),
     (status = 401, body = Problem),
 ))]
@@ -74,7 +74,7 @@ pub(super) async fn events(_: Viewer, State(app): State<App>) -> Sse<impl Stream
 }
 
 /// The rules: which signal shows what.
-#[utoipa::path(get, path = "/lights/rules", tag = "lights", responses(
+#[utoipa::path(get, path = "/lights/rules", operation_id = "lightRules", tag = "lights", responses(
     (status = 200, body = LightRulesView), (status = 401, body = Problem),
 ))]
 pub(super) async fn rules(
@@ -95,7 +95,8 @@ pub(super) async fn rules(
 }
 
 /// Changes the rules; they count at once, also for what is the case already.
-#[utoipa::path(put, path = "/lights/rules", tag = "lights", request_body = LightRulesChanged, responses(
+#[utoipa::path(put, path = "/lights/rules", operation_id = "changeLightRules",
+    tag = "lights", request_body = LightRulesChanged, responses(
     (status = 200, body = LightRulesView), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem, description = "the file has mistakes"),
 ))]
@@ -124,7 +125,7 @@ pub(super) async fn replace(
 }
 
 /// Plays the self-test on all lights: every lamp once, and a beep.
-#[utoipa::path(post, path = "/lights/self-test", tag = "lights", responses(
+#[utoipa::path(post, path = "/lights/self-test", operation_id = "testLights", tag = "lights", responses(
     (status = 202), (status = 401, body = Problem), (status = 403, body = Problem),
 ))]
 pub(super) async fn self_test(
@@ -137,7 +138,7 @@ pub(super) async fn self_test(
 }
 
 /// Silences the beeper for what is the case now.
-#[utoipa::path(post, path = "/lights/acknowledge", tag = "lights", responses(
+#[utoipa::path(post, path = "/lights/acknowledge", operation_id = "acknowledgeLights", tag = "lights", responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
 ))]
 pub(super) async fn acknowledge(

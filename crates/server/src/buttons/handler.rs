@@ -5,13 +5,15 @@ use super::known::{Known, key};
 use super::names;
 use super::orders::{Orders, Refusal};
 use super::tell::Told;
+use super::virtual_button::{NoButton, VirtualButtons};
 use super::{availability, old};
 use bramble_bus::{Bus, Link, Message};
 use bramble_button::signed::{Claimed, Key, REQUESTS, requester, status_topic};
 use bramble_button::{
-    ButtonId, ClusterName, Nonce, Payload, Report, Request, Status, Text, UnixTime, Unspeakable,
-    Word,
+    ButtonId, ClusterName, Nonce, Payload, Press, Report, Request, Status, Text, UnixTime,
+    Unspeakable, Word,
 };
+use bramble_simulator::Frame;
 use bramble_store::record::{Button, Cluster};
 use bramble_store::{Change, Kind, Store, Typed};
 use jiff::Timestamp;
@@ -77,6 +79,7 @@ pub struct Handler {
     pub(super) settings: Settings,
     orders: Arc<dyn Orders>,
     bus: Arc<dyn Bus>,
+    twins: VirtualButtons,
     /// Who answers a request: two at once would decide about the same.
     pub(super) turn: Mutex<()>,
     told: std::sync::Mutex<HashMap<String, Told>>,
@@ -94,7 +97,9 @@ impl Handler {
         settings: Settings,
     ) -> Arc<Self> {
         let (outbox, waiting) = mpsc::channel(OUTBOX);
+        let (handler, old) = (settings.handler.clone(), settings.old.clone());
         Arc::new(Self {
+            twins: VirtualButtons::new(store.clone(), bus.clone(), handler, old),
             store,
             settings,
             orders,
@@ -183,6 +188,22 @@ impl Handler {
             return Err(NotHeard::Garbage);
         }
         Ok(self.answer(claimed).await?.to_vec())
+    }
+
+    /// Presses the virtual twin of a button.
+    ///
+    /// # Errors
+    /// [`NoButton`].
+    pub async fn press(&self, id: &str, press: Press) -> Result<(), NoButton> {
+        self.twins.press(id, press).await
+    }
+
+    /// What the display of a button's virtual twin shows, as it changes.
+    ///
+    /// # Errors
+    /// [`NoButton`].
+    pub async fn frames(&self, id: &str) -> Result<watch::Receiver<Frame>, NoButton> {
+        self.twins.frames(id).await
     }
 
     /// Answers a message at a button's topic.

@@ -51,11 +51,27 @@ impl Handler {
         if self.old_button(sender).await?.is_none() {
             return Ok(());
         }
-        let verb = match self.old_at_work(recalls).await? {
-            Some(cluster) => Verb::StatusProvisioning(cluster),
-            None => Verb::StatusAvailable,
-        };
-        self.say(verb)
+        if let Some(cluster) = self.old_at_work(recalls).await? {
+            return self.say(Verb::StatusProvisioning(cluster));
+        }
+        // A result that wasn't told yet is the answer: who heard that all is available first would never know it.
+        let waiting = self.at_work_when_told();
+        if waiting.is_empty() {
+            return self.say(Verb::StatusAvailable);
+        }
+        for id in waiting {
+            self.tell_one(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Old buttons that were told at last that their cluster is made.
+    fn at_work_when_told(&self) -> Vec<String> {
+        let told = self.told();
+        let at_work = told
+            .iter()
+            .filter(|(_, told)| told.old && matches!(told.status, Status::Provisioning(_)));
+        at_work.map(|(id, _)| id.clone()).collect()
     }
 
     async fn ordered_by_old(&self, sender: &Word, recalls: &mut Recalls) -> Result<(), NotHeard> {
@@ -102,7 +118,7 @@ impl Handler {
             })
             .await?;
         let status = self.begin(id, known, &name).await?;
-        let told = super::tell::Told::now(Some(name), status.clone());
+        let told = super::tell::Told::to_old(Some(name), status.clone());
         if !matches!(status, Status::Refused { .. }) {
             self.told().insert(id.to_owned(), told);
         }

@@ -15,6 +15,8 @@ pub(super) struct Told {
     pub cluster: Option<String>,
     /// How that stood.
     pub status: Status,
+    /// Whether that is in the old grammar.
+    pub old: bool,
     at: Instant,
 }
 
@@ -27,7 +29,16 @@ impl Told {
         Self {
             cluster,
             status,
+            old: false,
             at: Instant::now(),
+        }
+    }
+
+    /// Something that an old button is told now.
+    pub fn to_old(cluster: Option<String>, status: Status) -> Self {
+        Self {
+            old: true,
+            ..Self::now(cluster, status)
         }
     }
 }
@@ -48,7 +59,8 @@ impl Handler {
         }
     }
 
-    async fn tell_one(&self, id: &str) -> Result<(), super::NotHeard> {
+    /// Tells a button what has changed.
+    pub(super) async fn tell_one(&self, id: &str) -> Result<(), super::NotHeard> {
         let _turn = self.turn.lock().await;
         let Some(known) = Known::read(&*self.store, id).await? else {
             self.told().remove(id);
@@ -63,7 +75,7 @@ impl Handler {
         let cluster = known.button.cluster.clone();
         if is_old(&known.button) {
             self.told()
-                .insert(id.to_owned(), Told::now(cluster, status.clone()));
+                .insert(id.to_owned(), Told::to_old(cluster, status.clone()));
             return self.tell_old(before, status);
         }
         match (id.parse(), key(&known.button)) {
@@ -78,7 +90,6 @@ impl Handler {
     /// After a connection was lost: everything is told again.
     pub(super) fn forget_told(&self) {
         // Old buttons hear of changes alone.
-        self.told()
-            .retain(|id, _| id.parse::<bramble_button::ButtonId>().is_err());
+        self.told().retain(|_, told| told.old);
     }
 }

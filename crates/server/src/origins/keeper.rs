@@ -93,7 +93,9 @@ impl Origins {
         let claims = machines.into_iter().filter_map(|m| m.it.claim);
         let owners: BTreeSet<String> = claims.map(|claim| claim.cluster).collect();
         for gone in owners.iter().filter(|o| !there.contains(o.as_str())) {
-            self.source(Origin::Pool).release(gone).await?;
+            if let Some(pool) = self.source(Origin::Pool) {
+                pool.release(gone).await?;
+            }
         }
         Ok(())
     }

@@ -125,6 +125,8 @@ fn words(verb: Verb, origin: Option<Origin>) -> &'static [&'static str] {
     match (verb, origin) {
         (Verb::Up, Some(Origin::Lab)) => &["up", "--lab"],
         (Verb::Down, Some(Origin::Lab)) => &["down", "--lab"],
+        (Verb::Up, Some(Origin::Ccp)) => &["ccp", "up"],
+        (Verb::Down, Some(Origin::Ccp)) => &["ccp", "down"],
         (Verb::Up, Some(Origin::Pool) | None) => &["up"],
         (Verb::Down, Some(Origin::Pool) | None) => &["down"],
     }

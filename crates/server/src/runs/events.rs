@@ -16,6 +16,7 @@ pub struct Heard {
     total: u32,
     step: String,
     end: Option<(End, Option<String>)>,
+    address: Option<String>,
 }
 
 impl Heard {
@@ -44,7 +45,13 @@ impl Heard {
             "failed" if !place.1.is_empty() => {
                 self.done.insert(place);
             }
-            "end" => self.end = Some(end(&event)),
+            "end" => {
+                self.end = Some(end(&event));
+                self.address = event
+                    .get("address")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+            }
             _ => {}
         }
     }
@@ -56,6 +63,11 @@ impl Heard {
             total: self.total,
             step: self.step.clone(),
         }
+    }
+
+    /// Where the cluster's API is, if the last event says so.
+    pub fn address(&self) -> Option<String> {
+        self.address.clone()
     }
 
     fn over(&self) -> u32 {

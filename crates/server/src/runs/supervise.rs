@@ -206,30 +206,30 @@ impl Runs {
             let mut child = None;
             if !lives {
                 if let Some((end, why)) = heard.end() {
-                    return self.end(name, end, why).await;
+                    return self.end(name, &heard, end, why).await;
                 }
                 if run.it.cancel {
-                    return self.end(name, End::Cancelled, None).await;
+                    return self.end(name, &heard, End::Cancelled, None).await;
                 }
                 if run.it.tries >= self.settings.tries {
                     let why = format!("begun {} times, and never came to an end", run.it.tries);
-                    return self.end(name, End::Failed, Some(why)).await;
+                    return self.end(name, &heard, End::Failed, Some(why)).await;
                 }
                 child = match self.begin(&run, &folder).await? {
                     Ok(child) => Some(child),
-                    Err(why) => return self.end(name, End::Failed, Some(why)).await,
+                    Err(why) => return self.end(name, &heard, End::Failed, Some(why)).await,
                 };
             }
             let status = self
                 .follow(name, &folder, child, &mut lines, &mut heard)
                 .await?;
             if let Some((end, why)) = heard.end() {
-                return self.end(name, end, why).await;
+                return self.end(name, &heard, end, why).await;
             }
             // Who ended by itself without a word about it said why on the way.
             if status.is_some_and(|status| status.code().is_some()) {
                 let why = said(&folder);
-                return self.end(name, End::Failed, Some(why)).await;
+                return self.end(name, &heard, End::Failed, Some(why)).await;
             }
         }
     }
@@ -247,7 +247,7 @@ impl Runs {
                 Ok(())
             })
             .await?;
-        self.phase(&run.it, None).await?;
+        self.phase(&run.it, None, None).await?;
         let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
         let origin = cluster.and_then(|cluster| cluster.it.origin);
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
@@ -352,9 +352,16 @@ impl Runs {
     }
 
     /// The cluster first: a daemon that is killed between the two finds the run again and says both.
-    async fn end(&self, name: &str, end: End, why: Option<String>) -> Result<(), Fault> {
+    async fn end(
+        &self,
+        name: &str,
+        heard: &Heard,
+        end: End,
+        why: Option<String>,
+    ) -> Result<(), Fault> {
         let run = self.store.need::<Run>(name).await?.it;
-        self.phase(&run, Some((end, why.clone()))).await?;
+        let address = heard.address().or_else(|| address(&run));
+        self.phase(&run, Some((end, why.clone())), address).await?;
         self.store
             .change::<Run, bramble_store::Error, _>(name, |it| {
                 it.state = State::Ended(end);
@@ -367,7 +374,12 @@ impl Runs {
     }
 
     /// Says at the cluster what its run makes of it.
-    async fn phase(&self, run: &Run, end: Option<(End, Option<String>)>) -> Result<(), Fault> {
+    async fn phase(
+        &self,
+        run: &Run,
+        end: Option<(End, Option<String>)>,
+        address: Option<String>,
+    ) -> Result<(), Fault> {
         let phase = match (run.verb, &end) {
             (Verb::Up, None) => Phase::Building,
             (Verb::Down, None) => Phase::Removing,
@@ -375,11 +387,6 @@ impl Runs {
             (Verb::Down, Some((End::Done, _))) => Phase::Gone,
             (_, Some(_)) => Phase::Failed,
         };
-        let address = match phase {
-            Phase::Ready => bramble_spec::load("bramble.yaml", &run.file).ok(),
-            _ => None,
-        };
-        let address = address.map(|file| format!("https://{}", file.api_endpoint()));
         let message = end.and_then(|(end, why)| match end {
             End::Cancelled => Some("the last run was cancelled".to_owned()),
             _ => why,
@@ -430,6 +437,12 @@ enum Fault {
     Store(#[from] bramble_store::Error),
     #[error("its files: {0}")]
     Files(#[from] std::io::Error),
+}
+
+/// Where the API of a run's cluster is, by its file.
+fn address(run: &Run) -> Option<String> {
+    let file = bramble_spec::load("bramble.yaml", &run.file).ok()?;
+    Some(format!("https://{}", file.api_endpoint()))
 }
 
 /// The last lines that a process said, as one sentence.

@@ -266,3 +266,38 @@ fn a_template_with_mistakes_is_named() {
     );
     assert!(wrong(&files).contains("/etc/shadow, which the daemon does not have"));
 }
+
+fn platform() -> Template {
+    let mut template = template(Origin::Ccp, 1, 1);
+    let spec = json!({
+        "url": "https://ccp.example.org", "api": "v2", "username": "admin", "passwordFile": "ccp.password",
+        "network": { "plugin": "calico", "range": "172.20.0.0/16" }, "template": {},
+    });
+    template.spec = spec.as_object().unwrap().clone();
+    template
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_makes_whole_clusters() {
+    let place = Place::new().await;
+    place.template("ccp", platform()).await;
+    let made = place.origins.make(wish("red", "ccp")).await.unwrap().it;
+    assert_eq!(made.origin, Some(Origin::Ccp));
+    assert!(made.file.contains("kind: CcpCluster"), "{}", made.file);
+    assert!(made.file.contains("/secrets/ccp.password"), "{}", made.file);
+}
+
+#[test]
+fn a_template_of_a_platform_names_no_file_of_the_daemon() {
+    for (key, value) in [
+        ("passwordFile", json!("/etc/shadow")),
+        ("passwordFile", json!("../bramble.db")),
+        ("caFile", json!(".hidden")),
+        ("templateFile", json!("calico.json")),
+    ] {
+        let mut wrong = platform();
+        wrong.spec.insert(key.into(), value);
+        let error = Origins::check(&wrong).unwrap_err().to_string();
+        assert!(error.contains(&format!("spec.{key}")), "{error}");
+    }
+}

@@ -54,6 +54,8 @@ pub enum Origin {
     Pool,
     /// Machines on the daemon's own computer.
     Lab,
+    /// Cisco Container Platform, which makes whole clusters.
+    Ccp,
 }
 
 /// What clusters are made after.

@@ -12,7 +12,7 @@ use bramble_server::runs::{Runs, Settings};
 use std::net::SocketAddr;
 use tower::ServiceExt;
 
-fn api(world: &World) -> axum::Router {
+pub fn api(world: &World) -> axum::Router {
     let settings = Settings {
         data: "/nonexistent".into(),
         program: "/bin/false".into(),

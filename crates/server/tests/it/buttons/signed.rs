@@ -10,31 +10,6 @@ use bramble_store::record::{Button, Cluster, End, Phase};
 use bramble_store::{Kind as Record, Typed};
 use std::time::Duration;
 
-/// Tries something with both brokers.
-macro_rules! with_both {
-    ($($name:ident($world:ident) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            async fn tried(kind: Kind) {
-                #[allow(unused_mut, reason = "some end the handler")]
-                let mut $world = World::new(kind).await;
-                $body
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn embedded() {
-                tried(Kind::Embedded).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn mosquitto() {
-                tried(Kind::Mosquitto).await;
-            }
-        }
-    )*};
-}
-
 fn is_failed(status: &Status) -> bool {
     matches!(status, Status::Failed { .. })
 }
