@@ -124,10 +124,7 @@ impl Panel {
 
     /// What was kept before.
     pub fn restore(&self, kept: State) {
-        self.change(|rules, state, now| {
-            *state = kept;
-            state.revise(rules, now);
-        });
+        self.change(|rules, state, now| state.revive(kept, rules, now));
     }
 
     fn change(&self, change: impl FnOnce(&Rules, &mut State, Timestamp)) {

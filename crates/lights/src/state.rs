@@ -144,13 +144,15 @@ impl State {
 
     fn signal(&mut self, rules: &Rules, now: Timestamp, signal: Signal) {
         self.heard_of(rules, now, signal.source, Some(&signal.reason));
-        let Some(rule) = rules.find(&signal) else {
+        let shown = rules.find(&signal);
+        let shown = shown.and_then(|rule| Some((rule, rule.show?)));
+        let Some((rule, show)) = shown else {
+            // It may have been worse before.
+            self.conditions.remove(&signal.key());
             return;
         };
-        if let Some(show) = rule.show {
-            self.raise(rule, now, show, signal);
-            self.make_room(rules.most, now);
-        }
+        self.raise(rule, now, show, signal);
+        self.make_room(rules.most, now);
     }
 
     fn whole(&mut self, rules: &Rules, now: Timestamp, scope: &Scope, signals: Vec<Signal>) {
@@ -301,12 +303,24 @@ impl State {
         all.filter(|at| *at > now).min()
     }
 
-    /// What was kept, by other rules or at a later time: conditions show what they show now, and every source
-    /// has its time anew.
+    /// Takes in what was kept before; what was heard since is newer. Every source has its time anew.
+    pub fn revive(&mut self, kept: State, rules: &Rules, now: Timestamp) {
+        for (key, condition) in kept.conditions {
+            self.conditions.entry(key).or_insert(condition);
+        }
+        for (source, crowd) in kept.crowds {
+            self.crowds.entry(source).or_insert(crowd);
+        }
+        for name in kept.heard.into_keys() {
+            self.heard.entry(name).or_insert(now);
+        }
+        self.revise(rules, now);
+    }
+
+    /// By other rules than before: conditions show what they show now.
     pub fn revise(&mut self, rules: &Rules, now: Timestamp) {
         self.heard
             .retain(|name, _| rules.alive.iter().any(|alive| alive.name() == *name));
-        self.heard.values_mut().for_each(|heard| *heard = now);
         self.conditions.retain(|_, condition| {
             let Some(rule) = rules.find(&condition.signal) else {
                 return false;

@@ -180,7 +180,7 @@ pub async fn serve(
         data.join("tls"),
         settings.names.clone(),
     ));
-    let lit = tokio::spawn(lights::keep(
+    let mut lit = tokio::spawn(lights::keep(
         app.lights.clone(),
         app.store.clone(),
         stop.clone(),
@@ -204,7 +204,12 @@ pub async fn serve(
     if let Some(hearing) = hearing {
         hearing.bus.close().await;
     }
-    for task in [kept, supervised, renewed, lit].into_iter().chain(heard) {
+    // What the lights show is written down once more.
+    if tokio::time::timeout(LAST, &mut lit).await.is_err() {
+        lit.abort();
+        let _ = lit.await;
+    }
+    for task in [kept, supervised, renewed].into_iter().chain(heard) {
         task.abort();
         // Its part of the store is given back then; that it was aborted is no news.
         let _ = task.await;

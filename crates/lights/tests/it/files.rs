@@ -257,3 +257,21 @@ fn the_schema_accepts_the_default_and_refuses_nonsense() {
         serde_json::json!({ "apiVersion": "bramble.dev/v1alpha1", "kind": "Lights", "x": 1 });
     assert!(!validator.is_valid(&wrong));
 }
+
+#[test]
+fn the_examples_of_the_chapter_are_right() {
+    let chapter = include_str!("../../../../docs/lights.md");
+    let blocks = chapter.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|b| b.split("```").next()).collect();
+    let ours = |block: &&&str| !block.contains("webhook_configs");
+    let ours: Vec<&str> = blocks.iter().filter(ours).copied().collect();
+    assert_eq!(ours.len(), 2, "rules and a board");
+    for block in ours {
+        let head = "apiVersion: bramble.dev/v1alpha1\nkind: Lights\n";
+        let text = match block.contains("kind: Lights") {
+            true => block.to_owned(),
+            false => format!("{head}{block}"),
+        };
+        load("docs/lights.md", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}

@@ -14,12 +14,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// When, in milliseconds, and which lines were on then.
+type Switched = (u64, Vec<u32>);
+
 /// Remembers which lines are on, and when something was switched.
 #[derive(Clone)]
 struct Fake {
     began: Instant,
     on: Arc<Mutex<BTreeMap<u32, bool>>>,
-    seen: Arc<Mutex<Vec<(u64, Vec<u32>)>>>,
+    seen: Arc<Mutex<Vec<Switched>>>,
     panics: bool,
 }
 

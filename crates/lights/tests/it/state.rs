@@ -169,20 +169,47 @@ fn what_was_kept_goes_on_by_the_rules_of_now() {
     play.hear(0, Input::Signal(node("one", "NotReady")));
     play.hear(0, Input::Signal(pod("web", "CrashLoopBackOff")));
     let text = serde_json::to_string(&play.state).unwrap();
-    let mut kept: State = serde_json::from_str(&text).unwrap();
+    let read: State = serde_json::from_str(&text).unwrap();
     let other = rules_of(
         "rules: [{ kind: Node, light: yellow, pattern: blink, for: 1h }, { kind: Pod, light: none }]",
     );
-    kept.revise(&other, after(600));
+    // Something was heard before what was kept was read.
+    let mut kept = Play::new(other.clone());
+    kept.hear(599, Input::Signal(node("two", "NotReady")));
+    let mut kept = kept.state;
+    kept.revive(read, &other, after(600));
     let lights = kept.lights(&other, after(600));
     assert_eq!(lights.lamps.yellow, Lamp::Blink);
     assert_eq!(
         (lights.reasons.len(), lights.unknown.len()),
-        (1, 0),
+        (2, 0),
         "sources have their time anew"
     );
     assert_eq!(kept.lights(&other, after(3600)).unknown, ["watch"]);
     assert!(kept.lights(&other, after(3600)).reasons.is_empty());
+}
+
+#[test]
+fn other_rules_make_nobody_alive() {
+    let mut play = Play::new(rules_of("alive: [{ source: watch, within: 30s }]"));
+    play.hear(0, Input::Alive(Source::Watch));
+    assert_eq!(play.at(30).word(), "unknown");
+    play.rules = rules_of("most: 20\nalive: [{ source: watch, within: 30s }]");
+    play.state.revise(&play.rules, after(31));
+    assert_eq!(play.at(31).word(), "unknown");
+}
+
+#[test]
+fn what_becomes_harmless_is_shown_no_more() {
+    let mut play = Play::new(rules());
+    let alert = |severity| {
+        let signal = Signal::lasting(Source::Alertmanager, "Alert", "Down", begin());
+        Input::Signal(signal.id("1").severity(severity))
+    };
+    assert_eq!(play.hear(0, alert("critical")).word(), "red");
+    assert_eq!(play.hear(1, alert("warning")).word(), "yellow");
+    assert_eq!(play.hear(2, alert("critical")).word(), "red");
+    assert_eq!(play.hear(3, alert("info")).word(), "green");
 }
 
 #[test]
