@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 /// A press.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = VirtualPress)]
 pub(super) struct Press {
     /// How long.
     press: Length,
@@ -27,6 +28,7 @@ pub(super) struct Press {
 /// How long a button is pressed.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PressLength)]
 pub(super) enum Length {
     /// A cluster is wanted; or a removal is confirmed.
     Short,
@@ -36,6 +38,7 @@ pub(super) enum Length {
 
 /// What the display shows.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ButtonScreen)]
 pub(super) struct View {
     /// Pixels, 128 by 64, one bit each, rows from the top, in a byte the leftmost first; in base64.
     screen: String,
