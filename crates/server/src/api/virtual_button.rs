@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 /// A press.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = VirtualPress)]
 pub(super) struct Press {
     /// How long.
     press: Length,
@@ -27,6 +28,7 @@ pub(super) struct Press {
 /// How long a button is pressed.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PressLength)]
 pub(super) enum Length {
     /// A cluster is wanted; or a removal is confirmed.
     Short,
