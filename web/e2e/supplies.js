@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { heading, picture, says } from './browser.js';
+import { heading, picture, put, says, take } from './browser.js';
 import { page, it } from './story.js';
 
 describe('the pool, templates, buttons and lights', () => {
@@ -58,6 +58,23 @@ describe('the pool, templates, buttons and lights', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await says(page, 'Saved.');
     await picture(page, 'button');
+  });
+
+  it('has a virtual button, whose press is a cluster', async () => {
+    take('half', 'go');
+    await page.getByRole('button', { name: 'Press', exact: true }).click();
+    const display = page.getByLabel('Display');
+    await display.getByText('Provisioning').waitFor();
+    // One of four steps; the button begins at ten per cent.
+    await display.getByText('base on two').waitFor();
+    await picture(page, 'virtual-button');
+    put('half');
+    put('go');
+    await display.getByText('is ready.').waitFor();
+    await display.getByText(':6443').waitFor();
+    await page.getByRole('link', { name: /^hall-\d{8}-\d{6}$/ }).click();
+    await heading(page, /^hall-/);
+    await says(page, 'Ready');
   });
 
   it('has lights, with what they show and a self-test', async () => {

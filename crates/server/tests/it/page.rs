@@ -3,7 +3,7 @@
 
 use crate::serve::settings;
 use bramble_server::api::Limits;
-use bramble_server::{Error, Serving, Settings, serve};
+use bramble_server::{Broker, Buttons, Error, Serving, Settings, serve};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
@@ -39,6 +39,14 @@ impl Daemon {
                 tries: many,
                 a_minute: many,
             },
+            buttons: Some(Buttons {
+                handler: "bramble".parse().unwrap(),
+                broker: Broker::Own {
+                    tls: ([127, 0, 0, 1], 0).into(),
+                    plain: None,
+                },
+                old: None,
+            }),
             ..settings(&folder.join("data"), &["127.0.0.1"])
         };
         let (stop, stopped) = watch::channel(false);
