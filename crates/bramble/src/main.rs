@@ -30,6 +30,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The one TLS provider; must be set before any client is made.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // A run of a daemon among several lives no longer than that daemon leads.
+    bramble_server::lifeline::hold();
     let args = args::Cli::parse();
     let printer = printer::Printer::new(&args.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread()

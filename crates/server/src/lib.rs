@@ -6,13 +6,18 @@
 //! - What was accepted is kept ([`bramble_store`]) before it is answered, and is carried out once: a run goes
 //!   on while the daemon is away, and a daemon that comes back finds it again.
 //! - One run per cluster at a time.
+//! - Of several daemons that share a store one leads; what it began ends before another one leads.
 
 pub mod api;
 pub mod ask;
 pub mod auth;
 pub mod buttons;
+pub mod controller;
+pub mod leader;
+pub mod lifeline;
 pub mod lights;
 pub mod origins;
+pub mod replica;
 pub mod runs;
 
 mod files;

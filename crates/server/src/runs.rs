@@ -1,5 +1,7 @@
 //! Runs: accepted, carried out, followed, cancelled, found again.
 
+mod accept;
+mod adopt;
 mod child;
 mod error;
 mod events;
@@ -7,6 +9,7 @@ mod follow;
 mod prune;
 mod supervise;
 
+pub(crate) use child::lives;
 pub use error::Error;
 pub use events::Heard;
 pub use supervise::{Runs, Settings};

@@ -62,6 +62,13 @@ pub fn load_with(file_name: &str, text: &str, context: &Context<'_>) -> Result<C
     check(text, context).map_err(|problems| Problems::new(file_name, text, problems))
 }
 
+/// What a file says, read as [`load`] reads it, without any check: for who keeps files in another form than
+/// text. `None` where it is no YAML.
+pub fn value(text: &str) -> Option<serde_json::Value> {
+    let (root, _) = tree::parse(text);
+    root.map(|root| root.to_json())
+}
+
 fn check(text: &str, context: &Context<'_>) -> Result<Cluster, Vec<Problem>> {
     let (root, mut problems) = tree::parse(text);
     let Some(mut root) = root else {

@@ -67,6 +67,37 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A record that the home has no form for, or something in it that is no record.
+    #[error("{key} can't be kept or read here")]
+    Unfit {
+        /// Which.
+        key: Key,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The Kubernetes API can't be reached as it should be.
+    #[error("the Kubernetes API can't be used")]
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The Kubernetes API does not know Bramble's resources.
+    #[error("the Kubernetes API does not know {0}.bramble.dev")]
+    Undefined(&'static str),
+    /// The Kubernetes API does not let this daemon do it.
+    #[error("{what}: the Kubernetes API forbids it: {why}")]
+    Forbidden {
+        /// What it was to do.
+        what: &'static str,
+        /// Why it may not.
+        why: String,
+    },
+    /// The Kubernetes API does not do what it was asked to.
+    #[error("{what}: the Kubernetes API refuses it: {why}")]
+    Refused {
+        /// What it was to do.
+        what: &'static str,
+        /// Why it did not.
+        why: String,
+    },
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
@@ -85,6 +116,15 @@ impl Error {
             }
             Error::Newer { .. } => {
                 Some("run that release, or give this one a folder of its own (--data)")
+            }
+            Error::Connect(_) => {
+                Some("`kubectl get namespaces` must work with the same kubeconfig and context")
+            }
+            Error::Undefined(_) => {
+                Some("make its resources known first: bramble serve crds | kubectl apply -f -")
+            }
+            Error::Forbidden { .. } => {
+                Some("the daemon needs the rights that docs/kubernetes-store.md lists")
             }
             _ => None,
         }

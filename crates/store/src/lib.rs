@@ -1,5 +1,5 @@
 //! What the daemon remembers: clusters, the pool's machines, templates, runs, buttons, people. One trait
-//! ([`Store`]) with several homes; [`Sqlite`] is the one that needs nothing else.
+//! ([`Store`]) with two homes: [`Sqlite`] needs nothing else, [`Kubernetes`] is for several daemons at once.
 //!
 //! Invariants:
 //! - What was answered with success is on the disk: it outlives `kill -9` and the power.
@@ -9,6 +9,7 @@
 
 mod document;
 mod error;
+mod kubernetes;
 pub mod record;
 mod sqlite;
 mod store;
@@ -16,6 +17,9 @@ mod typed;
 
 pub use document::{Change, Document, Key, Kind, Line, Log};
 pub use error::Error;
+pub use kubernetes::{
+    Candidate, Declared, Kubernetes, KubernetesSettings, Lead, Renewal, Terms, definitions,
+};
 pub use sqlite::Sqlite;
 pub use store::Store;
 pub use typed::{Record, Stored, Typed};

@@ -12,4 +12,4 @@ pub use cluster::{Cluster, Phase};
 pub use light::{LightRules, LightState};
 pub use people::{Role, Session, Token, User};
 pub use pool::{Claim, Machine, Origin, Template};
-pub use run::{Actor, End, Progress, Run, State, Verb};
+pub use run::{Actor, End, Host, Progress, Run, State, Verb};

@@ -403,6 +403,18 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn forget(&self, log: &Log) -> Result<(), Error> {
+        let name = log_name(log);
+        self.call("forget a log", move |connection| {
+            let now = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            now.execute("DELETE FROM line WHERE log = ?1", params![name])?;
+            now.execute("DELETE FROM counter WHERE name = ?1", params![name])?;
+            now.commit()?;
+            Ok(((), None))
+        })
+        .await
+    }
+
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }

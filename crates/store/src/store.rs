@@ -27,7 +27,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Exists`]; [`Error::Home`], [`Error::Closed`].
     async fn create(&self, key: &Key, body: Value) -> Result<Document, Error>;
 
-    /// Replaces a document that nobody has changed since it was read.
+    /// Replaces a document that nobody has changed since it was read. Where it says the same already it may keep
+    /// its version, and no change is told.
     ///
     /// # Errors
     /// [`Error::Changed`], [`Error::Missing`]; [`Error::Home`], [`Error::Closed`].
@@ -56,6 +57,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Home`], [`Error::Closed`].
     async fn prune(&self, log: &Log, up_to: u64) -> Result<(), Error>;
+
+    /// Drops a log with its places: another one of that name begins at 1.
+    ///
+    /// # Errors
+    /// [`Error::Home`], [`Error::Closed`].
+    async fn forget(&self, log: &Log) -> Result<(), Error>;
 
     /// What changes from now on. Who is too slow to read it is told so by the receiver and reads all anew.
     fn changes(&self) -> broadcast::Receiver<Change>;

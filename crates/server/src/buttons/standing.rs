@@ -120,6 +120,7 @@ mod tests {
             progress,
             reason: Some("no route".into()),
             tries: 1,
+            host: None,
         };
         let cluster = Cluster {
             file: String::new(),

@@ -2,12 +2,46 @@
 //! its standard input for as long as it lives.
 
 use crate::files;
+use crate::lifeline;
 use bramble_store::record::{Origin, Verb};
 use rustix::fs::{FlockOperation, flock};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// The folder of all runs, below the daemon's.
+const RUNS: &str = "runs";
+
+/// Lines of what a run said that explain an end without events.
+const EXPLAIN: usize = 6;
+
+/// Whether any process of a run below the daemon's folder lives.
+pub(crate) fn lives(data: &Path) -> io::Result<bool> {
+    let entries = match std::fs::read_dir(data.join(RUNS)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        if Folder(entry?.path()).lives()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a run's program is to do.
+pub struct Task<'a> {
+    /// Its verb.
+    pub verb: Verb,
+    /// Where the cluster's machines come from.
+    pub origin: Option<Origin>,
+    /// The cluster file.
+    pub file: &'a str,
+    /// The file that is touched as long as the daemon leads, where there are several.
+    pub lead: Option<&'a Path>,
+}
 
 /// The folder of a run.
 #[derive(Debug, Clone)]
@@ -16,7 +50,7 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// The folder of that run below the daemon's.
     pub fn of(data: &Path, run: &str) -> Self {
-        Self(data.join("runs").join(run))
+        Self(data.join(RUNS).join(run))
     }
 
     /// Its events, a line each; they only grow.
@@ -25,8 +59,20 @@ impl Folder {
     }
 
     /// Everything else that it said.
-    pub fn said(&self) -> PathBuf {
+    fn said(&self) -> PathBuf {
         self.0.join("stderr.log")
+    }
+
+    /// The last lines that its process said, as one sentence.
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read(self.said()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+        let from = lines.len().saturating_sub(EXPLAIN);
+        match lines[from..].join("\n") {
+            said if said.is_empty() => "it ended without a word".into(),
+            said => said,
+        }
     }
 
     fn file(&self) -> PathBuf {
@@ -72,17 +118,11 @@ impl Folder {
         Ok(true)
     }
 
-    /// Starts the program on a file.
+    /// Starts the program.
     ///
     /// # Errors
     /// Why it could not; [`io::ErrorKind::WouldBlock`] where one lives already.
-    pub fn start(
-        &self,
-        program: &Path,
-        verb: Verb,
-        origin: Option<Origin>,
-        file: &str,
-    ) -> io::Result<std::process::Child> {
+    pub fn start(&self, program: &Path, task: &Task<'_>) -> io::Result<std::process::Child> {
         files::folder(&self.0)?;
         let lock = files::private()
             .create(true)
@@ -93,7 +133,7 @@ impl Folder {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         // The number of an earlier try may be somebody else's by now.
         lock.set_len(0)?;
-        files::write(&self.file(), file)?;
+        files::write(&self.file(), task.file)?;
         let events = files::private()
             .create(true)
             .append(true)
@@ -102,8 +142,12 @@ impl Folder {
             .create(true)
             .append(true)
             .open(self.said())?;
-        let child = Command::new(program)
-            .args(words(verb, origin))
+        let mut command = Command::new(program);
+        if let Some(lead) = task.lead {
+            command.env(lifeline::VARIABLE, lead);
+        }
+        let child = command
+            .args(words(task.verb, task.origin))
             .args(["--yes", "--output", "json", "--file"])
             .arg(self.file())
             .current_dir(&self.0)

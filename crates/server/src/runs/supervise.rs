@@ -1,10 +1,10 @@
 //! Accepts runs, and sees to it that each is carried out once.
 
-use super::child::Folder;
-use super::error::Error;
+use super::child::{Folder, Task};
 use super::events::Heard;
 use super::follow::Lines;
-use bramble_store::record::{Actor, Cluster, End, Phase, Progress, Run, State, Verb};
+use crate::replica::Replica;
+use bramble_store::record::{Cluster, End, Phase, Run, State, Verb};
 use bramble_store::{Change, Kind, Log, Store, Stored, Typed};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -13,6 +13,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
 
 /// How often a run's events are looked for: what a browser sees is at most so old.
 const LOOK: Duration = Duration::from_millis(25);
@@ -25,12 +26,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// The longest of these pauses.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// Runs of one cluster that are tried for a free number at once.
-const NUMBERS: u32 = 8;
-
-/// Lines of what a run said that explain an end without events.
-const EXPLAIN: usize = 6;
 
 /// Where and how runs are carried out.
 #[derive(Debug, Clone)]
@@ -46,16 +41,28 @@ pub struct Settings {
 /// All runs.
 pub struct Runs {
     pub(super) store: Arc<dyn Store>,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// Which daemon this is, where there are several.
+    pub(super) replica: Option<Arc<Replica>>,
     followed: Mutex<HashSet<String>>,
 }
 
 impl Runs {
     /// Runs that this store remembers.
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Arc<Self> {
+        Self::of(store, settings, None)
+    }
+
+    /// Runs that several daemons remember together. Only the one that leads may [`Runs::supervise`] them.
+    pub fn shared(store: Arc<dyn Store>, settings: Settings, replica: Arc<Replica>) -> Arc<Self> {
+        Self::of(store, settings, Some(replica))
+    }
+
+    fn of(store: Arc<dyn Store>, settings: Settings, replica: Option<Arc<Replica>>) -> Arc<Self> {
         Arc::new(Self {
             store,
             settings,
+            replica,
             followed: Mutex::default(),
         })
     }
@@ -65,124 +72,82 @@ impl Runs {
         &self.settings
     }
 
-    /// Accepts a run: once this returns it will be carried out, whatever becomes of the daemon.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] with the run that is not over yet; the store's.
-    pub async fn accept(&self, cluster: &str, verb: Verb, by: Actor) -> Result<Stored<Run>, Error> {
-        for _ in 0..NUMBERS {
-            let found = self.store.need::<Cluster>(cluster).await?;
-            let last = format!("{cluster}-{}", found.it.runs);
-            if let Some(run) = self.store.find::<Run>(&last).await?
-                && !run.it.state.is_over()
-            {
-                return Err(Error::Busy { run: last });
-            }
-            let number = found.it.runs + 1;
-            let name = format!("{cluster}-{number}");
-            let run = Run {
-                cluster: cluster.into(),
-                verb,
-                by: by.clone(),
-                file: found.it.file.clone(),
-                asked: Timestamp::now(),
-                state: State::Accepted,
-                cancel: false,
-                started: None,
-                ended: None,
-                progress: Progress::default(),
-                reason: None,
-                tries: 0,
-            };
-            // The name is the lock: of several who ask at once one makes it.
-            let made = match self.store.add(&name, run).await {
-                Ok(made) => Some(made),
-                Err(bramble_store::Error::Exists(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            // Also for one who was cut off before it counted.
-            self.store
-                .change::<Cluster, Error, _>(cluster, |it| {
-                    it.runs = it.runs.max(number);
-                    Ok(())
-                })
-                .await?;
-            if let Some(made) = made {
-                return Ok(made);
-            }
-        }
-        Err(bramble_store::Error::Contended {
-            key: bramble_store::Key::new(Kind::Cluster, cluster),
-            tries: NUMBERS,
-        }
-        .into())
-    }
-
-    /// Asks a run to stop after the steps that it is at.
-    ///
-    /// # Errors
-    /// [`Error::Over`]; the store's.
-    pub async fn cancel(&self, run: &str) -> Result<Stored<Run>, Error> {
-        self.store
-            .change(run, |it: &mut Run| {
-                if it.state.is_over() {
-                    return Err(Error::Over { run: run.into() });
-                }
-                it.cancel = true;
-                Ok(())
-            })
-            .await
-    }
-
     /// Carries out what is accepted, and what was not over when the last daemon ended, until told to stop;
     /// the processes of runs go on then.
     pub async fn supervise(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut changes = self.store.changes();
-        self.look().await;
         let told = async move {
             // A sender that is gone tells to stop as well.
             let _ = stop.wait_for(|stop| *stop).await.map(drop);
         };
         tokio::pin!(told);
+        // Nothing is followed any more once this one ends.
+        let mut tasks = JoinSet::new();
+        let mut due = Some(Instant::now());
         loop {
+            if due.is_some_and(|due| due <= Instant::now()) {
+                let seen = self.look(None, &mut tasks).await;
+                due = (!seen).then(|| Instant::now() + AGAIN);
+            }
+            let again = tokio::time::sleep(
+                due.map_or(LONGEST, |due| due.saturating_duration_since(Instant::now())),
+            );
             let change = tokio::select! {
                 () = &mut told => return,
+                () = again => continue,
                 change = changes.recv() => change,
             };
-            match change {
-                Ok(Change::Put(key)) if key.kind == Kind::Run => self.look().await,
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Lagged(_)) => self.look().await,
+            let which = match change {
+                Ok(Change::Put(key)) if key.kind == Kind::Run => Some(key.name),
+                Ok(_) => continue,
+                Err(broadcast::error::RecvError::Lagged(_)) => None,
                 Err(broadcast::error::RecvError::Closed) => return,
+            };
+            // Each event of a run that is followed is a change as well.
+            let known = which
+                .as_ref()
+                .is_some_and(|run| self.followed().contains(run));
+            if !known && !self.look(which, &mut tasks).await {
+                due.get_or_insert_with(|| Instant::now() + AGAIN);
             }
         }
     }
 
-    /// Follows every run that is not over and that nobody follows.
-    async fn look(self: &Arc<Self>) {
-        let all = match self.store.all::<Run>().await {
-            Ok(all) => all,
+    /// Follows every run, or one, that is not over and that nobody follows. Whether they could be seen.
+    async fn look(self: &Arc<Self>, which: Option<String>, tasks: &mut JoinSet<()>) -> bool {
+        while tasks.try_join_next().is_some() {}
+        let found = match &which {
+            Some(run) => {
+                let run = self.store.find::<Run>(run).await;
+                run.map(|run| run.into_iter().collect())
+            }
+            None => self.store.all::<Run>().await,
+        };
+        let found: Vec<Stored<Run>> = match found {
+            Ok(found) => found,
             Err(error) => {
                 tracing::error!("runs can't be read: {error}");
-                return;
+                return false;
             }
         };
-        for run in all.into_iter().filter(|run| !run.it.state.is_over()) {
+        for run in found.into_iter().filter(|run| !run.it.state.is_over()) {
             if !self.followed().insert(run.name.clone()) {
                 continue;
             }
-            let runs = Arc::clone(self);
-            tokio::spawn(async move {
-                let name = run.name;
+            let following = Following {
+                runs: Arc::clone(self),
+                name: run.name,
+            };
+            tasks.spawn(async move {
                 let mut pause = AGAIN;
-                while let Err(error) = runs.carry(&name).await {
-                    tracing::error!("run {name} can't be followed: {error}");
+                while let Err(error) = following.runs.carry(&following.name).await {
+                    tracing::error!("run {} can't be followed: {error}", following.name);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST);
                 }
-                runs.followed().remove(&name);
             });
         }
+        true
     }
 
     fn followed(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
@@ -191,9 +156,12 @@ impl Runs {
 
     /// Brings one run to its end.
     async fn carry(&self, name: &str) -> Result<(), Fault> {
-        let mut heard = Heard::default();
         let folder = Folder::of(&self.settings.data, name);
-        let mut lines = None;
+        let (behind, mut heard) = self.adopt(name, &folder).await?;
+        let mut lines = Events {
+            lines: None,
+            behind,
+        };
         loop {
             let run = self.store.need::<Run>(name).await?;
             if run.it.state.is_over() {
@@ -228,7 +196,7 @@ impl Runs {
             }
             // Who ended by itself without a word about it said why on the way.
             if status.is_some_and(|status| status.code().is_some()) {
-                let why = said(&folder);
+                let why = folder.last_words();
                 return self.end(name, &heard, End::Failed, Some(why)).await;
             }
         }
@@ -252,8 +220,17 @@ impl Runs {
         let origin = cluster.and_then(|cluster| cluster.it.origin);
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
         let program = self.settings.program.clone();
-        let started =
-            tokio::task::spawn_blocking(move || folder.start(&program, verb, origin, &file)).await;
+        let lead = self.replica.as_ref().map(|replica| replica.lead());
+        let started = tokio::task::spawn_blocking(move || {
+            let task = Task {
+                verb,
+                origin,
+                file: &file,
+                lead: lead.as_deref(),
+            };
+            folder.start(&program, &task)
+        });
+        let started = started.await;
         let program = self.settings.program.display();
         Ok(match started {
             Ok(Ok(child)) => Ok(child),
@@ -268,7 +245,7 @@ impl Runs {
         name: &str,
         folder: &Folder,
         mut child: Option<Child>,
-        lines: &mut Option<Lines>,
+        lines: &mut Events,
         heard: &mut Heard,
     ) -> Result<Option<ExitStatus>, Fault> {
         let mut written = Instant::now();
@@ -296,24 +273,25 @@ impl Runs {
         }
     }
 
-    /// Puts new events into the store. A line's place there is its place in the file, so that none is told
+    /// Puts new events into the store. A line's place there comes from its place in the file, so that none is told
     /// twice by a daemon that begins again.
     async fn pass_on(
         &self,
         name: &str,
         folder: &Folder,
-        lines: &mut Option<Lines>,
+        lines: &mut Events,
         heard: &mut Heard,
     ) -> Result<(), Fault> {
         let log = Log::Run(name.to_owned());
         let mut known = 0;
-        let reader = match lines {
+        let reader = match &mut lines.lines {
             Some(reader) => reader,
             None => match Lines::open(&folder.events()).await {
                 Ok(reader) => {
                     // Nothing is added: it tells where the last daemon stopped.
-                    known = self.store.append(&log, Vec::new()).await?;
-                    lines.insert(reader)
+                    let last = self.store.append(&log, Vec::new()).await?;
+                    known = last.saturating_sub(lines.behind);
+                    lines.lines.insert(reader)
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error.into()),
@@ -410,29 +388,33 @@ impl Runs {
             done => Ok(done.map(|_| ())?),
         }
     }
+}
 
-    /// Forgets a run that is over: its record, events and files.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] for one that is not over; the store's.
-    pub async fn forget(&self, run: &str) -> Result<(), Error> {
-        let found = self.store.need::<Run>(run).await?;
-        if !found.it.state.is_over() {
-            return Err(Error::Busy { run: run.into() });
-        }
-        if let Err(error) = Folder::of(&self.settings.data, run).delete() {
-            tracing::warn!("files of run {run} stay: {error}");
-        }
-        self.store.prune(&Log::Run(run.into()), u64::MAX).await?;
-        let key = bramble_store::Key::new(Kind::Run, run);
-        self.store.delete(&key, None).await?;
-        Ok(())
+/// A run that is followed, until this is dropped.
+struct Following {
+    runs: Arc<Runs>,
+    name: String,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.runs.followed().remove(&self.name);
     }
+}
+
+/// The events of a run's process.
+struct Events {
+    /// Their file, once there is one.
+    lines: Option<Lines>,
+    /// The place in the run's log that its first line comes behind.
+    behind: u64,
 }
 
 /// Why a run can't be followed at the moment.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
+    #[error("its process under an earlier lead of this daemon has not ended yet")]
+    Earlier,
     #[error(transparent)]
     Store(#[from] bramble_store::Error),
     #[error("its files: {0}")]
@@ -443,16 +425,4 @@ enum Fault {
 fn address(run: &Run) -> Option<String> {
     let file = bramble_spec::load("bramble.yaml", &run.file).ok()?;
     Some(format!("https://{}", file.api_endpoint()))
-}
-
-/// The last lines that a process said, as one sentence.
-fn said(folder: &Folder) -> String {
-    let text = std::fs::read(folder.said()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
-    let from = lines.len().saturating_sub(EXPLAIN);
-    match lines[from..].join("\n") {
-        said if said.is_empty() => "it ended without a word".into(),
-        said => said,
-    }
 }

@@ -2,6 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+#[path = "../../../store/tests/it/apiserver.rs"]
+#[allow(
+    dead_code,
+    reason = "it is there for the tests of another crate as well"
+)]
+mod apiserver;
 mod auth;
 mod buttons;
 mod daemon;
@@ -13,6 +19,7 @@ mod origins;
 mod page;
 mod pool;
 mod questions;
+mod replicas;
 mod runs;
 mod schemathesis;
 mod serve;

@@ -12,4 +12,5 @@ mod render;
 mod robust;
 mod router;
 mod schema;
+mod value;
 mod wrong;

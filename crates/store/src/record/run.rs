@@ -42,10 +42,23 @@ pub struct Run {
     /// How often it was begun: a daemon that was killed begins it again.
     #[serde(default)]
     pub tries: u32,
+    /// Where its process is; `None` where there is one daemon only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
 }
 
 impl Record for Run {
     const KIND: Kind = Kind::Run;
+}
+
+/// Where the process of a run is, among several daemons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Host {
+    /// The daemon, by the name that it keeps in its folder.
+    pub replica: String,
+    /// Place in the run's log behind which the events of that process begin: those before it are of others.
+    pub behind: u64,
 }
 
 /// What a run does.

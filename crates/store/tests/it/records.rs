@@ -19,6 +19,7 @@ fn run() -> Run {
         progress: Progress::default(),
         reason: None,
         tries: 0,
+        host: None,
     }
 }
 

@@ -1,0 +1,161 @@
+//! One of several daemons that share a store. Only the one that leads carries out runs.
+//!
+//! The processes of its runs must not outlive its lead, for another daemon, on another computer, begins them again
+//! then: they live as long as a file in the daemon's folder is touched ([`crate::lifeline`]), which happens with
+//! every renewal of the lead.
+
+use crate::files;
+use crate::runs::lives;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// Random bytes of a name.
+const RANDOM: usize = 4;
+
+/// How often it is looked whether processes have ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why a daemon can't be one of several.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Its folder can't be used.
+    #[error("{}: the file can't be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another daemon has the folder.
+    #[error("{}: another daemon has this folder", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// This computer gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] bramble_keys::KeyError),
+}
+
+impl Error {
+    /// What to do about it, if there is something in particular.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Taken { .. } => Some("give each daemon a folder of its own (--data)"),
+            Error::File { .. } => {
+                Some("the folder must belong to the user that the daemon runs as")
+            }
+            Error::Random(_) => None,
+        }
+    }
+}
+
+/// One of several daemons.
+#[derive(Debug)]
+pub struct Replica {
+    name: String,
+    data: PathBuf,
+    /// Held as long as this one has the folder.
+    _lock: File,
+}
+
+impl Replica {
+    /// The daemon whose folder that is; it keeps its name there.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn open(data: &Path) -> Result<Self, Error> {
+        let file = |path: &Path, source: io::Error| Error::File {
+            path: path.to_owned(),
+            source,
+        };
+        files::folder(data).map_err(|e| file(data, e))?;
+        let path = data.join("replica");
+        let mut options = files::private();
+        options.create(true).append(true).read(true);
+        let lock = options
+            .open(path.with_added_extension("lock"))
+            .map_err(|e| file(&path, e))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Error::Taken {
+                    path: data.to_owned(),
+                });
+            }
+            Err(error) => return Err(file(&path, error.into())),
+        }
+        let name = match std::fs::read_to_string(&path) {
+            Ok(name) => name.trim().to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let name = fresh()?;
+                files::write(&path, &name).map_err(|e| file(&path, e))?;
+                name
+            }
+            Err(error) => return Err(file(&path, error)),
+        };
+        Ok(Self {
+            name,
+            data: data.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Its name, which no other has and which stays.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file that is touched as long as it leads.
+    pub(crate) fn lead(&self) -> PathBuf {
+        self.data.join("lead")
+    }
+
+    /// Says that it leads: the processes of its runs may go on.
+    pub(crate) fn leads(&self) -> io::Result<()> {
+        let mut options = files::private();
+        let file = options.create(true).append(true).open(self.lead())?;
+        file.set_modified(SystemTime::now())
+    }
+
+    /// Says that it leads no more: the processes of its runs end.
+    pub(crate) fn leads_no_more(&self) -> io::Result<()> {
+        match std::fs::remove_file(self.lead()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until no process of its runs lives any more. Whether that came to be.
+    pub(crate) async fn ended(&self, limit: Duration) -> bool {
+        let begin = Instant::now();
+        loop {
+            match lives(&self.data) {
+                Ok(false) => return true,
+                Ok(true) => {}
+                Err(error) => tracing::warn!("processes of runs can't be seen: {error}"),
+            }
+            if begin.elapsed() >= limit {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// A name for people, that no other daemon has.
+fn fresh() -> Result<String, Error> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "bramble",
+        host => host,
+    };
+    let random: [u8; RANDOM] = bramble_keys::random()?;
+    Ok(format!("{host}-{}", hex::encode(random)))
+}

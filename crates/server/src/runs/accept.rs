@@ -1,0 +1,101 @@
+//! What is asked of runs: to be accepted, to stop, to be forgotten.
+
+use super::child::Folder;
+use super::error::Error;
+use super::supervise::Runs;
+use bramble_store::record::{Actor, Cluster, Progress, Run, State, Verb};
+use bramble_store::{Kind, Log, Stored, Typed};
+use jiff::Timestamp;
+
+/// Runs of one cluster that are tried for a free number at once.
+const NUMBERS: u32 = 8;
+
+impl Runs {
+    /// Accepts a run: once this returns it will be carried out, whatever becomes of the daemon.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] with the run that is not over yet; the store's.
+    pub async fn accept(&self, cluster: &str, verb: Verb, by: Actor) -> Result<Stored<Run>, Error> {
+        for _ in 0..NUMBERS {
+            let found = self.store.need::<Cluster>(cluster).await?;
+            let last = format!("{cluster}-{}", found.it.runs);
+            if let Some(run) = self.store.find::<Run>(&last).await?
+                && !run.it.state.is_over()
+            {
+                return Err(Error::Busy { run: last });
+            }
+            let number = found.it.runs + 1;
+            let name = format!("{cluster}-{number}");
+            let run = Run {
+                cluster: cluster.into(),
+                verb,
+                by: by.clone(),
+                file: found.it.file.clone(),
+                asked: Timestamp::now(),
+                state: State::Accepted,
+                cancel: false,
+                started: None,
+                ended: None,
+                progress: Progress::default(),
+                reason: None,
+                tries: 0,
+                host: None,
+            };
+            // The name is the lock: of several who ask at once one makes it.
+            let made = match self.store.add(&name, run).await {
+                Ok(made) => Some(made),
+                Err(bramble_store::Error::Exists(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+            // Also for one who was cut off before it counted.
+            self.store
+                .change::<Cluster, Error, _>(cluster, |it| {
+                    it.runs = it.runs.max(number);
+                    Ok(())
+                })
+                .await?;
+            if let Some(made) = made {
+                return Ok(made);
+            }
+        }
+        Err(bramble_store::Error::Contended {
+            key: bramble_store::Key::new(Kind::Cluster, cluster),
+            tries: NUMBERS,
+        }
+        .into())
+    }
+
+    /// Asks a run to stop after the steps that it is at.
+    ///
+    /// # Errors
+    /// [`Error::Over`]; the store's.
+    pub async fn cancel(&self, run: &str) -> Result<Stored<Run>, Error> {
+        self.store
+            .change(run, |it: &mut Run| {
+                if it.state.is_over() {
+                    return Err(Error::Over { run: run.into() });
+                }
+                it.cancel = true;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Forgets a run that is over: its record, events and files.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] for one that is not over; the store's.
+    pub async fn forget(&self, run: &str) -> Result<(), Error> {
+        let found = self.store.need::<Run>(run).await?;
+        if !found.it.state.is_over() {
+            return Err(Error::Busy { run: run.into() });
+        }
+        if let Err(error) = Folder::of(&self.settings.data, run).delete() {
+            tracing::warn!("files of run {run} stay: {error}");
+        }
+        self.store.forget(&Log::Run(run.into())).await?;
+        let key = bramble_store::Key::new(Kind::Run, run);
+        self.store.delete(&key, None).await?;
+        Ok(())
+    }
+}
