@@ -1,12 +1,16 @@
 //! Arguments of the daemon.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Options of `serve`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ServeArgs {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub action: Option<ServeAction>,
     /// Address and port to listen at.
     #[arg(long, default_value = "0.0.0.0:7443", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
@@ -21,6 +25,14 @@ pub struct ServeArgs {
     /// Buttons.
     #[command(flatten)]
     pub buttons: ButtonArgs,
+}
+
+/// Around the daemon.
+#[derive(Debug, Subcommand)]
+pub enum ServeAction {
+    /// Print the definitions of the daemon's resources, for a store in Kubernetes.
+    #[command(after_help = "Example:\n  bramble serve crds | kubectl apply -f -")]
+    Crds,
 }
 
 /// How buttons are heard.

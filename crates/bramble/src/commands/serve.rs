@@ -2,7 +2,7 @@
 
 mod buttons;
 
-use crate::args::{Global, ServeArgs};
+use crate::args::{Global, ServeAction, ServeArgs};
 use crate::bundles;
 use crate::context::data_dir;
 use crate::error::{CliError, Explain, chain};
@@ -24,6 +24,10 @@ const LINK: &str = "first-user";
 
 /// Serves until it is told to stop.
 pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), CliError> {
+    if let Some(ServeAction::Crds) = args.action {
+        printer.raw(&bramble_store::definitions());
+        return Ok(());
+    }
     log();
     let data = args.data.clone().unwrap_or_else(usual_data);
     let names = match args.names.is_empty() {
