@@ -35,7 +35,10 @@ export async function visitor(browser, options = {}) {
   page.on('console', (message) => {
     // What the daemon refuses on purpose, and its absence, are told by the browser too.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
-      complaints.push(message.text());
+      const { url, lineNumber } = message.location();
+      // What examines the page (axe, the browser's driver) sets styles too; it has no place in the daemon's own code.
+      if (message.text().startsWith('Applying inline style') && !url.startsWith(URL)) return;
+      complaints.push(`${page.url()}: ${message.text()} (${url}:${lineNumber})`);
     }
   });
   return page;
