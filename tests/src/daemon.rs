@@ -56,7 +56,9 @@ impl Daemon {
             .arg(self.data())
             .args(["--listen", &format!("127.0.0.1:{}", self.port)])
             .args(["--mqtt", &format!("127.0.0.1:{}", self.port + 1)])
-            .env("HOME", self.folder());
+            .env("HOME", self.folder())
+            // Its runs are its own, whatever daemon whoever started it uses.
+            .env("BRAMBLE_SERVER", "https://nowhere.invalid:7443");
         let mut running = Running::start(&mut command);
         running.event("it serves", |event| event["event"] == "serving");
         self.running = Some(running);
@@ -228,10 +230,13 @@ fn remove_labs(prefix: &str) {
 impl Drop for Daemon {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            running.signal("TERM");
-            let said = running.finish().said();
+            // One that is gone already can't be told; a second panic would hide the first.
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                running.signal("TERM");
+                running.finish().said()
+            }));
             if std::thread::panicking() {
-                eprintln!("--- the daemon said:\n{said}");
+                eprintln!("--- the daemon said:\n{}", ended.unwrap_or_default());
             }
         }
         // Runs are processes of their own, and end with what they work at.

@@ -41,14 +41,9 @@ pub use session::LEAVE;
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     let global = &args.global;
-    match &args.command {
-        Command::Login(args) => return crate::remote::log_in(args, printer).await,
-        Command::Logout { url } => return crate::remote::log_out(global, url, printer).await,
-        // Here, whoever carries out what its button starts.
-        Command::Lights(args) => return lights::run(global, &args.action, printer).await,
-        _ => {}
-    }
-    if let Some(remote) = crate::remote::Remote::of(global)? {
+    if !is_here(&args.command)
+        && let Some(remote) = crate::remote::Remote::of(global)?
+    {
         return remotely::run(&remote, global, &args.command, printer).await;
     }
     match args.command {
@@ -80,8 +75,9 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
-        // See above.
-        Command::Login(_) | Command::Logout { .. } | Command::Lights(_) => Ok(()),
+        Command::Login(args) => crate::remote::log_in(&args, printer).await,
+        Command::Logout { url } => crate::remote::log_out(global, &url, printer).await,
+        Command::Lights(args) => lights::run(global, &args.action, printer).await,
         Command::Serve(args) => serve::run(global, &args, printer).await,
         Command::Fleet(args) => fleet::run(global, &args, printer).await,
         Command::Registry(args) => registry::run(global, args.action, printer).await,
@@ -92,4 +88,26 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Status => status::run(global, printer).await,
         Command::Wait(args) => wait::run(global, &args, printer).await,
     }
+}
+
+/// Whether a command concerns this computer and no cluster's machines: a daemon that is named, most often by the
+/// environment, has no part in it.
+fn is_here(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Init(_)
+            | Command::Steps
+            | Command::Schema
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Login(_)
+            | Command::Logout { .. }
+            | Command::Serve(_)
+            | Command::Button(_)
+            | Command::Bundle(_)
+            | Command::Lab(_)
+            | Command::Ccp(_)
+            // Here, whoever carries out what its button starts.
+            | Command::Lights(_)
+    )
 }

@@ -30,6 +30,8 @@ pub struct Remote {
 fn client(authority: Option<&str>) -> Result<reqwest::Client, CliError> {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT)
+        // Streams too: a daemon that says nothing for so long is gone.
+        .read_timeout(LIMIT)
         .https_only(true);
     if let Some(pem) = authority {
         let authority = Certificate::from_pem(pem.as_bytes())

@@ -59,7 +59,7 @@ impl Asker {
         let folder = tempfile::Builder::new().tempdir_in(&self.folder)?;
         let path = folder.path().join("bramble.yaml");
         files::write(&path, file)?;
-        let child = Command::new(&self.program)
+        let child = Command::from(crate::program::command(&self.program))
             .args(words)
             .arg("--file")
             .arg(&path)

@@ -22,6 +22,7 @@ pub mod runs;
 
 mod files;
 mod page;
+mod program;
 mod serve;
 mod tls;
 

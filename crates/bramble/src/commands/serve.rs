@@ -71,10 +71,10 @@ fn log() {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
-    // The broker's own parts tell of every client.
+    // Others' parts tell of every client and connection, and what they would tell of those is not known.
     let loud = tracing_subscriber::filter::Targets::new()
-        .with_default(level)
-        .with_target("mqtt5", level.min(tracing::Level::WARN));
+        .with_default(level.min(tracing::Level::WARN))
+        .with_target("bramble", level);
     // Somebody else's is there already: as good.
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(loud))

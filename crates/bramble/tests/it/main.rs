@@ -17,6 +17,7 @@ mod lights;
 #[path = "../../../ccp/tests/it/platform.rs"]
 mod platform;
 mod registry;
+mod remote;
 mod router;
 mod unreachable;
 mod vpn;

@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// The folder of all runs, below the daemon's.
 const RUNS: &str = "runs";
@@ -142,7 +142,7 @@ impl Folder {
             .create(true)
             .append(true)
             .open(self.said())?;
-        let mut command = Command::new(program);
+        let mut command = crate::program::command(program);
         if let Some(lead) = task.lead {
             command.env(lifeline::VARIABLE, lead);
         }

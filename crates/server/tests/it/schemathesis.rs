@@ -4,9 +4,13 @@ use crate::serve::{Daemon, NAMES};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// See `scripts/setup.sh`.
 const PROGRAM: &str = "/var/cache/bramble/schemathesis/bin/schemathesis";
+
+/// How long it may take: six seconds on a quiet computer.
+const LIMIT: Duration = Duration::from_secs(400);
 
 /// What would end the very right that it tries with, streams that never end, and what is to count tries.
 const LEFT_OUT: [&str; 6] = [
@@ -72,11 +76,14 @@ async fn no_request_makes_the_daemon_fail() {
             "7",
         ])
         .current_dir(folder.path())
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     for name in LEFT_OUT {
         command.args(["--exclude-name", name]);
     }
-    let done = command.output().await.unwrap();
+    let done = tokio::time::timeout(LIMIT, command.output()).await;
+    let done = done.unwrap_or_else(|_| panic!("it takes longer than {LIMIT:?}"));
+    let done = done.unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     let beside = String::from_utf8_lossy(&done.stderr);
     assert!(
