@@ -537,11 +537,6 @@ impl Drop for Site {
     }
 }
 
-/// For a file's part about Kubernetes. A lab's machines see this computer's disk as theirs: where that is nearly full of
-/// other things, their kubelets would remove the images that nothing runs of at the moment, and a plan would want them
-/// back.
-pub const IMAGES_STAY: &str = "kubelet: { imageGC: { high: 100 } }";
-
 /// What a plan would change, a line `machine step resource` for each.
 pub fn changes(plan: &Value) -> Vec<String> {
     let mut out = Vec::new();

@@ -210,7 +210,7 @@ pub enum Command {
     Workstation(WorkstationArgs),
     /// The daemon: clusters by browser, API, button; runs that go on without anybody watching.
     #[command(
-        after_help = "Examples:\n  sudo bramble serve\n  bramble serve --listen 127.0.0.1:7443 --data ~/bramble\n\nIts first start tells a link that makes the first user. The book's chapter: docs/serve.md."
+        after_help = "Examples:\n  sudo bramble serve\n  bramble serve --listen 127.0.0.1:7443 --data ~/bramble\n  bramble serve --store kubernetes --namespace bramble\n\nIts first start tells a link that makes the first user. The book's chapter: docs/serve.md."
     )]
     Serve(ServeArgs),
     /// A traffic light that shows what happens in clusters: on a board, in the terminal.

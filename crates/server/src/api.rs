@@ -27,7 +27,7 @@ mod virtual_button;
 
 pub(crate) use problem::nothing;
 pub use problem::{Problem, Refused};
-pub use state::{App, Limits};
+pub use state::{App, Ears, Limits};
 
 use crate::page;
 use axum::Router;

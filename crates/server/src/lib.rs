@@ -26,4 +26,4 @@ mod program;
 mod serve;
 mod tls;
 
-pub use serve::{Broker, Buttons, Error, Serving, Settings, serve};
+pub use serve::{Broker, Buttons, Error, Home, Serving, Settings, serve};

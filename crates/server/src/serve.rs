@@ -1,19 +1,22 @@
 //! All of the daemon together.
 
 mod buttons;
+mod duties;
+mod home;
 
 pub use buttons::{Broker, Buttons};
+pub use home::Home;
 
 use crate::api::{self, App, Limits};
 use crate::runs::{self, Runs};
-use crate::{files, lights, tls};
+use crate::{files, leader, lights, replica, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
-use bramble_store::{Sqlite, Store};
+use duties::{Duties, Hearers};
+use home::{Opened, Shared};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -22,6 +25,15 @@ const LAST: Duration = Duration::from_secs(5);
 
 /// How often the certificate is looked at.
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The same where another daemon may lead already.
+const LOST: Duration = Duration::from_millis(500);
+
+/// How long it may take until what only one daemon does has ended, and the lead is handed over.
+const HANDOVER: Duration = Duration::from_secs(15);
+
+/// What a daemon is called that shares its home with no other.
+const ALONE: &str = "alone";
 
 /// How often a run is begun that never comes to its end.
 const TRIES: u32 = 5;
@@ -33,6 +45,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Its folder; made if it is missing.
     pub data: PathBuf,
+    /// Where it keeps what it knows.
+    pub home: Home,
     /// Names and addresses that it is called by.
     pub names: Vec<String>,
     /// Release of Kubernetes for clusters after the first template, such as `v1.34.2`; `None` = the default.
@@ -51,8 +65,10 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The certificate of the authority that clients trust.
     pub authority: PathBuf,
-    /// Where its own broker listens, if it has one.
+    /// Where its own broker listens, if it has one. Of several daemons only the one that leads has.
     pub broker: Option<SocketAddr>,
+    /// The daemon's name among those that share its home.
+    pub replica: Option<String>,
     /// What the link of the first user ends with, as long as there is no user.
     pub first: Option<Secret>,
 }
@@ -91,6 +107,12 @@ pub enum Error {
     /// Buttons can't be heard.
     #[error("buttons can't be heard: {0}")]
     Bus(#[source] bramble_bus::Error),
+    /// It can't be one of several.
+    #[error(transparent)]
+    Replica(#[from] replica::Error),
+    /// Another daemon may lead now.
+    #[error(transparent)]
+    Lost(#[from] leader::Lost),
 }
 
 impl Error {
@@ -106,6 +128,8 @@ impl Error {
                 Some("name another address (--mqtt ADDRESS:PORT), or have no broker (--mqtt off)")
             }
             Error::Bus(error) => error.hint(),
+            Error::Replica(error) => error.hint(),
+            Error::Lost(_) => Some("have it started again, by systemd or Kubernetes"),
             Error::Tls(_) | Error::Auth(_) => None,
         }
     }
@@ -132,7 +156,7 @@ pub async fn serve(
         path: data.clone(),
         source,
     })?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&data.join("bramble.db")).await?);
+    let Opened { store, shared } = Opened::open(&settings.home, data).await?;
     let tls = tls::ensure(&data.join("tls"), holder(&settings.names), &settings.names);
     let tls = tls.map_err(|e| Error::Tls(e.into()))?;
     let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
@@ -145,36 +169,39 @@ pub async fn serve(
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
 
-    let runs = Runs::new(
-        store.clone(),
-        runs::Settings {
-            data: data.clone(),
-            program: settings.program.clone(),
-            tries: TRIES,
-        },
-    );
-    let mut app = App::new(store.clone(), runs.clone(), settings.limits);
-    let hearing = match settings.buttons {
-        None => None,
-        Some(told) => Some(buttons::open(told, store, app.origins.clone(), &tls).await?),
+    let told = runs::Settings {
+        data: data.clone(),
+        program: settings.program.clone(),
+        tries: TRIES,
     };
-    app.buttons = hearing.as_ref().map(|hearing| hearing.handler.clone());
-    let first = app.auth.first_link().await?;
-    if first.is_some() {
+    let runs = match &shared {
+        None => Runs::new(store.clone(), told),
+        Some(shared) => Runs::shared(store.clone(), told, shared.replica.clone()),
+    };
+    let mut app = App::new(store.clone(), runs.clone(), settings.limits);
+    let mut duties = Duties {
+        runs,
+        origins: app.origins.clone(),
+        ears: settings
+            .buttons
+            .map(|told| Hearers::new(told, store, app.origins.clone(), tls.clone())),
+    };
+    let mut broker = None;
+    if let Some(ears) = &mut duties.ears {
+        app.buttons = ears.ears();
+        if shared.is_none() {
+            broker = ears.open().await?;
+        }
+    }
+    let replica = shared.as_ref().map(|s| s.replica.name().to_owned());
+    let first = app.auth.first_link(replica.as_deref().unwrap_or(ALONE));
+    let first = first.await?;
+    // Labs live on one computer: where there are several daemons, nobody knows which.
+    if first.is_some() && shared.is_none() {
         app.origins
             .first_template(settings.kubernetes.as_deref())
             .await?;
     }
-    let heard = hearing.as_ref().map(|hearing| {
-        let (handler, stop) = (hearing.handler.clone(), stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = handler.serve(stop).await {
-                tracing::error!("buttons are no longer heard: {error}");
-            }
-        })
-    });
-    let kept = tokio::spawn(app.origins.clone().keep(stop.clone()));
-    let supervised = tokio::spawn(runs.supervise(stop.clone()));
     let renewed = tokio::spawn(renew(
         config.clone(),
         data.join("tls"),
@@ -186,6 +213,7 @@ pub async fn serve(
         stop.clone(),
     ));
     let handle = Handle::new();
+    let mut done = tokio::spawn(until_over(duties, shared, stop.clone(), handle.clone()));
     let ending = handle.clone();
     tokio::spawn(async move {
         // A sender that is gone tells to stop as well.
@@ -195,26 +223,48 @@ pub async fn serve(
     ready(Serving {
         address,
         authority: tls.authority,
-        broker: hearing.as_ref().and_then(|hearing| hearing.broker),
+        broker,
+        replica,
         first,
     });
     let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
     let served = server.handle(handle).serve(service).await;
-    if let Some(hearing) = hearing {
-        hearing.bus.close().await;
+    // Its part of the store is given back then.
+    let over = tokio::time::timeout(HANDOVER, &mut done).await;
+    if over.is_err() {
+        done.abort();
+        let _ = done.await;
     }
     // What the lights show is written down once more.
     if tokio::time::timeout(LAST, &mut lit).await.is_err() {
         lit.abort();
         let _ = lit.await;
     }
-    for task in [kept, supervised, renewed].into_iter().chain(heard) {
-        task.abort();
-        // Its part of the store is given back then; that it was aborted is no news.
-        let _ = task.await;
+    renewed.abort();
+    let _ = renewed.await;
+    if let Ok(Ok(Err(lost))) = over {
+        return Err(lost.into());
     }
     served.map_err(failed)
+}
+
+/// Does what one daemon of a store does, until told to stop. One that loses its lead answers to nobody any more.
+async fn until_over(
+    duties: Duties,
+    shared: Option<Shared>,
+    stop: watch::Receiver<bool>,
+    handle: Handle<SocketAddr>,
+) -> Result<(), leader::Lost> {
+    let Some(shared) = shared else {
+        duties.alone(stop).await;
+        return Ok(());
+    };
+    let led = duties.among(shared, stop).await;
+    if led.is_err() {
+        handle.graceful_shutdown(Some(LOST));
+    }
+    led
 }
 
 /// Sees to it that the certificate never ends: the one that is made in time is shown to new connections. The broker

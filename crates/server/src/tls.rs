@@ -36,6 +36,7 @@ struct Made {
 }
 
 /// Files with certificate and key of the server, and of the authority that clients trust.
+#[derive(Clone)]
 pub(crate) struct Tls {
     /// The authority's certificate.
     pub authority: PathBuf,

@@ -3,7 +3,6 @@
 
 use super::{PLANES, RECOVERY, shared};
 use bramble_tests::listing::{LEFT, assert_all_same};
-use bramble_tests::site::IMAGES_STAY;
 use bramble_tests::{Listing, Site, until};
 use std::path::Path;
 use std::process::Command;
@@ -17,9 +16,7 @@ fn the_address_is_held_by_a_pod() {
         site.machine(name).roles = "control-plane".into();
     }
     let spec = |address: &str| {
-        format!(
-            "kubernetes: {{ version: {VERSION}, endpoint: {{ kubeVip: {address} }}, {IMAGES_STAY} }}\n"
-        )
+        format!("kubernetes: {{ version: {VERSION}, endpoint: {{ kubeVip: {address} }} }}\n")
     };
     let address = shared(&site);
     site.write(&spec(&format!("\"{address}:7443\"")));

@@ -15,7 +15,6 @@ mod walk;
 
 use bramble_tests::kubectl::Kubectl;
 use bramble_tests::listing::{LEFT, assert_all_same};
-use bramble_tests::site::IMAGES_STAY;
 use bramble_tests::{Listing, Site, until, until_else};
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ fn spec(site: &Site, version: &str) -> String {
 fn spec_with(site: &Site, version: &str, drain: &str) -> String {
     format!(
         "kubernetes: {{ version: {version}, endpoint: {{ vip: {} }}, scheduleOnControlPlane: false, \
-         upgrade: {{ drainTimeout: {drain} }}, {IMAGES_STAY} }}\naddons: [demo]\n",
+         upgrade: {{ drainTimeout: {drain} }} }}\naddons: [demo]\n",
         shared(site)
     )
 }
@@ -247,7 +246,7 @@ fn power_fails_everywhere(site: &Site, kubectl: &Kubectl) {
 fn with_address(net: u8) -> String {
     format!(
         "# What follows the machines.\n\
-         kubernetes: {{ version: v1.20.2, endpoint: {{ vip: 10.78.{net}.100 }}, upgrade: {{ drainTimeout: 40s }}, {IMAGES_STAY} }}\n\
+         kubernetes: {{ version: v1.20.2, endpoint: {{ vip: 10.78.{net}.100 }}, upgrade: {{ drainTimeout: 40s }} }}\n\
          addons: [demo]\n"
     )
 }

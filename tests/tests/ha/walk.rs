@@ -3,7 +3,6 @@
 use super::tries;
 use bramble_tests::Site;
 use bramble_tests::kubectl::Kubectl;
-use bramble_tests::site::IMAGES_STAY;
 
 const BETWEEN: &str = "v1.21.1";
 const LAST: &str = "v1.22.1";
@@ -19,7 +18,7 @@ fn every_minor_release_is_gone_through() {
     let site = Site::new("t-walk", 34, &["one", "two"]);
     let spec = |version: &str| {
         format!(
-            "kubernetes: {{ version: {version}, scheduleOnControlPlane: true, {IMAGES_STAY} }}\naddons: [demo]\n"
+            "kubernetes: {{ version: {version}, scheduleOnControlPlane: true }}\naddons: [demo]\n"
         )
     };
     for label in [BETWEEN, LAST] {

@@ -3,7 +3,7 @@
 use crate::context::{On, r};
 use bramble_machine::kinds::{Directory, File, HugePages, Service, SwapFile};
 use bramble_machine::{Resource, Step};
-use bramble_spec::cluster::{Kubelet, Size, Swap};
+use bramble_spec::cluster::{Size, Swap};
 use std::sync::Arc;
 
 const JOURNAL: &str = "/etc/systemd/journald.conf.d";
@@ -13,6 +13,9 @@ const LOG_SIZE: Size = Size::mebi(10);
 const LOG_FILES: u16 = 5;
 const IMAGE_GC_HIGH: u8 = 85;
 const IMAGE_GC_LOW: u8 = 80;
+/// Of a container: its disk is its host's, whatever part of that others have filled. What the kubelet would do from a
+/// tenth of it on, a large disk's many gigabytes, is done when there is no room indeed. Memory as the kubelet has it.
+const SHARED_DISK: &str = "memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi";
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();
@@ -68,16 +71,23 @@ fn journal(most: Size) -> [Arc<dyn Resource>; 3] {
 
 /// The kubelet's flags for its limits: nothing for what it does by itself, because each flag that has
 /// its like in the configuration file is called deprecated in its log.
-pub(super) fn flags(limits: &Kubelet) -> Vec<String> {
+pub(super) fn flags(on: &On) -> Vec<String> {
+    let limits = &on.cluster().kubernetes.kubelet;
     let mut out = Vec::new();
-    if limits.image_gc_high != IMAGE_GC_HIGH {
-        out.push(format!(
-            "--image-gc-high-threshold={}",
-            limits.image_gc_high
-        ));
+    if on.facts.container {
+        out.push(format!("--eviction-hard={SHARED_DISK}"));
     }
-    if limits.image_gc_low != IMAGE_GC_LOW {
-        out.push(format!("--image-gc-low-threshold={}", limits.image_gc_low));
+    let own = match on.facts.container {
+        // What others keep on the disk is no reason to remove images here.
+        true => (100, IMAGE_GC_LOW),
+        false => (IMAGE_GC_HIGH, IMAGE_GC_LOW),
+    };
+    let (high, low) = limits.image_gc.map_or(own, |gc| (gc.high, gc.low));
+    if high != IMAGE_GC_HIGH {
+        out.push(format!("--image-gc-high-threshold={high}"));
+    }
+    if low != IMAGE_GC_LOW {
+        out.push(format!("--image-gc-low-threshold={low}"));
     }
     if limits.log_size != LOG_SIZE {
         out.push(format!("--container-log-max-size={}", limits.log_size));

@@ -78,7 +78,7 @@ fn flags(on: &On) -> String {
         // The kubelet has the flag from 1.31 on, and refuses version 1 without it from 1.35 on.
         flags.push("--fail-cgroupv1=false".into());
     }
-    flags.extend(care::flags(&on.cluster().kubernetes.kubelet));
+    flags.extend(care::flags(on));
     format!(
         "# Made by Bramble.\n{}KUBELET_EXTRA_ARGS=\"{}\"\n",
         counted(on),

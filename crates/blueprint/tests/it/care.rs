@@ -77,6 +77,27 @@ fn a_kubelet_is_told_of_swap_that_may_be_there() {
     assert_eq!(file.ids("two", CARE), ["swap:/var/lib/bramble.swap"]);
 }
 
+/// A host's disk, filled by others to nine tenths, is no reason to remove images or pods from a container on it.
+#[test]
+fn a_container_counts_what_is_left_of_its_hosts_disk() {
+    let shared =
+        " --eviction-hard=memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi";
+    let own = setup("");
+    let usual = setup("").on_all(&container());
+    let limits = "  kubernetes: { kubelet: { imageGC: { high: 85 } } }\n";
+    let asked = setup(limits).on_all(&container());
+    for (machine, step) in [("one", "control-plane/init"), ("two", "worker/join")] {
+        let flags_of = |setup| flags(setup, machine, step);
+        assert!(!flags_of(&own).contains("eviction"));
+        let usual = flags_of(&usual);
+        assert!(usual.contains(shared), "{usual}");
+        assert!(usual.contains(" --image-gc-high-threshold=100"), "{usual}");
+        let asked = flags_of(&asked);
+        assert!(asked.contains(shared), "{asked}");
+        assert!(!asked.contains("image-gc"), "what the file says: {asked}");
+    }
+}
+
 #[test]
 fn a_container_has_its_hosts_swap() {
     let setup = setup("  defaults: { swap: { size: 1Gi } }\n").on_all(&container());

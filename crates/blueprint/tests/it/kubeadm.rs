@@ -214,9 +214,10 @@ fn flags_of_the_kubelet_follow_the_release() {
     let usual = "# Made by Bramble.\nKUBELET_EXTRA_ARGS=\"--node-ip=10.77.0.12 --max-pods=110 --cgroup-driver=systemd\"\n";
     assert_eq!(flags(20, Default::default()), usual);
     assert_eq!(flags(36, Default::default()), usual);
-    let contained = "--cgroup-driver=cgroupfs --oom-score-adj=0 --fail-swap-on=false";
-    assert!(flags(30, container()).ends_with(&format!("{contained}\"\n")));
-    assert!(flags(31, container()).ends_with(&format!("{contained} --fail-cgroupv1=false\"\n")));
+    let contained = "--cgroup-driver=cgroupfs --oom-score-adj=0 --fail-swap-on=false ";
+    assert!(flags(30, container()).contains(&format!("{contained}--eviction-hard=")));
+    let newer = format!("{contained}--fail-cgroupv1=false --eviction-hard=");
+    assert!(flags(31, container()).contains(&newer));
 }
 
 /// kubeadm is told to go on only where a check can't pass.

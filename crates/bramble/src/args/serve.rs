@@ -1,6 +1,6 @@
 //! Arguments of the daemon.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -18,6 +18,19 @@ pub struct ServeArgs {
     /// ~/.local/share/bramble/server.
     #[arg(long, env = "BRAMBLE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Where it keeps what it knows. With `kubernetes` several daemons share it, and one of them leads:
+    /// docs/kubernetes-store.md.
+    #[arg(long, value_enum, default_value = "folder", value_name = "WHERE")]
+    pub store: StoreWhere,
+    /// The kubeconfig of the API that keeps it; by default kubectl's, or a pod's service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig; by default the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The namespace there, for Bramble alone; by default the context's.
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// A name or address that people call the daemon by, for its certificate; may be given more than once. By default
     /// the host's name and addresses.
     #[arg(long = "name", value_name = "NAME")]
@@ -25,6 +38,15 @@ pub struct ServeArgs {
     /// Buttons.
     #[command(flatten)]
     pub buttons: ButtonArgs,
+}
+
+/// Where the daemon keeps what it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreWhere {
+    /// In its folder; it needs nothing else.
+    Folder,
+    /// In a Kubernetes API, as resources of bramble.dev.
+    Kubernetes,
 }
 
 /// Around the daemon.

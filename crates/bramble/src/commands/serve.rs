@@ -2,7 +2,7 @@
 
 mod buttons;
 
-use crate::args::{Global, ServeAction, ServeArgs};
+use crate::args::{Global, ServeAction, ServeArgs, StoreWhere};
 use crate::bundles;
 use crate::context::data_dir;
 use crate::error::{CliError, Explain, chain};
@@ -10,7 +10,8 @@ use crate::files;
 use crate::printer::Printer;
 use crate::stop;
 use bramble_secret::Secret;
-use bramble_server::{Serving, Settings};
+use bramble_server::{Home, Serving, Settings};
+use bramble_store::KubernetesSettings;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -37,6 +38,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
     let settings = Settings {
         listen: args.listen,
         data: data.clone(),
+        home: home(args)?,
         names: names.clone(),
         program: std::env::current_exe().explain("this program can't be found")?,
         kubernetes: newest_bundle(),
@@ -58,6 +60,32 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         }
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+/// Where it keeps what it knows.
+///
+/// # Errors
+/// A place in an API that is not used, as wrong use.
+fn home(args: &ServeArgs) -> Result<Home, CliError> {
+    let given = [
+        ("--kubeconfig", args.kubeconfig.is_some()),
+        ("--context", args.context.is_some()),
+        ("--namespace", args.namespace.is_some()),
+    ];
+    match args.store {
+        StoreWhere::Kubernetes => Ok(Home::Kubernetes(KubernetesSettings {
+            kubeconfig: args.kubeconfig.clone(),
+            context: args.context.clone(),
+            namespace: args.namespace.clone(),
+        })),
+        StoreWhere::Folder => match given.iter().find(|(_, given)| *given) {
+            None => Ok(Home::Folder),
+            Some((word, _)) => Err(CliError::usage(format!(
+                "{word} says where an API is, but the store is in a folder"
+            ))
+            .hint("add --store kubernetes")),
+        },
+    }
 }
 
 /// What the daemon has to say beside its answers goes to standard error: systemd keeps it.
@@ -144,7 +172,7 @@ fn announce(
     if printer.json() {
         printer.line(&json!({
             "event": "serving", "url": url, "listen": serving.address, "authority": serving.authority,
-            "broker": serving.broker, "firstUserLink": first.then_some(&file),
+            "broker": serving.broker, "replica": serving.replica, "firstUserLink": first.then_some(&file),
         }));
         return Ok(());
     }
@@ -153,6 +181,9 @@ fn announce(
         "authority   {} (for browsers and --ca)",
         serving.authority.display()
     ));
+    if let Some(replica) = &serving.replica {
+        printer.out(format!("one of several: {replica}"));
+    }
     if let Some(broker) = serving.broker {
         let host = names.first().map_or("", String::as_str);
         let at = bramble_spec::cluster::with_port(host, broker.port());

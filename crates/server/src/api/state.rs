@@ -7,10 +7,11 @@ use crate::auth::Auth;
 use crate::buttons::Handler;
 use crate::origins::Origins;
 use crate::runs::Runs;
+use axum::http::StatusCode;
 use bramble_lights::{Panel, Rules};
 use bramble_store::Store;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How often strangers may try something.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,15 @@ impl Default for Limits {
     }
 }
 
+/// Who hears buttons.
+#[derive(Clone)]
+pub enum Ears {
+    /// Nobody.
+    None,
+    /// This daemon, once it leads; one that is alone always does.
+    Leader(Arc<OnceLock<Arc<Handler>>>),
+}
+
 /// What all routes share.
 #[derive(Clone)]
 pub struct App {
@@ -47,8 +57,8 @@ pub struct App {
     pub lights: Arc<Panel>,
     /// Who is who.
     pub auth: Auth,
-    /// Who hears buttons, if somebody does.
-    pub buttons: Option<Arc<Handler>>,
+    /// Who hears buttons.
+    pub buttons: Ears,
     pub(super) limiter: Arc<Limiter>,
 }
 
@@ -59,7 +69,7 @@ impl App {
         Self {
             asker: Arc::new(Asker::new(&settings.data, &settings.program)),
             auth: Auth::new(store.clone()),
-            buttons: None,
+            buttons: Ears::None,
             lights: Panel::new(Rules::default()),
             origins: Origins::new(store.clone(), runs.clone()),
             store,
@@ -71,9 +81,14 @@ impl App {
     /// Who hears buttons.
     ///
     /// # Errors
-    /// 404 where nobody does.
+    /// 404 where nobody does, 503 where another daemon does.
     pub(super) fn handler(&self) -> Result<&Arc<Handler>, Refused> {
-        let none = || Refused::missing("handler of buttons in this daemon");
-        self.buttons.as_ref().ok_or_else(none)
+        match &self.buttons {
+            Ears::None => Err(Refused::missing("handler of buttons in this daemon")),
+            Ears::Leader(handler) => handler.get().ok_or_else(|| {
+                let said = "another daemon leads, and hears the buttons";
+                Refused::new(StatusCode::SERVICE_UNAVAILABLE, said)
+            }),
+        }
     }
 }

@@ -5,14 +5,15 @@ use bramble_secret::Secret;
 use bramble_store::record::{Role, User};
 use bramble_store::{Kind, Record, Typed};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Name of the document.
 const NAME: &str = "first-user";
 
-/// What is kept of the link.
-#[derive(Serialize, Deserialize)]
+/// What is kept of the links: each of several daemons that share a store has one, its newest.
+#[derive(Default, Serialize, Deserialize)]
 struct Ticket {
-    hash: String,
+    hashes: BTreeMap<String, String>,
 }
 
 impl Record for Ticket {
@@ -20,29 +21,27 @@ impl Record for Ticket {
 }
 
 impl Auth {
-    /// What the link of the first user ends with, made anew; `None` once there are users.
+    /// What the link of the first user ends with, made anew for that one of the daemons that share the store; `None`
+    /// once there are users.
     ///
     /// # Errors
     /// The store's; no random numbers.
-    pub async fn first_link(&self) -> Result<Option<Secret>, Error> {
+    pub async fn first_link(&self, daemon: &str) -> Result<Option<Secret>, Error> {
         if !self.store.all::<User>().await?.is_empty() {
             return Ok(None);
         }
         let secret = bramble_keys::password()?;
         let hash = hashed(secret.expose());
-        match self.store.add(NAME, Ticket { hash: hash.clone() }).await {
-            Err(bramble_store::Error::Exists(_)) => {
-                self.store
-                    .change::<Ticket, Error, _>(NAME, |it| {
-                        it.hash.clone_from(&hash);
-                        Ok(())
-                    })
-                    .await?;
-            }
-            done => {
-                done?;
-            }
+        match self.store.add(NAME, Ticket::default()).await {
+            Ok(_) | Err(bramble_store::Error::Exists(_)) => {}
+            Err(error) => return Err(error.into()),
         }
+        self.store
+            .change::<Ticket, Error, _>(NAME, |it| {
+                it.hashes.insert(daemon.to_owned(), hash.clone());
+                Ok(())
+            })
+            .await?;
         Ok(Some(secret))
     }
 
@@ -53,7 +52,7 @@ impl Auth {
     pub async fn make_first(&self, link: &str, name: &str, password: &Secret) -> Result<(), Error> {
         let ticket = self.store.find::<Ticket>(NAME).await?;
         let ticket = ticket
-            .filter(|ticket| ticket.it.hash == hashed(link))
+            .filter(|ticket| ticket.it.hashes.values().any(|hash| *hash == hashed(link)))
             .ok_or(Error::Link)?;
         if !self.store.all::<User>().await?.is_empty() {
             return Err(Error::Link);

@@ -2,10 +2,10 @@
 //! down.
 
 use super::{Error, Origins};
-use bramble_store::record::{Actor, Cluster, Machine, Origin, Phase, Verb};
+use bramble_store::record::{Actor, Claim, Cluster, Machine, Origin, Phase, Verb};
 use bramble_store::{Change, Kind, Stored, Typed};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
@@ -18,6 +18,10 @@ const RUNS: usize = 50;
 
 /// How often older ones are looked for.
 const PRUNED: Duration = Duration::from_secs(3600);
+
+/// How old the claim is of a cluster that there is no record of, before it is released: another daemon may be about to
+/// make one.
+const SETTLED: SignedDuration = SignedDuration::from_mins(2);
 
 /// When a teardown that failed is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -69,7 +73,7 @@ impl Origins {
             // A cluster that is about to be made has its machines before it has its record.
             let _one = self.choosing.lock().await;
             let clusters = self.store.all::<Cluster>().await?;
-            self.set_free(&clusters).await?;
+            self.set_free(&clusters, now).await?;
             clusters
         };
         let mut pause = LOOK;
@@ -86,15 +90,21 @@ impl Origins {
         Ok(pause)
     }
 
-    async fn set_free(&self, clusters: &[Stored<Cluster>]) -> Result<(), Error> {
-        let there = clusters.iter().filter(|c| c.it.phase != Phase::Gone);
-        let there: BTreeSet<&str> = there.map(|c| c.name.as_str()).collect();
+    async fn set_free(&self, clusters: &[Stored<Cluster>], now: Timestamp) -> Result<(), Error> {
+        let known: BTreeMap<&str, Phase> = clusters
+            .iter()
+            .map(|cluster| (cluster.name.as_str(), cluster.it.phase))
+            .collect();
+        let over = |claim: &Claim| match known.get(claim.cluster.as_str()) {
+            Some(phase) => *phase == Phase::Gone,
+            None => !self.runs.are_shared() || now.duration_since(claim.since) >= SETTLED,
+        };
         let machines = self.store.all::<Machine>().await?;
         let claims = machines.into_iter().filter_map(|m| m.it.claim);
-        let owners: BTreeSet<String> = claims.map(|claim| claim.cluster).collect();
-        for gone in owners.iter().filter(|o| !there.contains(o.as_str())) {
+        let gone: BTreeSet<String> = claims.filter(over).map(|claim| claim.cluster).collect();
+        for cluster in gone {
             if let Some(pool) = self.source(Origin::Pool) {
-                pool.release(gone).await?;
+                pool.release(&cluster).await?;
             }
         }
         Ok(())

@@ -72,6 +72,11 @@ impl Runs {
         &self.settings
     }
 
+    /// Whether several daemons remember them.
+    pub fn are_shared(&self) -> bool {
+        self.replica.is_some()
+    }
+
     /// Carries out what is accepted, and what was not over when the last daemon ended, until told to stop;
     /// the processes of runs go on then.
     pub async fn supervise(self: Arc<Self>, mut stop: watch::Receiver<bool>) {

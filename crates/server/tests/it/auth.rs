@@ -30,20 +30,22 @@ async fn anna(auth: &Auth) -> Caller {
 #[tokio::test]
 async fn the_first_link_makes_one_admin_and_no_second() {
     let (_folder, _store, auth) = auth().await;
-    let old = auth.first_link().await.unwrap().unwrap();
-    let link = auth.first_link().await.unwrap().unwrap();
+    let old = auth.first_link("one").await.unwrap().unwrap();
+    // Each of several daemons has its own.
+    let link = auth.first_link("two").await.unwrap().unwrap();
+    auth.first_link("one").await.unwrap().unwrap();
     let first = |link: Secret, name: &'static str| {
         let auth = auth.clone();
         async move { auth.make_first(link.expose(), name, &good()).await }
     };
     assert!(
         matches!(first(old, "eve").await, Err(Error::Link)),
-        "only the last one"
+        "only the last one of a daemon"
     );
     let (a, b) = tokio::join!(first(link.clone(), "anna"), first(link.clone(), "eve"));
     assert_eq!(u8::from(a.is_ok()) + u8::from(b.is_ok()), 1);
     assert!(matches!(first(link, "eve").await, Err(Error::Link)));
-    assert!(auth.first_link().await.unwrap().is_none());
+    assert!(auth.first_link("one").await.unwrap().is_none());
     let people = auth.people().await.unwrap();
     assert_eq!(people.len(), 1);
     assert_eq!(people[0].role, Role::Admin);

@@ -23,6 +23,7 @@ pub fn settings(data: &Path, names: &[&str]) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         data: data.into(),
+        home: Default::default(),
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         program: "/bin/false".into(),
         kubernetes: None,

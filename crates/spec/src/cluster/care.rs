@@ -36,14 +36,22 @@ impl fmt::Display for Size {
 /// Limits of the kubelet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kubelet {
-    /// Percentage of the disk in use from which images that nothing uses are removed.
-    pub image_gc_high: u8,
-    /// Percentage down to which they are; less than the other.
-    pub image_gc_low: u8,
+    /// When images that nothing uses are removed; `None` = nothing is said: from 85 percent of the disk on, where
+    /// the disk is the machine's own.
+    pub image_gc: Option<ImageGc>,
     /// Size at which a new log of a container is begun.
     pub log_size: Size,
     /// Logs that are kept of a container; at least 2.
     pub log_files: u16,
+}
+
+/// When images that nothing uses are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageGc {
+    /// Percentage of the disk in use from which they are; 100 = never.
+    pub high: u8,
+    /// Percentage down to which they are; less than the other.
+    pub low: u8,
 }
 
 /// Memory on the disk.

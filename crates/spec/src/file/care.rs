@@ -22,8 +22,8 @@ pub struct Kubelet {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageGc {
-    /// Percentage of the disk in use from which images are removed; 100 = never. Default: 85. A small disk is cleaned
-    /// before it is under pressure (at 85, too) with less.
+    /// Percentage of the disk in use from which images are removed; 100 = never. Default: 85; never
+    /// on a container. A small disk is cleaned before it is under pressure (at 85, too) with less.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 100))]
     pub high: Option<u8>,

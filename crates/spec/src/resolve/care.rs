@@ -2,7 +2,7 @@
 
 use super::machines::Known;
 use super::{Resolver, route};
-use crate::cluster::{Kubelet, Size, Swap};
+use crate::cluster::{ImageGc, Kubelet, Size, Swap};
 use crate::file::Machine;
 use crate::file::care as written;
 use crate::problem::{Place, Problem};
@@ -38,28 +38,30 @@ pub(super) struct Care {
 
 impl Resolver<'_> {
     pub(super) fn kubelet(&mut self, written: Option<&written::Kubelet>) -> Kubelet {
-        let (image_gc_high, image_gc_low) =
-            self.image_gc(written.and_then(|k| k.image_gc.as_ref()));
+        let image_gc = written.and_then(|k| k.image_gc.as_ref());
+        let image_gc = image_gc.map(|written| self.image_gc(written));
         let logs = written.and_then(|k| k.logs.clone()).unwrap_or_default();
         let path = route!["spec", "kubernetes", "kubelet", "logs", "maxSize"];
         let size = logs.max_size.as_deref();
         let size = size.and_then(|text| self.size(text, &path, "a container's log", &LOG_SIZES));
         Kubelet {
-            image_gc_high,
-            image_gc_low,
+            image_gc,
             log_size: size.unwrap_or(LOG_SIZE),
             log_files: logs.max_files.unwrap_or(LOG_FILES),
         }
     }
 
-    fn image_gc(&mut self, written: Option<&written::ImageGc>) -> (u8, u8) {
+    fn image_gc(&mut self, written: &written::ImageGc) -> ImageGc {
         let at = |key: &str| route!["spec", "kubernetes", "kubelet", "imageGC", key];
-        let high = written.and_then(|gc| gc.high);
-        let low = written.and_then(|gc| gc.low);
-        let begin = high.unwrap_or(IMAGE_GC_HIGH);
-        let end = low.unwrap_or(begin.saturating_sub(IMAGE_GC_STEP).max(1));
+        let begin = written.high.unwrap_or(IMAGE_GC_HIGH);
+        let end = written.low;
+        let end = end.unwrap_or(begin.saturating_sub(IMAGE_GC_STEP).max(1));
+        let gc = ImageGc {
+            high: begin,
+            low: end,
+        };
         if end < begin || self.lost(&at("high")) || self.lost(&at("low")) {
-            return (begin, end);
+            return gc;
         }
         let mut problem = Problem::new(
             "image-gc-order",
@@ -67,11 +69,11 @@ impl Resolver<'_> {
             format!("images can't be removed from {begin} percent of the disk down to {end}"),
         )
         .hint("give `low` less than `high`");
-        if high.is_some() {
+        if written.high.is_some() {
             problem = problem.related(self.place(&at("high")), "where it begins");
         }
         self.push(problem);
-        (begin, end)
+        gc
     }
 
     /// What `defaults` say, checked once however many machines follow them.

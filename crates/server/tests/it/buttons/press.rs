@@ -7,9 +7,10 @@ use axum::extract::connect_info::MockConnectInfo;
 use axum::http::{Request as Http, StatusCode};
 use bramble_button::signed::{Claimed, Key};
 use bramble_button::{Ask, Nonce, Report, Request, Status, UnixTime};
-use bramble_server::api::{App, Limits, router};
+use bramble_server::api::{App, Ears, Limits, router};
 use bramble_server::runs::{Runs, Settings};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tower::ServiceExt;
 
 pub fn api(world: &World) -> axum::Router {
@@ -20,7 +21,7 @@ pub fn api(world: &World) -> axum::Router {
     };
     let runs = Runs::new(world.store.clone(), settings);
     let mut app = App::new(world.store.clone(), runs, Limits::default());
-    app.buttons = Some(world.handler.clone());
+    app.buttons = Ears::Leader(Arc::new(world.handler.clone().into()));
     router(app).layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711))))
 }
 
