@@ -108,7 +108,7 @@ async fn garbage_gets_a_problem_and_no_failure_of_the_daemon() {
 #[tokio::test]
 async fn a_browser_logs_in_and_no_other_page_speaks_for_it() {
     let daemon = Daemon::new("").await;
-    let link = daemon.app.auth.first_link().await.unwrap().unwrap();
+    let link = daemon.app.auth.first_link("one").await.unwrap().unwrap();
     let first = json!({ "link": link.expose(), "name": "anna", "password": "correct horse" });
     daemon
         .as_token("", "POST", "/first", Some(first.clone()))
