@@ -17,6 +17,10 @@ pub struct Daemon {
     running: Option<Running>,
     /// What the names of all its clusters begin with.
     prefix: String,
+    /// Further arguments.
+    more: Vec<String>,
+    /// Its name among several that share a store.
+    replica: Option<String>,
 }
 
 impl Daemon {
@@ -26,6 +30,26 @@ impl Daemon {
     /// # Panics
     /// When it does not serve.
     pub fn new(prefix: &str, port: u16) -> Self {
+        let daemon = Self::bare(prefix, port, &[]);
+        daemon.first_user();
+        daemon.log_in();
+        daemon
+    }
+
+    /// Starts one of several that share a store, told by further arguments. The first of them makes the user.
+    ///
+    /// # Panics
+    /// When it does not serve.
+    pub fn sharing(prefix: &str, port: u16, more: &[&str], first: bool) -> Self {
+        let daemon = Self::bare(prefix, port, more);
+        if first {
+            daemon.first_user();
+        }
+        daemon.log_in();
+        daemon
+    }
+
+    fn bare(prefix: &str, port: u16, more: &[&str]) -> Self {
         failure::remember();
         site::one_run_at_a_time();
         assert!(prefix.starts_with("t-"), "labs of tests are called t-...");
@@ -39,10 +63,19 @@ impl Daemon {
             port,
             running: None,
             prefix: prefix.into(),
+            more: more.iter().map(|word| (*word).to_owned()).collect(),
+            replica: None,
         };
         daemon.start();
-        daemon.first_user();
         daemon
+    }
+
+    /// Its name among several that share a store.
+    ///
+    /// # Panics
+    /// When it is alone.
+    pub fn replica(&self) -> &str {
+        self.replica.as_deref().expect("it is one of several")
     }
 
     /// Starts it, again after [`Daemon::kill`].
@@ -58,9 +91,11 @@ impl Daemon {
             .args(["--mqtt", &format!("127.0.0.1:{}", self.port + 1)])
             .env("HOME", self.folder())
             // Its runs are its own, whatever daemon whoever started it uses.
-            .env("BRAMBLE_SERVER", "https://nowhere.invalid:7443");
+            .env("BRAMBLE_SERVER", "https://nowhere.invalid:7443")
+            .args(&self.more);
         let mut running = Running::start(&mut command);
-        running.event("it serves", |event| event["event"] == "serving");
+        let serving = running.event("it serves", |event| event["event"] == "serving");
+        self.replica = serving["replica"].as_str().map(str::to_owned);
         self.running = Some(running);
     }
 
@@ -79,6 +114,9 @@ impl Daemon {
         let secret = link.trim().rsplit('#').next().expect("a secret");
         let body = json!({ "link": secret, "name": "anna", "password": PASSWORD });
         self.api("POST", "/first", Some(&body));
+    }
+
+    fn log_in(&self) {
         let body = json!({ "name": "anna", "password": PASSWORD });
         self.api("POST", "/login", Some(&body));
     }

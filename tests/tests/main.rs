@@ -13,5 +13,6 @@ mod logins;
 mod managers;
 mod proxied;
 mod reach;
+mod replicas;
 mod router;
 mod steps;

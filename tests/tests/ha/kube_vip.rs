@@ -40,6 +40,8 @@ fn the_address_is_held_by_a_pod() {
     site.nothing_to_do();
     let url = format!("https://{address}:6443/readyz");
     let holder = holder(&site, &address);
+    // A kubelet's first look at its pods may come later than `up` ends.
+    site.bramble(&["wait"]).expect(0);
     site.bramble(&["status"]).expect(0).says("holds it");
     site.lab().kill(&holder).expect("it is off");
     until("another has the address", RECOVERY, || {

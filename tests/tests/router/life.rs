@@ -61,6 +61,7 @@ pub fn the_cluster_is_used_from_outside(site: &Site, kubectl: &Kubectl) {
     }
     until("the demo runs", LIMIT, || kubectl.demo().len() == 2);
     site.demo_answers();
+    site.bramble(&["wait"]).expect(0);
     let status = site.bramble(&["status"]).expect(0);
     status.says(&format!("{}, {}", site.address("gate"), site.outside()));
     let addresses = site.bramble(&["fleet", "check-ip"]).expect(0);
