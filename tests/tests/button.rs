@@ -1,7 +1,9 @@
 //! One press, one cluster: `bramble serve` and `bramble button simulate`, and nothing else.
 
-use bramble_tests::Daemon;
+use bramble_tests::daemon::PASSWORD;
+use bramble_tests::{Daemon, Running};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 
 /// Where the API of the cluster at a display's end is: the display has no room for `https://`.
@@ -65,7 +67,7 @@ fn a_press_makes_a_cluster_and_a_long_one_takes_it_down() {
 
     // The same cluster for people.
     let url = daemon.url();
-    let password = daemon.write("password", "correct horse battery\n");
+    let password = daemon.write("password", &format!("{PASSWORD}\n"));
     let ca = daemon.authority();
     let login = ["login", &url, "--ca", &ca.display().to_string()];
     let login = [
@@ -99,4 +101,30 @@ fn a_press_makes_a_cluster_and_a_long_one_takes_it_down() {
         .bramble(&["--cluster", &name, "status"])
         .expect(2)
         .says("nobody is logged in");
+}
+
+/// The same in the browser: logged in, pressed, watched, taken down. What the browser does is `web/e2e/real.test.js`.
+#[test]
+fn a_press_in_the_browser_makes_a_cluster() {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
+    for (path, remedy) in [
+        (web.join("node_modules/playwright-core"), "make web"),
+        ("/usr/bin/chromium".into(), "scripts/setup.sh --test"),
+    ] {
+        let missing = format!("{} is missing; remedy: {remedy}", path.display());
+        assert!(path.exists(), "{missing}");
+    }
+    let daemon = Daemon::new("t-hall", 17_450);
+    daemon.button("t-hall");
+    let mut browser = Command::new("node");
+    browser
+        .args(["--test", "--test-reporter=spec", "e2e/real.test.js"])
+        .current_dir(web)
+        .env("BRAMBLE_URL", daemon.url())
+        .env("BRAMBLE_BUTTON", "t-hall")
+        .env("BRAMBLE_PASSWORD", PASSWORD);
+    Running::start(&mut browser).finish().expect(0);
+    let clusters = daemon.api("GET", "/clusters", None);
+    assert_eq!(clusters[0]["phase"], "Gone", "{clusters}");
+    assert!(daemon.labs().is_empty(), "{:?}", daemon.labs());
 }
