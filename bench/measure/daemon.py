@@ -99,9 +99,17 @@ def presses(daemon, button, tries):
         name, seconds = pressed(daemon, button)
         took.append(round(seconds, 3))
         say(f"  press {number + 1}: {seconds:.3f} s")
-        daemon.ask("POST", f"/runs/{name}/cancel")
-        daemon.take_down(daemon.over(name, RUN)["cluster"])
+        stopped(daemon, name)
     return {"seconds": took, "median": median(took), "longest": max(took)}
+
+
+def stopped(daemon, name):
+    """Stops a run soon after its begin, and takes its cluster away."""
+    daemon.ask("POST", f"/runs/{name}/cancel")
+    done = daemon.over(name, RUN)
+    if done["state"] != "cancelled":
+        raise Failed(f"{name} was to be cancelled: {done}")
+    daemon.take_down(done["cluster"])
 
 
 def pressed(daemon, button):
