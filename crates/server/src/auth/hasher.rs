@@ -66,7 +66,10 @@ mod tests {
         let salt = made.salt.unwrap();
         let same = Argon2::default().hash_password_with_salt(b"correct horse", &salt);
         assert_eq!(made, same.unwrap());
-        assert!(made.to_string().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(
+            made.to_string()
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
     }
 
     #[test]
