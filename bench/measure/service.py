@@ -144,12 +144,15 @@ class Daemon:
         ended = lambda run: run["state"] not in ("accepted", "running")
         return self.until(f"the end of {run}", f"/runs/{run}", ended, limit)
 
-    def take_down(self, cluster):
-        """Takes a cluster away with its lab."""
-        run = self.ask("POST", f"/clusters/{cluster}/runs", {"verb": "down", "confirm": cluster})
-        done = self.over(run["name"])
-        if done["state"] != "done":
-            raise Failed(f"{cluster} could not be taken down: {done}")
+    def take_down(self, cluster, tries=3):
+        """Takes a cluster away with its lab. What a cancelled run was making at that moment may get in its way."""
+        for _ in range(tries):
+            run = self.ask("POST", f"/clusters/{cluster}/runs", {"verb": "down", "confirm": cluster})
+            done = self.over(run["name"])
+            if done["state"] == "done":
+                return
+            time.sleep(1)
+        raise Failed(f"{cluster} could not be taken down: {done}")
 
     def memory(self):
         """Megabytes (10^6 bytes) of the daemon: resident, and the part of it that is no file."""
