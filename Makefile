@@ -30,7 +30,7 @@ build: web ## Build the program (release, target/release/bramble)
 check: ## Format, lints, types of the page, shell scripts
 	@scripts/check.sh
 
-bench: ## Measure against other tools, side by side (root; about 60 minutes)
+bench: ## Measure against other tools, side by side (root; about 70 minutes)
 	@scripts/setup.sh --test
 	@bench/run
 

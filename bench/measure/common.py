@@ -13,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
-RELEASE = ROOT / "target/release"
+# Where cargo builds: a folder that is not whole is meant from here.
+RELEASE = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 BRAMBLE = RELEASE / "bramble"
 PROGRAM = RELEASE / "bramble-bench"
 WORK = ROOT / "target/bench"
@@ -37,6 +38,10 @@ class Settings:
     router_runs: int
     rounds: int
     tries: int
+    presses: int
+    history: int
+    # Seconds after which a daemon that does nothing is looked at.
+    idle: int
 
 
 @dataclasses.dataclass
@@ -119,7 +124,8 @@ def cargo():
 
 
 def build():
-    say("building the release (no LTO) ...")
+    say("building the page and the release (no LTO) ...")
+    run(["scripts/web.sh", "build"], cwd=ROOT)
     run(
         ["cargo", "build", "--release", "--locked", "-p", "bramble", "-p", "bramble-bench"],
         cwd=ROOT,
@@ -178,6 +184,7 @@ def about(settings):
         "routerRuns": settings.router_runs,
         "rounds": settings.rounds,
         "tries": settings.tries,
+        "presses": settings.presses,
     }
 
 

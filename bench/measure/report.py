@@ -60,6 +60,15 @@ def figures(results):
         lights = results["lights"]
         at_least("events a second into the lights", lights["rate"], 900)
         at_most("red is shown after its message, longest", lights["redMs"]["longest"], 1000, " ms")
+    if "daemon" in results:
+        daemon = results["daemon"]
+        event, watched = daemon["event"], daemon["watched"]
+        at_most("press to first step of the run, longest", daemon["press"]["longest"], 1, " s")
+        at_most(f"event to browser, median of {event['clients']}", event["medianMs"], 100, " ms")
+        at_most("idle daemon", daemon["idle"]["residentMB"], 40, " MB")
+        many = f"daemon with {watched['clusters']} clusters of {watched['machines']} machines watched"
+        at_most(many, watched["highestMB"], 120, " MB")
+        at_most("page, styles and scripts with gzip", daemon["page"]["gzip"] / 1e3, 60, " KB")
     if "size" in results:
         at_most("release binary", results["size"]["bytes"] / 1e6, 30, " MB")
         at_most("a wrong file is refused with every error", results["size"]["refusedMs"], 50, " ms")
@@ -112,6 +121,8 @@ def show(results):
                 low, high = min(tool["gbits"]), max(tool["gbits"])
                 say(f"| {way} | {TITLES[name]} | {low:.2f} | {tool['median']:.2f} | {high:.2f} |")
         say(f"\n```sh\n{forward['command']}\n```")
+    if "daemon" in results:
+        service(results["daemon"])
     say("\n| figure | value | limit | |\n|---|---|---|---|")
     rows = figures(results)
     for what, value, limit, holds in rows:
@@ -137,6 +148,26 @@ def silence(failover, tries):
         counts = (sum(low <= s < low + 0.5 for s in of) for of in failover["ways"].values())
         say(f"| {low:.1f} to {low + 0.5:.1f} | " + " | ".join("#" * count for count in counts) + " |")
     say(f"\nkeepalived: {', '.join(failover['keepalived'])}")
+
+
+def service(daemon):
+    """What the daemon's figures are made of."""
+    press, event = daemon["press"], daemon["event"]
+    values = " / ".join(f"{s:.2f}" for s in press["seconds"])
+    say("\nThe daemon\n")
+    say(f"From a press to the run's first step in a browser: {values} s, median {press['median']:.2f} s")
+    say(
+        f"\nFrom an event to {event['clients']} browsers, {event['events']} events in {event['seconds']:.0f} s: "
+        f"median {event['medianMs']} ms, 99 of 100 within {event['p99Ms']} ms, longest {event['longestMs']} ms"
+    )
+    idle, watched = daemon["idle"], daemon["watched"]
+    say("\n| the daemon's memory, MB | resident | of it anonymous |\n|---|---|---|")
+    say(f"| idle for {idle['seconds']} s | {idle['residentMB']} | {idle['anonymousMB']} |")
+    many = f"{watched['clusters']} clusters of {watched['machines']} machines, {watched['runs']} runs of each"
+    say(f"| {many} | {watched['still']['residentMB']} | {watched['still']['anonymousMB']} |")
+    say(f"| the same, a run of each at once, highest | {watched['highestMB']} | |")
+    page = daemon["page"]
+    say(f"\nPage, styles and scripts: {page['gzip']} bytes with gzip, {page['br']} with brotli")
 
 
 def commands(tools):

@@ -31,7 +31,7 @@ fn percents(said: &str) -> Vec<u8> {
 #[test]
 fn a_press_makes_a_cluster_and_a_long_one_takes_it_down() {
     let mut daemon = Daemon::new("t-dash", 17_443);
-    let settings = daemon.button("t-dash");
+    let settings = daemon.button("t-dash-by-the-door");
 
     let pressed = daemon.press(&settings, "short");
     let begun = |run: &Value| run["percent"].as_u64().is_some_and(|p| p >= 20);
@@ -43,7 +43,7 @@ fn a_press_makes_a_cluster_and_a_long_one_takes_it_down() {
         }
     });
     let name = clusters[0]["name"].as_str().expect("a name").to_owned();
-    assert!(name.starts_with("t-dash-2"), "{name}");
+    assert!(name.starts_with("t-dash-by-the-door-2"), "{name}");
     let run = format!("{name}-1");
     daemon.until_run("a fifth is done", &run, begun);
     daemon.kill();
@@ -63,7 +63,7 @@ fn a_press_makes_a_cluster_and_a_long_one_takes_it_down() {
     assert!(answers(address), "{address}");
     let runs = daemon.api("GET", "/runs", None);
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{runs}");
-    assert_eq!(runs[0]["by"], json!({ "button": "t-dash" }));
+    assert_eq!(runs[0]["by"], json!({ "button": "t-dash-by-the-door" }));
 
     // The same cluster for people.
     let url = daemon.url();

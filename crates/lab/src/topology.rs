@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// Networks and machines of one lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
-    /// The lab's name: a DNS label of at most 24 characters, unique on this computer.
+    /// The lab's name: a DNS label, unique on this computer. A cluster's may be as long.
     pub name: String,
     /// Its networks.
     pub networks: Vec<Net>,
@@ -111,7 +111,7 @@ impl Topology {
     /// [`Error::Topology`] with all findings at once.
     pub fn validate(&self) -> Result<()> {
         let mut findings = Vec::new();
-        label("lab name", &self.name, 24, &mut findings);
+        label("lab name", &self.name, 63, &mut findings);
         let mut nets: BTreeMap<&str, &Net> = BTreeMap::new();
         for net in &self.networks {
             label("network name", &net.name, 39, &mut findings);
@@ -400,6 +400,18 @@ mod tests {
             machines: vec![machine("one", "lan", "10.1.0.2/24")],
         };
         t.validate().unwrap();
+    }
+
+    /// A button's is its id with date and time behind it.
+    #[test]
+    fn a_lab_may_be_called_as_any_cluster() {
+        let lab = |name: String| Topology {
+            name,
+            networks: vec![net("lan", "10.1.0.0/24", Some("10.1.0.1"))],
+            machines: vec![machine("one", "lan", "10.1.0.2/24")],
+        };
+        lab("c".repeat(63)).validate().unwrap();
+        lab("c".repeat(64)).validate().unwrap_err();
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod error;
 mod first;
+mod hasher;
 mod password;
 mod people;
 mod session;

@@ -19,6 +19,7 @@ mod platform;
 mod registry;
 mod remote;
 mod router;
+mod serve;
 mod unreachable;
 mod vpn;
 mod workstation;

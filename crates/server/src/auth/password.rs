@@ -1,9 +1,9 @@
 //! Passwords: argon2id with its crate's defaults (19 MiB, 2 passes, RFC 9106).
 
 use super::error::Error;
-use argon2::Argon2;
+use super::hasher::Hasher;
+use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use bramble_secret::Secret;
 use tokio::sync::Semaphore;
 
@@ -38,7 +38,7 @@ impl Passwords {
         }
         let password = password.clone();
         self.work(move || {
-            let hash = Argon2::default().hash_password(password.expose().as_bytes());
+            let hash = Hasher.hash(password.expose().as_bytes());
             hash.map(|h| h.to_string())
                 .map_err(|e| Error::Hash(e.to_string()))
         })
@@ -53,11 +53,11 @@ impl Passwords {
         let (password, hash) = (password.clone(), hash.map(str::to_owned));
         self.work(move || {
             let Some(hash) = hash else {
-                let made = Argon2::default().hash_password(password.expose().as_bytes());
+                let made = Hasher.hash(password.expose().as_bytes());
                 return made.map(|_| false).map_err(|e| Error::Hash(e.to_string()));
             };
             let hash = PasswordHash::new(&hash).map_err(|e| Error::Hash(e.to_string()))?;
-            let same = Argon2::default().verify_password(password.expose().as_bytes(), &hash);
+            let same = Hasher.verify_password(password.expose().as_bytes(), &hash);
             Ok(same.is_ok())
         })
         .await

@@ -1,0 +1,89 @@
+//! `bramble serve` as a process of this computer.
+
+use crate::common::Place;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// Long enough for a slow computer.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Logins at once; fewer than one address may try in a row.
+const LOGINS: usize = 8;
+
+/// Bytes that a daemon may keep of them: half of what one of them takes.
+const KEPT: usize = 19 * 1024 * 1024 / 2;
+
+/// A daemon; it ends when this goes.
+struct Daemon {
+    child: Child,
+    port: u64,
+}
+
+impl Daemon {
+    fn begin(place: &Place) -> Self {
+        let mut command = place.process(Place::program());
+        command
+            .args(["serve", "--output", "json", "--name", "localhost"])
+            .args(["--listen", "127.0.0.1:0", "--mqtt", "off", "--data", "data"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let serving: Value = serde_json::from_str(&line).unwrap();
+        let port = serving["listen"].as_str().unwrap().rsplit(':').next();
+        let port = port.unwrap().parse().unwrap();
+        Self { child, port }
+    }
+
+    /// Bytes of memory that are no file's.
+    fn memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kilobytes.parse::<usize>().unwrap() * 1024
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Ended already: as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Making the hash of a password takes 19 MiB, each time by another thread.
+#[test]
+fn a_daemon_keeps_no_memory_of_logins() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let place = Place::new();
+    let daemon = Daemon::begin(&place);
+    let before = daemon.memory();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let statuses = runtime.block_on(async {
+        let authority = std::fs::read(place.path("data/tls/ca.pem")).unwrap();
+        let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+        let client = reqwest::Client::builder()
+            .tls_certs_only([authority])
+            .timeout(LONG)
+            .build()
+            .unwrap();
+        let url = format!("https://localhost:{}", daemon.port);
+        let login = || {
+            client
+                .post(format!("{url}/api/v1/login"))
+                .header("origin", &url)
+                .json(&json!({ "name": "nobody", "password": "correct horse" }))
+                .send()
+        };
+        let answers = futures::future::join_all((0..LOGINS).map(|_| login())).await;
+        let statuses = answers.into_iter().map(|a| a.unwrap().status().as_u16());
+        statuses.collect::<Vec<_>>()
+    });
+    assert_eq!(statuses, [401; LOGINS]);
+    let after = daemon.memory();
+    assert!(after < before + KEPT, "{before} bytes, now {after}");
+}
