@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod assets;
+mod broker;
 mod bundles;
 mod commands;
 mod context;

@@ -56,6 +56,13 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The broker sends its clients to another server. Nobody follows it there: whoever can speak for a broker would
+    /// have the password as well.
+    #[error("the broker {broker} sends its clients to another server, which is not followed")]
+    Elsewhere {
+        /// Which.
+        broker: String,
+    },
     /// There is no connection at the moment.
     #[error("there is no connection to the broker")]
     Down,
@@ -96,6 +103,9 @@ impl Error {
                 Some("another program listens there, or the address is none of this computer's")
             }
             Error::Refused { .. } => Some("check user and password at the broker"),
+            Error::Elsewhere { .. } => {
+                Some("if that server is to be trusted, give its address as the broker's")
+            }
             Error::Denied { .. } => Some("the broker's access list must allow this topic"),
             _ => None,
         }
@@ -109,6 +119,7 @@ impl Error {
                 | Error::Proxy { .. }
                 | Error::File { .. }
                 | Error::Refused { .. }
+                | Error::Elsewhere { .. }
                 | Error::Denied { .. }
         )
     }

@@ -4,11 +4,11 @@ use crate::rules::{Color, Pattern, Show};
 use crate::sequence::Play;
 use crate::signal::Signal;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What a lamp does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Lamp {
     /// Dark.
@@ -33,7 +33,7 @@ impl From<Pattern> for Lamp {
 }
 
 /// The three lamps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lamps {
     /// Somebody must look.
     pub red: Lamp,
@@ -44,11 +44,14 @@ pub struct Lamps {
 }
 
 /// Something that is the case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// What its source said.
     #[serde(flatten)]
     pub signal: Signal,
+    /// The cluster that it is about, where several are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// What it shows.
     pub show: Show,
     /// Since when it is the case, as far as is known here.
@@ -57,7 +60,7 @@ pub struct Reason {
 }
 
 /// A beep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sound {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
@@ -67,7 +70,7 @@ pub struct Sound {
 }
 
 /// A sequence that is played instead of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Playing {
     /// Which.
     pub what: Play,
@@ -77,7 +80,7 @@ pub struct Playing {
 }
 
 /// What is shown at one moment, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lights {
     /// The lamps.
@@ -87,10 +90,10 @@ pub struct Lights {
     /// Sources that should be heard of and are not; if there is one, nobody knows whether all is well.
     pub unknown: Vec<String>,
     /// The beep that was begun last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sound: Option<Sound>,
     /// What is played instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playing: Option<Playing>,
     /// What is the case, the worst first; a few of many.
     pub reasons: Vec<Reason>,
@@ -106,6 +109,37 @@ impl Lights {
             (_, false) => "unknown",
             (Color::Yellow, true) => "yellow",
             (Color::Green, true) => "green",
+        }
+    }
+}
+
+impl Lights {
+    /// Both at once: the worst of them, and what either doesn't know. `sound` is what of the other's is heard.
+    pub(crate) fn beside(self, other: &Lights, sound: Option<Sound>, told: usize) -> Self {
+        let worst = self.worst.max(other.worst);
+        let mut unknown = self.unknown;
+        unknown.extend(other.unknown.iter().cloned());
+        let sound = match (self.sound, sound) {
+            (Some(a), Some(b)) => Some(Sound {
+                since: a.since.max(b.since),
+                repeat: a.repeat || b.repeat,
+            }),
+            (a, b) => a.or(b),
+        };
+        let mut reasons = self.reasons;
+        reasons.extend(other.reasons.iter().cloned());
+        // Those that are as bad stay as they were: these before the others.
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.show));
+        let over = reasons.len().saturating_sub(told);
+        reasons.truncate(told);
+        Self {
+            lamps: lamps(worst, !unknown.is_empty()),
+            worst,
+            unknown,
+            sound,
+            playing: self.playing.or(other.playing),
+            reasons,
+            more: self.more.saturating_add(other.more).saturating_add(over),
         }
     }
 }

@@ -58,6 +58,14 @@ pub struct Show {
     pub pattern: Pattern,
 }
 
+impl Show {
+    /// What is shown while nothing is the case.
+    pub const CALM: Show = Show {
+        color: Color::Green,
+        pattern: Pattern::Steady,
+    };
+}
+
 /// Whether something beeps.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

@@ -1,5 +1,6 @@
 //! What sources say, in one form.
 
+use crate::lights::Lights;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,10 +38,12 @@ pub enum Source {
     Alertmanager,
     /// Bramble's own runs.
     Bramble,
+    /// Lights of a daemon, followed.
+    Daemon,
 }
 
 impl Source {
-    /// All of them.
+    /// Those that give signals, which rules are for.
     pub const ALL: [Source; 4] = [
         Source::Watch,
         Source::Kubewatch,
@@ -55,6 +58,7 @@ impl Source {
             Source::Kubewatch => "kubewatch",
             Source::Alertmanager => "alertmanager",
             Source::Bramble => "bramble",
+            Source::Daemon => "daemon",
         }
     }
 }
@@ -269,6 +273,13 @@ pub enum Input {
         scope: Scope,
         /// What is the case there.
         signals: Vec<Signal>,
+    },
+    /// What lights elsewhere show: these show it as well.
+    Elsewhere {
+        /// Whose they are.
+        whose: String,
+        /// What they show; nothing where they are none of these any more.
+        lights: Option<Box<Lights>>,
     },
     /// A source is there and sees all that it should.
     Alive(Source),

@@ -1,6 +1,7 @@
 //! From what senders say to inputs. Pure; what can't be understood is refused with its place in the body.
 
 pub mod alertmanager;
+pub mod daemon;
 pub mod kubewatch;
 pub mod objects;
 pub mod runs;

@@ -2,7 +2,7 @@
 //! thousand events in front of a red one delay it by nothing but themselves.
 
 use crate::lights::{Lights, Playing, Reason, Sound, lamps};
-use crate::rules::{Alive, Beep, Color, Pattern, Rule, Rules, Show};
+use crate::rules::{Alive, Beep, Color, Rule, Rules, Show};
 use crate::signal::{Input, Key, Scope, Signal, Source};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,12 +19,6 @@ const TOLD: usize = 20;
 
 /// A new beep comes at the earliest so long after another one began.
 const BETWEEN: SignedDuration = SignedDuration::from_secs(5);
-
-/// What is shown while nothing is the case.
-const CALM: Show = Show {
-    color: Color::Green,
-    pattern: Pattern::Steady,
-};
 
 /// Something that is the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +60,10 @@ pub struct State {
     heard: BTreeMap<String, Timestamp>,
     beep: Option<Timestamp>,
     playing: Option<Playing>,
+    /// What lights elsewhere show, as they said last, by their names.
+    elsewhere: BTreeMap<String, Lights>,
+    /// When somebody has acknowledged: older beeps elsewhere are over here, too.
+    acknowledged: Option<Timestamp>,
 }
 
 /// A state as it is kept while nobody runs.
@@ -95,6 +93,8 @@ impl From<Kept> for State {
             heard: kept.heard,
             beep: None,
             playing: None,
+            elsewhere: BTreeMap::new(),
+            acknowledged: None,
         }
     }
 }
@@ -131,15 +131,29 @@ impl State {
         match input {
             Input::Signal(signal) => self.signal(rules, now, signal),
             Input::Whole { scope, signals } => self.whole(rules, now, &scope, signals),
+            Input::Elsewhere { whose, lights } => self.elsewhere(whose, lights.map(|l| *l)),
             Input::Alive(source) => self.heard_of(rules, now, source, None),
             Input::Acknowledge => {
                 self.beep = None;
+                self.acknowledged = Some(now);
                 for condition in self.conditions.values_mut() {
                     condition.acknowledged = true;
                 }
             }
             Input::Play(what) => self.playing = Some(Playing { what, since: now }),
         }
+    }
+
+    fn elsewhere(&mut self, whose: String, lights: Option<Lights>) {
+        let Some(lights) = lights else {
+            self.elsewhere.remove(&whose);
+            return;
+        };
+        let red = |lights: &Lights| lights.worst.color == Color::Red;
+        if red(&lights) && !self.elsewhere.get(&whose).is_some_and(red) {
+            self.playing = None;
+        }
+        self.elsewhere.insert(whose, lights);
     }
 
     fn signal(&mut self, rules: &Rules, now: Timestamp, signal: Signal) {
@@ -273,13 +287,15 @@ impl State {
             .iter()
             .map(|(_, c)| c.show)
             .chain(crowds.clone().map(|c| c.show));
-        let worst = worst.max().map_or(CALM, |worst| worst.max(CALM));
+        let worst = worst
+            .max()
+            .map_or(Show::CALM, |worst| worst.max(Show::CALM));
         let unknown: Vec<String> = silent(rules, &self.heard, now).collect();
         let repeat = |c: &Condition| c.beep == Beep::Repeat && !c.acknowledged;
         let repeat = all.iter().any(|(_, c)| repeat(c));
         let crowded: usize = crowds.map(|crowd| crowd.count).sum();
         let more = all.len().saturating_sub(TOLD).saturating_add(crowded);
-        Lights {
+        let own = Lights {
             lamps: lamps(worst, !unknown.is_empty()),
             worst,
             unknown,
@@ -287,7 +303,11 @@ impl State {
             playing: self.played(now),
             reasons: told(all),
             more,
-        }
+        };
+        let heard = |sound: &Sound| self.acknowledged.is_none_or(|at| sound.since > at);
+        self.elsewhere.values().fold(own, |all, lights| {
+            all.beside(lights, lights.sound.filter(heard), TOLD)
+        })
     }
 
     /// When the lights change by themselves, at the earliest; `None` = not at all.
@@ -346,7 +366,8 @@ impl State {
 
     /// Whether nothing is the case.
     pub fn is_empty(&self) -> bool {
-        self.conditions.is_empty() && self.crowds.is_empty()
+        let calm = |lights: &Lights| lights.reasons.is_empty() && lights.more == 0;
+        self.conditions.is_empty() && self.crowds.is_empty() && self.elsewhere.values().all(calm)
     }
 }
 
@@ -379,6 +400,7 @@ fn told<'a>(mut all: Vec<(&'a Key, &'a Condition)>) -> Vec<Reason> {
     all.sort_by(order);
     let reason = |c: &Condition| Reason {
         signal: c.signal.clone(),
+        cluster: None,
         show: c.show,
         since: c.since,
     };

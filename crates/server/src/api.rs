@@ -10,7 +10,6 @@ mod clusters;
 mod health;
 mod hooks;
 mod lights;
-mod limit;
 mod live;
 mod login;
 mod names;
@@ -25,9 +24,10 @@ mod templates;
 mod tokens;
 mod virtual_button;
 
+pub use crate::limit::Limits;
 pub(crate) use problem::nothing;
 pub use problem::{Problem, Refused};
-pub use state::{App, Ears, Limits};
+pub use state::{App, Ears};
 
 use crate::page;
 use axum::Router;

@@ -21,6 +21,7 @@ pub mod replica;
 pub mod runs;
 
 mod files;
+mod limit;
 mod page;
 mod program;
 mod serve;

@@ -1,4 +1,7 @@
-//! The daemon's lights: rules and state from the store, the runs as one of their sources. Webhooks come by the API.
+//! The daemon's lights: rules and state from the store, runs and the clusters that stand as their sources. Webhooks come
+//! by the API.
+
+pub mod clusters;
 
 use bramble_lights::file;
 use bramble_lights::sources::runs::{self, Standing};

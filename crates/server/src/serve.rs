@@ -57,6 +57,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How buttons are heard; `None`: they aren't.
     pub buttons: Option<Buttons>,
+    /// Whether the lights watch the clusters that stand.
+    pub watches_clusters: bool,
 }
 
 /// A daemon that answers from now on.
@@ -182,9 +184,10 @@ pub async fn serve(
     let mut duties = Duties {
         runs,
         origins: app.origins.clone(),
-        ears: settings
-            .buttons
-            .map(|told| Hearers::new(told, store, app.origins.clone(), tls.clone())),
+        ears: settings.buttons.map(|told| {
+            let (orders, panel) = (app.origins.clone(), app.lights.clone());
+            Hearers::new(told, store, orders, tls.clone(), panel, settings.limits)
+        }),
     };
     let mut broker = None;
     if let Some(ears) = &mut duties.ears {
@@ -212,6 +215,10 @@ pub async fn serve(
         app.store.clone(),
         stop.clone(),
     ));
+    let watched = settings.watches_clusters.then(|| {
+        let (lights, store, asker) = (app.lights.clone(), app.store.clone(), app.asker.clone());
+        tokio::spawn(lights::clusters::watch(lights, store, asker))
+    });
     let handle = Handle::new();
     let mut done = tokio::spawn(until_over(duties, shared, stop.clone(), handle.clone()));
     let ending = handle.clone();
@@ -241,8 +248,10 @@ pub async fn serve(
         lit.abort();
         let _ = lit.await;
     }
-    renewed.abort();
-    let _ = renewed.await;
+    for task in std::iter::once(renewed).chain(watched) {
+        task.abort();
+        let _ = task.await;
+    }
     if let Ok(Ok(Err(lost))) = over {
         return Err(lost.into());
     }

@@ -1,5 +1,6 @@
 //! Arguments of the lights.
 
+use bramble_lights::outputs::message::Topic;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,9 +16,9 @@ pub struct LightsArgs {
 /// What can be done with lights.
 #[derive(Debug, Subcommand)]
 pub enum LightsAction {
-    /// Show what happens in a cluster until told to stop.
+    /// Show what happens in a cluster until told to stop; with --server, what the daemon's lights show.
     #[command(
-        after_help = "Examples:\n  bramble lights watch --kubeconfig lights.conf\n  bramble lights watch --kubeconfig lights.conf --gpio\n  bramble lights watch --listen 0.0.0.0:8080 --token-file hook.token --output json\n\nA lamp that shines means: green all is well, yellow somebody should look, red somebody must look. Yellow\nthat blinks: a source is silent, and nobody knows. The book's chapter: docs/lights.md."
+        after_help = "Examples:\n  bramble lights watch --kubeconfig lights.conf\n  bramble lights watch --kubeconfig lights.conf --gpio\n  bramble lights watch --listen 0.0.0.0:8080 --token-file hook.token --output json\n  bramble --server https://pi:7443 lights watch --gpio\n  bramble lights watch --kubeconfig lights.conf --broker mqtts://broker --broker-login broker.login\n\nA lamp that shines means: green all is well, yellow somebody should look, red somebody must look. Yellow\nthat blinks: a source is silent, and nobody knows. The book's chapter: docs/lights.md."
     )]
     Watch(LightsWatchArgs),
     /// Every lamp of every traffic light once, and a beep.
@@ -43,8 +44,8 @@ pub enum LightsAction {
 /// Options of `lights watch`.
 #[derive(Debug, Args)]
 pub struct LightsWatchArgs {
-    /// Watch the cluster of this kubeconfig.
-    #[arg(long, value_name = "FILE", required_unless_present = "listen")]
+    /// Watch the cluster of this kubeconfig. Without it and --listen, the lights of the daemon (--server) are followed.
+    #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Listen here for the webhooks of kubewatch and Alertmanager: /api/v1/hooks/kubewatch and
     /// /api/v1/hooks/alertmanager.
@@ -57,6 +58,35 @@ pub struct LightsWatchArgs {
     /// Where and by which rules.
     #[command(flatten)]
     pub place: LightsPlaceArgs,
+    /// Where they are told as well.
+    #[command(flatten)]
+    pub broker: LightsBrokerArgs,
+}
+
+/// An MQTT broker that lights are told at.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "MQTT")]
+pub struct LightsBrokerArgs {
+    /// Tell what is shown at this broker, retained: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS.
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+    /// The topic there. Its last will says `unknown`.
+    #[arg(
+        long,
+        default_value = "bramble/lights/watch",
+        value_name = "TOPIC",
+        requires = "broker"
+    )]
+    pub broker_topic: Topic,
+    /// File with the authority that the broker's certificate is from, in PEM; by default those of the web.
+    #[arg(long, value_name = "FILE", requires = "broker")]
+    pub broker_ca: Option<PathBuf>,
+    /// File with user and password for the broker, a line each.
+    #[arg(long, value_name = "FILE", requires = "broker")]
+    pub broker_login: Option<PathBuf>,
+    /// SOCKS5 proxy on the way to the broker: socks5h://HOST[:PORT].
+    #[arg(long, value_name = "URL", requires = "broker")]
+    pub broker_proxy: Option<String>,
 }
 
 /// Options of `lights self-test` and `lights show`.

@@ -35,9 +35,22 @@ pub struct ServeArgs {
     /// the host's name and addresses.
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
+    /// Whether the lights watch the API of every cluster that is ready, with the administrator's access that its machines
+    /// give.
+    #[arg(long, value_enum, default_value = "on", value_name = "WHETHER")]
+    pub watch_clusters: OnOff,
     /// Buttons.
     #[command(flatten)]
     pub buttons: ButtonArgs,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Where the daemon keeps what it knows.

@@ -1,5 +1,7 @@
 //! `bramble lights`: what happens in clusters on a traffic light.
 
+mod broker;
+mod follow;
 mod listen;
 mod play;
 mod rules;

@@ -2,7 +2,7 @@
 
 mod buttons;
 
-use crate::args::{Global, ServeAction, ServeArgs, StoreWhere};
+use crate::args::{Global, OnOff, ServeAction, ServeArgs, StoreWhere};
 use crate::bundles;
 use crate::context::data_dir;
 use crate::error::{CliError, Explain, chain};
@@ -44,6 +44,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         kubernetes: newest_bundle(),
         limits: Default::default(),
         buttons: buttons::settings(&args.buttons)?,
+        watches_clusters: args.watch_clusters == OnOff::On,
     };
     let mut failed = None;
     let ready = |serving: Serving| {

@@ -11,6 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Pause before it is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Bytes of the longest line that is taken.
+const LONGEST: usize = 4 * 1024 * 1024;
+
 /// One event.
 #[derive(Debug, Default, PartialEq)]
 struct Message {
@@ -36,6 +39,11 @@ impl Parser {
             self.line(line.trim_end_matches(['\r', '\n']), &mut out);
         }
         out
+    }
+
+    /// Whether what comes is still such a stream, and not one line without an end.
+    fn is_bounded(&self) -> bool {
+        self.bytes.len() + self.now.data.len() <= LONGEST
     }
 
     fn line(&mut self, line: &str, out: &mut Vec<Message>) {
@@ -117,6 +125,50 @@ impl Remote {
                 *behind = message.id.unwrap_or(*behind);
                 on(&message.data);
             }
+        }
+    }
+}
+
+impl Remote {
+    /// Hands on the events of a stream, and each sign of life (`None`), until it ends or is silent for `quiet`; why.
+    pub async fn stream(
+        &self,
+        path: &str,
+        quiet: Duration,
+        mut on: impl FnMut(Option<&str>),
+    ) -> CliError {
+        let silent = || {
+            let what = format!("{}: silent for {} s", self.url, quiet.as_secs());
+            CliError::new(Kind::Unreachable, what)
+        };
+        let sent = tokio::time::timeout(quiet, self.request(Method::GET, path).send());
+        let mut response = match sent.await {
+            Err(_) => return silent(),
+            Ok(Err(error)) => return self.away(&error),
+            Ok(Ok(response)) => match refused(response).await {
+                Ok(response) => response,
+                Err(error) => return error,
+            },
+        };
+        let mut parser = Parser::default();
+        loop {
+            let chunk = match tokio::time::timeout(quiet, response.chunk()).await {
+                Err(_) => return silent(),
+                Ok(Err(error)) => return self.away(&error),
+                Ok(Ok(None)) => {
+                    let what = format!("{} has ended the connection", self.url);
+                    return CliError::new(Kind::Unreachable, what);
+                }
+                Ok(Ok(Some(chunk))) => chunk,
+            };
+            for message in parser.take(&chunk) {
+                on(Some(&message.data));
+            }
+            if !parser.is_bounded() {
+                let what = format!("{}{path} says something without an end", self.url);
+                return CliError::new(Kind::Unreachable, what);
+            }
+            on(None);
         }
     }
 }

@@ -10,34 +10,35 @@ use std::time::{Duration, Instant};
 const LONG: Duration = Duration::from_secs(60);
 
 /// `bramble lights` with its outputs; it is told to stop when this goes.
-struct Lights {
-    child: Child,
-    out: BufReader<std::process::ChildStdout>,
-    err: BufReader<std::process::ChildStderr>,
+pub struct Lights {
+    pub child: Child,
+    pub out: Option<BufReader<std::process::ChildStdout>>,
+    pub err: BufReader<std::process::ChildStderr>,
 }
 
 impl Lights {
-    fn begin(place: &Place, arguments: &str) -> Self {
+    pub fn begin(place: &Place, arguments: &str) -> Self {
         let program = assert_cmd::cargo::cargo_bin("bramble");
         let mut command = place.process(program);
         command.arg("lights").args(arguments.split_whitespace());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         Self {
-            out: BufReader::new(child.stdout.take().unwrap()),
+            out: child.stdout.take().map(BufReader::new),
             err: BufReader::new(child.stderr.take().unwrap()),
             child,
         }
     }
 
-    fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
+        let out = self.out.as_mut().unwrap();
+        out.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
     /// Where it takes webhooks in.
-    fn address(&mut self) -> String {
+    pub fn address(&mut self) -> String {
         let mut line = String::new();
         self.err.read_line(&mut line).unwrap();
         let url = line
@@ -48,7 +49,7 @@ impl Lights {
     }
 
     /// Tells it to stop, as systemd does; whether it ended well and in time.
-    fn end(mut self) {
+    pub fn end(mut self) {
         let told = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
@@ -73,7 +74,7 @@ impl Drop for Lights {
 }
 
 /// The status of the answer to a webhook.
-fn post(address: &str, path: &str, header: &str, body: &str) -> u16 {
+pub fn post(address: &str, path: &str, header: &str, body: &str) -> u16 {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     let length = body.len();
@@ -86,8 +87,8 @@ fn post(address: &str, path: &str, header: &str, body: &str) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-const DOWN: &str = r#"{"groupKey":"a","alerts":[{"status":"firing","fingerprint":"1","labels":{"alertname":"Down","severity":"critical","node":"one"}}]}"#;
-const JSON: &str = "content-type: application/json";
+pub const DOWN: &str = r#"{"groupKey":"a","alerts":[{"status":"firing","fingerprint":"1","labels":{"alertname":"Down","severity":"critical","node":"one"}}]}"#;
+pub const JSON: &str = "content-type: application/json";
 
 #[test]
 fn webhooks_are_shown_line_by_line() {

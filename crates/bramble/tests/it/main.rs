@@ -13,6 +13,11 @@ mod init;
 mod kubeconfig;
 mod lab;
 mod lights;
+mod lights_follow;
+mod lights_told;
+#[allow(dead_code, reason = "the broker's own tests need more of it")]
+#[path = "../../../bus/tests/it/mosquitto.rs"]
+mod mosquitto;
 #[allow(dead_code, reason = "the platform's own tests need more of it")]
 #[path = "../../../ccp/tests/it/platform.rs"]
 mod platform;
@@ -20,6 +25,10 @@ mod registry;
 mod remote;
 mod router;
 mod serve;
+mod served;
 mod unreachable;
 mod vpn;
 mod workstation;
+#[allow(dead_code, reason = "the broker's own tests need more of it")]
+#[path = "../../../bus/tests/it/world.rs"]
+mod world;

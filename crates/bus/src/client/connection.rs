@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::subscription::Subscriber;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
-use mqtt5::transport::TlsConfig;
 use mqtt5::{
     ConnectOptions, ConnectionEvent, DisconnectReason, MqttClient, MqttError, PublishOptions,
     PublishResult, QoS, SubscribeOptions, WillMessage,
@@ -29,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub(super) struct Connection {
     client: MqttClient,
     lost: watch::Receiver<Option<String>>,
-    _relay: Option<Relay>,
+    _relay: Relay,
 }
 
 impl Connection {
@@ -116,27 +115,13 @@ impl Connection {
 }
 
 async fn open(settings: &Settings) -> Result<Connection, Error> {
-    let relay = match &settings.proxy {
-        None => None,
-        Some(proxy) => {
-            let opened = Relay::open(proxy, &settings.broker).await;
-            Some(opened.map_err(|e| unreachable(settings, format!("the proxy {proxy}: {e}")))?)
-        }
-    };
-    let addresses = match &relay {
-        Some(relay) => vec![relay.address],
-        None => resolve(settings).await?,
-    };
+    if settings.proxy.is_some() {
+        return dial(settings, None).await;
+    }
     let mut last = unreachable(settings, "its name has no address".into());
-    for address in addresses {
-        match dial(settings, address).await {
-            Ok((client, lost)) => {
-                return Ok(Connection {
-                    client,
-                    lost,
-                    _relay: relay,
-                });
-            }
+    for address in resolve(settings).await? {
+        match dial(settings, Some(address)).await {
+            Ok(connection) => return Ok(connection),
             // Another address is the same broker.
             Err(error) if error.is_final() => return Err(error),
             Err(error) => last = error,
@@ -152,10 +137,8 @@ async fn resolve(settings: &Settings) -> Result<Vec<SocketAddr>, Error> {
     Ok(found.collect())
 }
 
-async fn dial(
-    settings: &Settings,
-    address: SocketAddr,
-) -> Result<(MqttClient, watch::Receiver<Option<String>>), Error> {
+async fn dial(settings: &Settings, address: Option<SocketAddr>) -> Result<Connection, Error> {
+    let relay = Relay::open(settings, address).await?;
     let options = options(settings);
     let client = MqttClient::with_options(options.clone());
     client.set_queue_on_disconnect(false).await;
@@ -167,18 +150,16 @@ async fn dial(
     });
     told.await
         .map_err(|e| unreachable(settings, e.to_string()))?;
-    let connected = match settings.broker.tls {
-        true => {
-            let tls = tls(settings, address)?;
-            client.connect_with_tls_and_options(tls, options).await
-        }
-        false => {
-            let address = format!("mqtt://{address}");
-            client.connect_with_options(&address, options).await
-        }
-    };
-    match connected {
-        Ok(_) => Ok((client, lost)),
+    let begin = format!("mqtt://{}", relay.address);
+    match client.connect_with_options(&begin, options).await {
+        Ok(_) => Ok(Connection {
+            client,
+            lost,
+            _relay: relay,
+        }),
+        Err(_) if relay.leads_elsewhere() => Err(Error::Elsewhere {
+            broker: settings.broker.to_string(),
+        }),
         Err(error) => Err(refused(settings, error)),
     }
 }
@@ -199,24 +180,6 @@ fn options(settings: &Settings) -> ConnectOptions {
         options = options.with_will(message);
     }
     options
-}
-
-fn tls(settings: &Settings, address: SocketAddr) -> Result<TlsConfig, Error> {
-    let mut tls = TlsConfig::new(address, settings.broker.host.clone());
-    let Some(path) = &settings.authority else {
-        return Ok(tls);
-    };
-    let wrong = |why: String| Error::File {
-        path: path.clone(),
-        why,
-    };
-    let pem = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    tls.load_ca_cert_pem_bytes(&pem)
-        .map_err(|e| wrong(e.to_string()))?;
-    if tls.root_certs.as_ref().is_none_or(Vec::is_empty) {
-        return Err(wrong("there is no certificate in it".into()));
-    }
-    Ok(tls.with_system_roots(false))
 }
 
 fn why(reason: &DisconnectReason) -> String {

@@ -1,22 +1,59 @@
 //! The lights as a message, for MQTT and for the web.
 
-use crate::lights::Lights;
+use crate::lights::{Lamps, Lights, lamps};
+use crate::rules::Show;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 use utoipa::ToSchema;
 
-/// Longest name of a set of lights in a topic.
-const LONGEST: usize = 40;
+/// Longest topic, in bytes.
+const LONGEST: usize = 200;
 
-/// A message for a bus such as MQTT.
+/// Bytes of the largest message: what reads it may be small.
+const LARGEST: usize = 16 * 1024;
+
+/// Where lights are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Where to.
-    pub topic: String,
-    /// JSON.
-    pub payload: String,
-    /// Whether the bus keeps it for those who come later.
-    pub retain: bool,
+pub struct Topic(Cow<'static, str>);
+
+impl Topic {
+    /// Where a daemon tells its lights.
+    pub const DAEMON: Topic = Topic(Cow::Borrowed("bramble/lights/daemon"));
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that is no topic to publish at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no topic for lights: 1 to {LONGEST} bytes without `+`, `#` and control characters, not from `$`"
+)]
+pub struct NoTopic(String);
+
+impl FromStr for Topic {
+    type Err = NoTopic;
+
+    fn from_str(text: &str) -> Result<Self, NoTopic> {
+        let fine = |c: char| !c.is_control() && !matches!(c, '+' | '#');
+        let right =
+            (1..=LONGEST).contains(&text.len()) && text.chars().all(fine) && !text.starts_with('$');
+        match right {
+            true => Ok(Self(text.to_owned().into())),
+            false => Err(NoTopic(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The lights with what is said about them at first sight.
@@ -44,31 +81,45 @@ impl Shown {
     }
 }
 
-/// Why there is no message.
-#[derive(Debug, thiserror::Error)]
-pub enum Unspeakable {
-    /// The name can't stand in a topic.
-    #[error(
-        "{0:?} can't be the name of lights: 1 to {LONGEST} lower-case letters, digits and hyphens"
-    )]
-    Name(String),
-    /// It has no JSON form.
-    #[error("the lights have no JSON form")]
-    Json(#[from] serde_json::Error),
-}
-
-/// The lights of that name as a retained message on `bramble/lights/NAME`: who subscribes later gets the last one.
+/// What is published: JSON as [`Shown`] says. Where it would be too large, reasons are left out, the least first.
 ///
 /// # Errors
-/// A name that can't stand in a topic.
-pub fn message(name: &str, lights: &Lights, at: Timestamp) -> Result<Message, Unspeakable> {
-    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > LONGEST || !name.chars().all(fine) {
-        return Err(Unspeakable::Name(name.into()));
+/// Where it has no JSON form; it always has one.
+pub fn payload(lights: &Lights, at: Timestamp) -> Result<Vec<u8>, serde_json::Error> {
+    let mut shown = Shown::of(lights, at);
+    loop {
+        let json = serde_json::to_vec(&shown)?;
+        if json.len() <= LARGEST || shown.lights.reasons.pop().is_none() {
+            return Ok(json);
+        }
+        shown.lights.more += 1;
     }
-    Ok(Message {
-        topic: format!("bramble/lights/{name}"),
-        payload: serde_json::to_string(&Shown::of(lights, at))?,
-        retain: true,
+}
+
+/// What a broker says in the place of lights whose publisher is gone: the same form without a time, which nobody
+/// knows beforehand.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Gone {
+    light: &'static str,
+    lamps: Lamps,
+    worst: Show,
+    unknown: [&'static str; 1],
+    reasons: [(); 0],
+    more: usize,
+}
+
+/// The farewell and last will of who publishes lights.
+///
+/// # Errors
+/// Where it has no JSON form; it always has one.
+pub fn farewell() -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Gone {
+        light: "unknown",
+        lamps: lamps(Show::CALM, true),
+        worst: Show::CALM,
+        unknown: ["publisher"],
+        reasons: [],
+        more: 0,
     })
 }

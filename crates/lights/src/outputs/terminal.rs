@@ -47,7 +47,13 @@ fn reason(reason: &Reason) -> String {
         (namespace, "") => namespace.to_owned(),
         (namespace, name) => format!("{namespace}/{name}"),
     };
-    let words = [&*signal.kind, &*object, &*signal.reason];
+    let cluster = reason.cluster.as_ref().map(|name| format!("{name}:"));
+    let words = [
+        cluster.as_deref().unwrap_or(""),
+        &*signal.kind,
+        &*object,
+        &*signal.reason,
+    ];
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }

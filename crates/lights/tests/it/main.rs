@@ -9,9 +9,11 @@
 mod bodies;
 mod burst;
 mod common;
+mod elsewhere;
 mod files;
 mod gpio;
 mod panel;
+mod published;
 mod shown;
 mod state;
 mod watched;

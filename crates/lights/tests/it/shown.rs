@@ -1,7 +1,7 @@
 //! What an eye or a program sees: frames, sequences, text, messages.
 
 use crate::common::{Play, after, begin, node, pod, rules, rules_of};
-use bramble_lights::outputs::message::message;
+use bramble_lights::outputs::message::{Topic, farewell, payload};
 use bramble_lights::outputs::terminal;
 use bramble_lights::sequence::Play as Sequence;
 use bramble_lights::signal::{Input, Source};
@@ -132,18 +132,46 @@ fn a_line_says_what_is_shown_and_why() {
 }
 
 #[test]
-fn a_message_is_retained_json() {
+fn a_message_is_json_and_never_large() {
     let mut play = Play::new(rules());
     let lights = play.hear(0, Input::Signal(node("one", "NotReady")));
-    let said = message("home", &lights, after(1)).unwrap();
-    assert_eq!((&*said.topic, said.retain), ("bramble/lights/home", true));
-    let json: Value = serde_json::from_str(&said.payload).unwrap();
+    let read = |bytes: Vec<u8>| -> Value { serde_json::from_slice(&bytes).unwrap() };
+    let json = read(payload(&lights, after(1)).unwrap());
     assert_eq!(json["light"], "red");
     assert_eq!(json["at"], "2026-03-04T05:06:08Z");
     assert_eq!(json["lamps"]["red"], "steady");
     assert_eq!(json["reasons"][0]["reason"], "NotReady");
     assert_eq!(json["reasons"][0]["show"]["color"], "red");
-    for wrong in ["", "a/b", "+", "#", "A"] {
-        assert!(message(wrong, &lights, begin()).is_err(), "{wrong}");
+    let long = "\u{1f6a6}".repeat(250);
+    for i in 0..30 {
+        let name = format!("{i}{long}");
+        play.hear(0, Input::Signal(pod(&name, &long).text(&long)));
+    }
+    let said = payload(&play.at(0), after(1)).unwrap();
+    assert!(said.len() <= 16 * 1024, "{}", said.len());
+    let json = read(said);
+    let told = json["reasons"].as_array().unwrap().len() as u64;
+    assert_eq!(
+        (json["light"].as_str(), json["more"].as_u64()),
+        (Some("red"), Some(31 - told))
+    );
+    assert_eq!(json["reasons"][0]["reason"], "NotReady");
+    // The last will has no time: it is told later than it is written.
+    let gone = read(farewell().unwrap());
+    assert_eq!(
+        (&gone["light"], &gone["lamps"]["yellow"]),
+        (&"unknown".into(), &"blink".into())
+    );
+    assert_eq!(gone["at"], Value::Null);
+}
+
+#[test]
+fn a_topic_is_one_that_can_be_published_at() {
+    for right in ["bramble/lights/home", "A b", "/"] {
+        assert_eq!(right.parse::<Topic>().unwrap().to_string(), right);
+    }
+    let long = "a".repeat(201);
+    for wrong in ["", "a/+", "#", "$SYS/x", "a\0", &long] {
+        assert!(wrong.parse::<Topic>().is_err(), "{wrong}");
     }
 }

@@ -24,6 +24,9 @@ use utoipa::ToSchema;
 /// Between two events of a stream at least: what changes faster is told as it is then.
 const PACE: Duration = Duration::from_millis(50);
 
+/// How often a stream says that it is there while nothing changes: lights that follow it miss it soon.
+const ALIVE: Duration = Duration::from_secs(5);
+
 /// What the lights show when.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -70,7 +73,7 @@ pub(super) async fn events(_: Viewer, State(app): State<App>) -> Sse<impl Stream
         tokio::time::sleep(PACE).await;
         Some((Ok(event), (panel, shown)))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
 /// The rules: which signal shows what.

@@ -71,7 +71,7 @@ pub(super) async fn first(
     From(address): From,
     Body(body): Body<First>,
 ) -> Result<StatusCode, Refused> {
-    app.limiter.count(address)?;
+    app.count_try(address)?;
     let password = Secret::new(body.password);
     app.auth
         .make_first(&body.link, &body.name, &password)
@@ -94,7 +94,7 @@ pub(super) async fn login(
 ) -> Result<Response, Refused> {
     // Nobody is logged in as somebody else by a page that they look at.
     same_origin(&headers, &uri)?;
-    app.limiter.count(address)?;
+    app.count_try(address)?;
     let password = Secret::new(body.password);
     let done = app.auth.log_in(&body.name, &password).await?;
     let age = i64::try_from(done.seconds).unwrap_or(i64::MAX);
@@ -150,7 +150,7 @@ pub(super) async fn password(
             "a password is changed by who is logged in with it",
         ));
     };
-    app.limiter.count(address)?;
+    app.count_try(address)?;
     app.auth
         .check_password(&caller.name, &Secret::new(body.old))
         .await?;

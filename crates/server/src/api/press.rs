@@ -33,7 +33,7 @@ pub(super) async fn press(
         Ok(report) => Ok(([(CONTENT_TYPE, "application/json")], report).into_response()),
         Err(error) => {
             if matches!(error, NotHeard::Garbage | NotHeard::Stranger { .. }) {
-                app.limiter.count(address)?;
+                app.count_try(address)?;
             }
             Err(error.into())
         }

@@ -1,37 +1,17 @@
 //! What all routes share.
 
-use super::limit::Limiter;
 use super::problem::Refused;
 use crate::ask::Asker;
 use crate::auth::Auth;
 use crate::buttons::Handler;
+use crate::limit::{Limiter, Limits};
 use crate::origins::Origins;
 use crate::runs::Runs;
 use axum::http::StatusCode;
 use bramble_lights::{Panel, Rules};
 use bramble_store::Store;
-use std::num::NonZeroU32;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-
-/// How often strangers may try something.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Tries of a password from one address in a row.
-    pub tries: NonZeroU32,
-    /// Further ones each minute.
-    pub a_minute: NonZeroU32,
-}
-
-impl Default for Limits {
-    /// Ten in a row, then ten a minute.
-    fn default() -> Self {
-        let ten = const { NonZeroU32::new(10).unwrap() };
-        Self {
-            tries: ten,
-            a_minute: ten,
-        }
-    }
-}
 
 /// Who hears buttons.
 #[derive(Clone)]
@@ -59,7 +39,7 @@ pub struct App {
     pub auth: Auth,
     /// Who hears buttons.
     pub buttons: Ears,
-    pub(super) limiter: Arc<Limiter>,
+    limiter: Arc<Limiter>,
 }
 
 impl App {
@@ -76,6 +56,15 @@ impl App {
             runs,
             limiter: Arc::new(Limiter::new(limits)),
         }
+    }
+
+    /// Counts a try of a password.
+    ///
+    /// # Errors
+    /// 429 with the seconds to wait.
+    pub(super) fn count_try(&self, address: IpAddr) -> Result<(), Refused> {
+        let counted = self.limiter.count(address);
+        counted.map_err(|wait| Refused::too_often(wait.as_secs() + 1))
     }
 
     /// Who hears buttons.

@@ -1,10 +1,12 @@
 //! Which buttons the embedded broker lets in, and to what.
 
 use super::known::{is_old, key, password};
+use crate::limit::{Failures, Limits};
 use async_trait::async_trait;
 use bramble_bus::{Act, Gate, Visitor};
 use bramble_button::ButtonId;
 use bramble_button::signed::{HANDLER_TOPIC, request_topic, status_topic};
+use bramble_lights::outputs::message::Topic;
 use bramble_secret::Secret;
 use bramble_store::record::Button;
 use bramble_store::{Store, Typed};
@@ -25,12 +27,38 @@ pub struct OldLogin {
 pub struct Doors {
     store: Arc<dyn Store>,
     old: Option<OldLogin>,
+    /// The old buttons' password is one that a person chose: it can be guessed.
+    guesses: Failures,
 }
 
 impl Doors {
-    /// Doors for the buttons that a store knows; old ones only with a login.
-    pub fn new(store: Arc<dyn Store>, old: Option<OldLogin>) -> Self {
-        Self { store, old }
+    /// Doors for the buttons that a store knows; old ones only with a login, whose password can be tried so often.
+    pub fn new(store: Arc<dyn Store>, old: Option<OldLogin>, limits: Limits) -> Self {
+        let guesses = Failures::new(limits);
+        Self {
+            store,
+            old,
+            guesses,
+        }
+    }
+
+    async fn admits_old(&self, old: &OldLogin, visitor: &Visitor<'_>) -> bool {
+        let address = visitor.address.ip();
+        if !self.guesses.listens_to(address) {
+            return false;
+        }
+        let id = visitor.client.to_ascii_lowercase();
+        let known = self.button(&id).await.is_some_and(|button| is_old(&button));
+        if known && old.password.is_same(&visitor.password) {
+            return true;
+        }
+        if let Some(wait) = self.guesses.count(address) {
+            let seconds = wait.as_secs() + 1;
+            tracing::warn!(
+                "{address} tries to be an old button too often: let in again in {seconds} s"
+            );
+        }
+        false
     }
 
     async fn button(&self, id: &str) -> Option<Button> {
@@ -48,9 +76,7 @@ impl Doors {
 impl Gate for Doors {
     async fn admits(&self, visitor: &Visitor<'_>) -> bool {
         if let Some(old) = self.old.as_ref().filter(|old| old.user == visitor.user) {
-            let id = visitor.client.to_ascii_lowercase();
-            let known = self.button(&id).await.is_some_and(|button| is_old(&button));
-            return known && old.password.is_same(&visitor.password);
+            return self.admits_old(old, visitor).await;
         }
         // Nobody takes the place of another by its client's name.
         if visitor.client != visitor.user {
@@ -69,7 +95,10 @@ impl Gate for Doors {
         };
         let own = match act {
             Act::Publish => topic == request_topic(&id),
-            Act::Subscribe => topic == status_topic(&id) || topic == HANDLER_TOPIC,
+            Act::Subscribe => {
+                let told = [HANDLER_TOPIC, Topic::DAEMON.as_str()];
+                topic == status_topic(&id) || told.contains(&topic)
+            }
         };
         own && self
             .button(user)

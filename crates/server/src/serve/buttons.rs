@@ -1,12 +1,17 @@
-//! The part of a daemon that hears buttons.
+//! The part of a daemon that hears buttons, and tells its lights where they meet.
 
 use crate::buttons::{self, Doors, Handler, OldLogin, Orders, availability};
+use crate::limit::Limits;
 use crate::tls::Tls;
 use bramble_bus::{Bus, Client, Embedded, Listen};
 use bramble_button::Word;
+use bramble_lights::Panel;
+use bramble_lights::outputs::bus::{publish, will};
+use bramble_lights::outputs::message::Topic;
 use bramble_store::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// How buttons are heard.
 #[derive(Debug, Clone)]
@@ -36,9 +41,39 @@ pub enum Broker {
 /// A handler that is about to serve, and what it is connected by.
 pub(super) struct Hearing {
     pub handler: Arc<Handler>,
-    pub bus: Arc<dyn Bus>,
+    bus: Arc<dyn Bus>,
     /// Where the own broker listens.
     pub broker: Option<SocketAddr>,
+    /// The lights' own connection: a broker tells one last will for each. At the broker inside they need none, it ends
+    /// with the daemon.
+    lights: Option<Client>,
+}
+
+impl Hearing {
+    /// Answers buttons and tells the lights until told to stop; then says the farewells and leaves.
+    pub async fn serve(self, panel: &Panel, stop: watch::Receiver<bool>) {
+        let topic = Topic::DAEMON;
+        let lights: &dyn Bus = match &self.lights {
+            Some(own) => own,
+            None => &*self.bus,
+        };
+        let said = |text: String| tracing::warn!("{text}");
+        tokio::select! {
+            served = self.handler.serve(stop) => if let Err(error) = served {
+                tracing::error!("buttons are no longer heard: {error}");
+            },
+            () = publish(panel, &topic, lights, said) => {}
+        }
+        match &self.lights {
+            Some(own) => drop(tokio::join!(own.close(), self.bus.close())),
+            None => {
+                if let Err(error) = self.bus.publish(will(&topic)).await {
+                    tracing::warn!("the farewell of the lights failed: {error}");
+                }
+                self.bus.close().await;
+            }
+        }
+    }
 }
 
 /// Opens the bus, and makes a handler for it.
@@ -47,9 +82,10 @@ pub(super) async fn open(
     store: Arc<dyn Store>,
     orders: Arc<dyn Orders>,
     tls: &Tls,
+    limits: Limits,
 ) -> Result<Hearing, super::Error> {
     let farewell = Some(availability(&settings.handler, false));
-    let (bus, broker): (Arc<dyn Bus>, _) = match settings.broker {
+    let (bus, broker, lights): (Arc<dyn Bus>, _, _) = match settings.broker {
         Broker::Own { tls: at, plain } => {
             let (plain, old) = plain.unzip();
             let listen = Listen {
@@ -58,18 +94,24 @@ pub(super) async fn open(
                 key: tls.key.clone(),
                 plain,
             };
-            let doors = Arc::new(Doors::new(store.clone(), old));
+            let doors = Arc::new(Doors::new(store.clone(), old, limits));
             let secret = bramble_keys::password().map_err(crate::auth::Error::from)?;
             let broker = Embedded::open(&listen, doors, secret, farewell).await?;
             let at = broker.tls();
-            (Arc::new(broker), Some(at))
+            (Arc::new(broker), Some(at), None)
         }
         Broker::Other(settings) => {
             let settings = bramble_bus::Settings {
                 will: farewell,
                 ..settings
             };
-            (Arc::new(Client::kept(settings)), None)
+            let lights = bramble_bus::Settings {
+                client: format!("{}-lights", settings.client),
+                will: Some(will(&Topic::DAEMON)),
+                ..settings.clone()
+            };
+            let lights = Some(Client::kept(lights));
+            (Arc::new(Client::kept(settings)), None, lights)
         }
     };
     let told = buttons::Settings {
@@ -80,5 +122,6 @@ pub(super) async fn open(
         handler: Handler::new(store, orders, bus.clone(), told),
         bus,
         broker,
+        lights,
     })
 }

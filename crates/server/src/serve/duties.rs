@@ -5,10 +5,12 @@ use super::buttons::{self, Hearing};
 use super::home::Shared;
 use crate::api::Ears;
 use crate::buttons::{Handler, Orders};
+use crate::limit::Limits;
 use crate::origins::Origins;
 use crate::runs::Runs;
 use crate::tls::Tls;
 use crate::{controller, leader};
+use bramble_lights::Panel;
 use bramble_store::{Store, Terms};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub(super) struct Hearers {
     store: Arc<dyn Store>,
     orders: Arc<dyn Orders>,
     tls: Tls,
+    panel: Arc<Panel>,
+    limits: Limits,
     /// The handler, once buttons are heard.
     handler: Arc<OnceLock<Arc<Handler>>>,
     /// What is open already.
@@ -42,12 +46,16 @@ impl Hearers {
         store: Arc<dyn Store>,
         orders: Arc<dyn Orders>,
         tls: Tls,
+        panel: Arc<Panel>,
+        limits: Limits,
     ) -> Self {
         Self {
             settings,
             store,
             orders,
             tls,
+            panel,
+            limits,
             handler: Arc::default(),
             open: None,
         }
@@ -61,7 +69,8 @@ impl Hearers {
     /// Opens the bus; where the own broker listens, if there is one.
     pub(super) async fn open(&mut self) -> Result<Option<std::net::SocketAddr>, Error> {
         let (settings, store) = (self.settings.clone(), self.store.clone());
-        let hearing = buttons::open(settings, store, self.orders.clone(), &self.tls).await?;
+        let orders = self.orders.clone();
+        let hearing = buttons::open(settings, store, orders, &self.tls, self.limits).await?;
         // A daemon leads once in its life.
         let _ = self.handler.set(hearing.handler.clone());
         let broker = hearing.broker;
@@ -81,11 +90,9 @@ impl Hearers {
                 }
             }
         }
-        let Some(hearing) = self.open else { return };
-        if let Err(error) = hearing.handler.serve(stop).await {
-            tracing::error!("buttons are no longer heard: {error}");
+        if let Some(hearing) = self.open {
+            hearing.serve(&self.panel, stop).await;
         }
-        hearing.bus.close().await;
     }
 }
 

@@ -12,6 +12,8 @@ mod auth;
 mod buttons;
 mod daemon;
 mod lights;
+mod lights_clusters;
+mod lights_told;
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod mosquitto;

@@ -28,6 +28,7 @@ pub fn settings(data: &Path, names: &[&str]) -> Settings {
         program: "/bin/false".into(),
         kubernetes: None,
         buttons: None,
+        watches_clusters: false,
         limits: Default::default(),
     }
 }

@@ -1,12 +1,14 @@
 //! `bramble lights watch`: sources, outputs and the button together, until it is told to stop.
 
-use super::{chip, failed, lamps, listen, read, secret, started};
+use super::broker::{Teller, Told};
+use super::{chip, failed, follow, lamps, listen, read, secret, started};
 use crate::args::{Global, LightsWatchArgs};
 use crate::error::CliError;
 use crate::files;
 use crate::printer::Printer;
+use crate::remote::Remote;
 use crate::stop;
-use bramble_lights::button::Press;
+use bramble_lights::button::{Action, Press};
 use bramble_lights::contact::{Runs, act, edges, presses};
 use bramble_lights::outputs::message::Shown;
 use bramble_lights::outputs::terminal;
@@ -29,24 +31,69 @@ pub async fn run(
     args: &LightsWatchArgs,
     printer: &Printer,
 ) -> Result<(), CliError> {
+    let followed = followed(global, args)?;
     let mut rules = read(&args.place, printer)?;
     if args.kubeconfig.is_some() {
         expect(&mut rules);
     }
+    if followed.is_some() {
+        follow::expect(&mut rules);
+    }
+    let told = Told::of(&args.broker)?;
     let lit = chip(&args.place, &rules)?;
     let pressed = pressed(args.place.gpio, &rules)?;
     let token = args.token_file.as_deref().map(secret).transpose()?;
     let panel = Panel::new(rules);
     let runs = started::runs(global, &panel, printer)?;
     let mut stop = stop::when_told();
-    tokio::select! {
+    let teller = told.map(Told::connect);
+    let ended = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         failed = lamps(&panel, lit) => failed,
         failed = hooks(args.listen, token, &panel, printer) => failed,
         failed = cluster(args.kubeconfig.as_deref(), &panel, printer) => failed,
+        failed = daemon(followed.as_ref(), &panel, printer) => failed,
         () = lines(&panel, printer) => Ok(()),
-        () = button(pressed, &panel, &*runs, printer) => Ok(()),
+        () = tell(teller.as_ref(), &panel, printer) => Ok(()),
+        () = button(pressed, &panel, &*runs, followed.as_ref(), printer) => Ok(()),
         () = panel.run() => Ok(()),
+    };
+    if let Some(teller) = teller {
+        teller.leave().await;
+    }
+    ended
+}
+
+/// The daemon whose lights are followed: that of `--server`, where there is no other source.
+fn followed(global: &Global, args: &LightsWatchArgs) -> Result<Option<Remote>, CliError> {
+    if args.kubeconfig.is_some() || args.listen.is_some() {
+        return Ok(None);
+    }
+    match Remote::of(global)? {
+        Some(remote) => Ok(Some(remote)),
+        None => Err(CliError::usage("there is nothing to watch").hint(
+            "a cluster (--kubeconfig FILE), webhooks (--listen ADDRESS:PORT), or a daemon's lights (--server URL)",
+        )),
+    }
+}
+
+/// Shows what a daemon's lights show; returns only if it refuses.
+async fn daemon(
+    followed: Option<&Remote>,
+    panel: &Panel,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    match followed {
+        Some(remote) => follow::follow(remote, panel, printer).await,
+        None => pending().await,
+    }
+}
+
+/// Tells what is shown at a broker; never returns.
+async fn tell(teller: Option<&Teller>, panel: &Panel, printer: &Printer) {
+    match teller {
+        Some(teller) => teller.tell(panel, printer).await,
+        None => pending().await,
     }
 }
 
@@ -154,6 +201,7 @@ async fn button(
     pressed: Option<Receiver<Press>>,
     panel: &Arc<Panel>,
     runs: &dyn Runs,
+    followed: Option<&Remote>,
     printer: &Printer,
 ) {
     let Some(mut pressed) = pressed else {
@@ -162,7 +210,11 @@ async fn button(
     while let Some(press) = pressed.recv().await {
         let rules = panel.rules();
         let said = |text| printer.note(text);
-        act(rules.button.of(press), panel, runs, said).await;
+        let actions = rules.button.of(press);
+        act(actions, panel, runs, said).await;
+        if let Some(remote) = followed.filter(|_| actions.contains(&Action::Acknowledge)) {
+            follow::acknowledge(remote, printer).await;
+        }
     }
     printer.warn("the button on the traffic light can't be read any more");
     pending().await

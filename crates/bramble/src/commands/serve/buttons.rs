@@ -1,13 +1,10 @@
 //! How the daemon hears buttons, from the arguments.
 
 use crate::args::ButtonArgs;
-use crate::error::{CliError, chain};
-use crate::files;
-use bramble_bus::{Address, Proxy};
-use bramble_secret::Secret;
+use crate::broker::{Way, login};
+use crate::error::CliError;
 use bramble_server::buttons::OldLogin;
 use bramble_server::{Broker, Buttons};
-use std::path::Path;
 
 /// The word for no broker.
 const OFF: &str = "off";
@@ -61,38 +58,11 @@ fn broker(args: &ButtonArgs) -> Result<Option<Broker>, CliError> {
 }
 
 fn other(args: &ButtonArgs, url: &str) -> Result<bramble_bus::Settings, CliError> {
-    let wrong = |error: bramble_bus::Error| {
-        let hint = error.hint();
-        let error = CliError::usage(chain(&error));
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    };
-    let broker: Address = url.parse().map_err(wrong)?;
-    let proxy = args.broker_proxy.as_deref().map(str::parse::<Proxy>);
-    Ok(bramble_bus::Settings {
-        broker,
-        client: args.handler.clone(),
-        login: args.broker_login.as_deref().map(login).transpose()?,
-        authority: args.broker_ca.clone(),
-        proxy: proxy.transpose().map_err(wrong)?,
-        will: None,
-    })
-}
-
-/// User and password, a line each.
-fn login(path: &Path) -> Result<(String, Secret), CliError> {
-    let wrong = |why: &str| {
-        CliError::usage(format!("{}: {why}", path.display()))
-            .hint("it has the user in its first line and the password in its second")
-    };
-    let text = files::read_secret(path)?.ok_or_else(|| wrong("there is no such file"))?;
-    let mut lines = text.expose().lines();
-    match (lines.next(), lines.next(), lines.next()) {
-        (Some(user), Some(password), None) if !user.is_empty() && !password.is_empty() => {
-            Ok((user.to_owned(), Secret::new(password)))
-        }
-        _ => Err(wrong("it does not have two lines")),
+    Way {
+        url,
+        authority: args.broker_ca.as_deref(),
+        login: args.broker_login.as_deref(),
+        proxy: args.broker_proxy.as_deref(),
     }
+    .settings(&args.handler)
 }

@@ -6,6 +6,7 @@ use crate::world::Certificates;
 use bramble_bus::{Bus, Client, Embedded, Listen, Message, Settings};
 use bramble_button::signed::Key;
 use bramble_secret::Secret;
+use bramble_server::api::Limits;
 use bramble_server::buttons::{Doors, OldLogin};
 use bramble_store::Store;
 use std::path::PathBuf;
@@ -64,7 +65,7 @@ impl Broker {
             user: OLD.0.into(),
             password: Secret::new(OLD.1),
         };
-        let doors = Arc::new(Doors::new(store, Some(old)));
+        let doors = Arc::new(Doors::new(store, Some(old), Limits::default()));
         let secret = bramble_keys::password().unwrap();
         let bus = Embedded::open(&listen, doors, secret, Some(will))
             .await

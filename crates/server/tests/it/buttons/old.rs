@@ -188,3 +188,32 @@ async fn strangers_garbage_and_what_is_retained_get_no_answer() {
     }
     assert!(old.world.till.orders().is_empty());
 }
+
+/// Whoever tries passwords is soon not listened to, also where one is right; who can sign is let in from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_password_can_not_be_guessed() {
+    let mut old = Old::new(Kind::Embedded).await;
+    let args = [
+        "-i",
+        BUTTON,
+        "-t",
+        OLD_TOPIC,
+        "-m",
+        "10:15:00 Dash07 GetStatus",
+    ];
+    // Who knows it is never too often there.
+    for _ in 0..15 {
+        old.says("10:15:00 Dash07 GetStatus").await;
+        assert_eq!(old.hears().await, "StatusAvailable");
+    }
+    // Ten may be wrong, the next closes the door.
+    for n in 0..11 {
+        let guess = format!("guess {n}");
+        let done = old.world.broker.plain.publish((OLD.0, &guess), &args).await;
+        assert!(!done.status.success(), "{n}");
+    }
+    let done = old.world.broker.plain.publish(OLD, &args).await;
+    assert!(!done.status.success(), "{}", self::said(&done));
+    nothing(&mut old.topic).await;
+    let _ = old.world.device().await;
+}
