@@ -18,6 +18,7 @@ mod lights;
 mod platform;
 mod registry;
 mod remote;
+mod remote_kubeconfig;
 mod router;
 mod unreachable;
 mod vpn;
