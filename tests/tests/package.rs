@@ -92,7 +92,11 @@ fn the_package_brings_a_daemon_and_takes_all_of_it_away() {
     assert_eq!(unit(&site, "UnitFileState"), "disabled");
     site.on("one", "systemctl -q enable --now bramble");
     until_it_answers(&site);
-    assert_eq!(health(&site).unwrap()["first"], true, "nobody is there yet");
+    assert_eq!(
+        health(&site).expect("an answer")["first"],
+        true,
+        "nobody is there yet"
+    );
     let link = "/var/lib/bramble-server/first-user";
     let mode = site.on("one", &format!("stat -c '%a %U' {link}"));
     assert_eq!(mode, "600 root");

@@ -1,8 +1,8 @@
 //! Who did what, part by part.
 
 use crate::daemon::Daemon;
+use bramble_store::Log;
 use bramble_store::record::Role;
-use bramble_store::{Log, Store};
 
 /// Numbers of the entries of an answer.
 async fn numbers(daemon: &Daemon, token: &str, query: &str) -> Vec<u64> {
