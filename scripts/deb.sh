@@ -42,6 +42,7 @@ fi
 rm -rf "$made"
 mkdir -p "$made/man"
 "$bramble" man --dir "$made/man" >/dev/null
+gzip -9n "$made"/man/*.1
 for shell in bash zsh fish; do
 	"$bramble" completions $shell >"$made/bramble.$shell"
 done
