@@ -4,7 +4,7 @@ BRAMBLE := target/release/bramble
 FILE    := examples/lab.yaml
 BUNDLE  := /var/cache/bramble/bundles/debian-v1.20.2
 
-.PHONY: help up test down build web bench check firmware install
+.PHONY: help up test down build web bench check firmware install deb
 
 help: ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -43,3 +43,7 @@ install: build ## Install the program, completions and man pages below /usr/loca
 	mkdir -p /usr/local/share/man/man1 /etc/bash_completion.d
 	$(BRAMBLE) man --dir /usr/local/share/man/man1
 	$(BRAMBLE) completions bash > /etc/bash_completion.d/bramble
+
+deb: ## Build Debian's package (target/debian)
+	@scripts/setup.sh
+	@scripts/deb.sh

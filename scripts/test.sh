@@ -15,6 +15,8 @@ scripts/web.sh build
 scripts/check.sh
 scripts/web.sh test
 cargo build --locked --workspace --all-targets
+# Debian's package, which a system test installs.
+scripts/deb.sh --debug
 # Real API servers and clusters come from the bundle; made once, kept in /var/cache/bramble.
 target/debug/bramble bundle build --from debian
 # The same programs that call themselves the next release: an upgrade takes two.

@@ -11,6 +11,7 @@ mod files;
 mod ha;
 mod logins;
 mod managers;
+mod package;
 mod proxied;
 mod reach;
 mod replicas;

@@ -70,6 +70,7 @@ describe('everybody', () => {
     'runs/keys-1': 'Bring up keys',
     machines: 'Machines',
     templates: 'Templates',
+    'templates/small': 'Template small',
     buttons: 'Buttons',
     'buttons/hall': 'Button hall',
     lights: 'Lights',

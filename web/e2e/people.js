@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { PASSWORD, heading, logIn, picture, says, visitor } from './browser.js';
+import { PASSWORD, heading, logIn, picture, says, until, visitor } from './browser.js';
 import { FILE, browser, page, it } from './story.js';
 
 describe('people', () => {
@@ -61,12 +61,43 @@ describe('people', () => {
     await says(page, 'None.');
   });
 
-  it('are seen in the audit', async () => {
+  it('are seen in the audit, the newest first', async () => {
     await page.getByRole('link', { name: 'Audit' }).click();
     await says(page, 'cluster home forgotten');
     await picture(page, 'audit');
+    const entries = page.getByRole('main').getByRole('listitem');
+    const all = await entries.allTextContents();
+    const place = (what) => all.findIndex((entry) => entry.includes(what));
+    assert.ok(place('user vera made') < place('cluster home forgotten'));
+    assert.ok(place('cluster home forgotten') < place('cluster home made known'));
     await page.getByLabel('Show only').fill('vera');
     await says(page, 'user vera made');
     assert.equal(await page.getByText('cluster home forgotten').count(), 0);
+    await page.getByLabel('Show only').fill('');
+  });
+
+  it('read on in the audit, whatever is added meanwhile', async () => {
+    // More than the page asks for at once.
+    const made = await page.evaluate(async () => {
+      const all = [];
+      for (let i = 0; i < 210; i += 1) {
+        const answer = await fetch('/api/v1/lights/acknowledge', { method: 'POST' });
+        all.push(answer.status);
+      }
+      return all;
+    });
+    assert.ok(made.every((status) => status === 204));
+    await page.reload();
+    await says(page, '200 of the newest 200 entries');
+    const entries = page.getByRole('main').getByRole('listitem');
+    assert.equal(await entries.count(), 200);
+    // Something new, of which the page is not told: what is read on lies behind what is shown all the same.
+    await page.evaluate(() => fetch('/api/v1/lights/acknowledge', { method: 'POST' }));
+    await page.getByRole('button', { name: 'Read older ones' }).click();
+    await until('all is read', async () => (await entries.count()) > 210);
+    const all = await entries.allTextContents();
+    assert.match(all.at(-1) ?? '', /user anna made|first user|anna/);
+    assert.equal(await page.getByRole('button', { name: 'Read older ones' }).count(), 0);
+    await picture(page, 'audit-all');
   });
 });

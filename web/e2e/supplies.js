@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { heading, picture, put, says, take } from './browser.js';
-import { page, it } from './story.js';
+import { heading, logIn, picture, put, says, take, until, visitor } from './browser.js';
+import { browser, page, it } from './story.js';
 
 describe('the pool, templates, buttons and lights', () => {
   it('has machines that come and go', async () => {
@@ -32,6 +32,23 @@ describe('the pool, templates, buttons and lights', () => {
     await page.getByRole('button', { name: 'Make it' }).click();
     await says(page, 'small is there.');
     await picture(page, 'templates');
+    await page.getByRole('link', { name: 'small', exact: true }).click();
+    await heading(page, 'Template small');
+    await until('its form is filled', async () => (await page.getByLabel('Workers').inputValue()) === '1');
+    await page.getByLabel('as JSON').fill('{ "addon": ["demo"] }');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('alert').getByText('addon').first().waitFor();
+    await page.getByLabel('as JSON').fill('{ "addons": ["demo"], "kubernetes": { "version": "v1.34.2" } }');
+    await page.getByLabel('Labels').fill('disk=ssd');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await says(page, 'Saved.');
+    await picture(page, 'template');
+    await page.reload();
+    await heading(page, 'Template small');
+    await until('it is kept', async () => (await page.getByLabel('Labels').inputValue()) === 'disk=ssd');
+    assert.match(await page.getByLabel('as JSON').inputValue(), /v1\.34\.2/);
+    await page.getByRole('link', { name: 'Templates' }).click();
+    await says(page, '1 control plane and 1 worker on this computer, disk=ssd');
     await page.goto('/new-cluster');
     await page.getByLabel('Name', { exact: true }).fill('test');
     await page.getByRole('combobox', { name: 'Template' }).selectOption('small');
@@ -85,4 +102,46 @@ describe('the pool, templates, buttons and lights', () => {
     await says(page, 'It is played.');
     await picture(page, 'lights');
   });
+
+  it('has rules of the lights, whose mistakes are shown where they are', async () => {
+    const field = page.getByLabel('Rules of the lights');
+    await until('the rules are there', async () => (await field.inputValue()).includes('kind: Lights'));
+    const rules = (light) => `apiVersion: bramble.dev/v1alpha1
+kind: Lights
+rules:
+  - { source: bramble, reason: Done, light: ${light} }
+`;
+    await field.fill(`${rules('grin')}  - { source: nobody, light: red }\n`);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/lights\.yaml:4:/)
+      .waitFor();
+    await says(page, 'the first one in line 4');
+    assert.equal(await selected(page), '  - { source: bramble, reason: Done, light: grin }');
+    await picture(page, 'lights-mistake');
+    await field.fill(rules('green'));
+    const other = await visitor(browser);
+    await logIn(other, 'anna');
+    await other.goto('/lights');
+    await other.getByLabel('Rules of the lights').fill(rules('red'));
+    await other.getByRole('button', { name: 'Save' }).click();
+    await says(other, 'Saved.');
+    // Nobody overwrites what they have not seen.
+    await says(page, 'Somebody else has changed the file');
+    await page.getByRole('button', { name: 'Keep mine' }).click();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await says(page, 'Saved. It counts already.');
+    const theirs = other.getByLabel('Rules of the lights');
+    await until('the other sees it', async () => (await theirs.inputValue()) === rules('green'));
+    await picture(page, 'lights-rules');
+    await other.context().close();
+  });
 });
+
+/** What is selected in the field that has the focus. */
+const selected = (page) =>
+  page.evaluate(() => {
+    const { value, selectionStart, selectionEnd } = document.activeElement;
+    return value.slice(selectionStart, selectionEnd);
+  });

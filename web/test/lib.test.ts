@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { address } from '../src/api/client';
-import { standing } from '../src/lib/file';
+import { lineAt, mistakes, standing } from '../src/lib/file';
 import { pixels } from '../src/lib/frame';
 import { labels, object, written } from '../src/lib/labels';
 import { often } from '../src/lib/often';
 import { profileOf, writtenOf } from '../src/lib/profile';
 import { path, place } from '../src/lib/routes';
+import { inWords, templateOf, writtenOf as writtenTemplate } from '../src/lib/template';
 import { actor, ago, count, lasting } from '../src/lib/words';
 
 describe('a place', () => {
@@ -133,5 +134,50 @@ describe('something that is wished for often', () => {
     expect(times).toBe(2);
     work();
     expect(times).toBe(3);
+  });
+});
+
+describe('mistakes of a file', () => {
+  it('are found at their lines', () => {
+    const detail = `error[unknown]: unknown field
+ --> lights.yaml:4:12
+  |
+4 | rules: --> x:9:9
+error[unknown]: another
+  --> lights.yaml:11:3
+error: lights.yaml has 2 problems
+`;
+    expect(mistakes(detail)).toEqual([4, 11]);
+    expect(mistakes('there is no such user')).toEqual([]);
+    expect(mistakes()).toEqual([]);
+  });
+
+  it('are lines of what is written', () => {
+    const text = 'one\n\nthree';
+    const line = (number: number) => text.slice(...lineAt(text, number));
+    expect([1, 2, 3, 9].map(line)).toEqual(['one', '', 'three', 'three']);
+  });
+});
+
+describe('a template', () => {
+  const said = {
+    origin: 'pool',
+    controlPlanes: 3,
+    workers: 1,
+    labels: { disk: 'ssd' },
+    spec: { addons: [] },
+  } as const;
+
+  it('is what is written in its form', () => {
+    expect(templateOf(writtenTemplate(structuredClone(said))).said).toEqual(said);
+    expect(templateOf(writtenTemplate()).said?.spec).toEqual({});
+    expect(inWords(said)).toBe('3 control planes and 1 worker of the pool, disk=ssd');
+  });
+
+  it('says what is wrong with it', () => {
+    const wrong = templateOf({ ...writtenTemplate(), labels: 'disk', spec: '[]' });
+    expect(wrong.said).toBeUndefined();
+    expect(wrong.labels).toMatch(/no label/);
+    expect(wrong.spec).toMatch(/no object/);
   });
 });

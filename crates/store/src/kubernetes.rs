@@ -139,6 +139,10 @@ impl Store for Kubernetes {
         self.logs.read(log, behind, limit).await
     }
 
+    async fn read_back(&self, log: &Log, before: u64, limit: usize) -> Result<Vec<Line>, Error> {
+        self.logs.read_back(log, before, limit).await
+    }
+
     async fn prune(&self, log: &Log, up_to: u64) -> Result<(), Error> {
         self.logs.prune(log, up_to).await
     }

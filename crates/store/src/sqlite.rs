@@ -69,6 +69,30 @@ impl Sqlite {
         })
     }
 
+    /// Lines that a query finds by log, place and number.
+    async fn lines(
+        &self,
+        query: &'static str,
+        log: &Log,
+        place: u64,
+        limit: usize,
+    ) -> Result<Vec<Line>, Error> {
+        let name = log_name(log);
+        self.call("read a log", move |connection| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut query = connection.prepare_cached(query)?;
+            let rows = query.query_map(params![name, bound(place), limit], |row| {
+                let place: i64 = row.get(0)?;
+                Ok(Line {
+                    at: u64::try_from(place).unwrap_or(0),
+                    text: row.get(1)?,
+                })
+            })?;
+            Ok((rows.collect::<Result<_, _>>()?, None))
+        })
+        .await
+    }
+
     /// Has the thread do something and tells what has changed. It is done even if who asked no longer waits.
     async fn call<T: Send + 'static>(
         &self,
@@ -373,22 +397,14 @@ impl Store for Sqlite {
     }
 
     async fn read(&self, log: &Log, behind: u64, limit: usize) -> Result<Vec<Line>, Error> {
-        let name = log_name(log);
-        self.call("read a log", move |connection| {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut query = connection.prepare_cached(
-                "SELECT place, text FROM line WHERE log = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
-            )?;
-            let rows = query.query_map(params![name, bound(behind), limit], |row| {
-                let place: i64 = row.get(0)?;
-                Ok(Line {
-                    at: u64::try_from(place).unwrap_or(0),
-                    text: row.get(1)?,
-                })
-            })?;
-            Ok((rows.collect::<Result<_, _>>()?, None))
-        })
-        .await
+        const LINES: &str =
+            "SELECT place, text FROM line WHERE log = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
+        self.lines(LINES, log, behind, limit).await
+    }
+
+    async fn read_back(&self, log: &Log, before: u64, limit: usize) -> Result<Vec<Line>, Error> {
+        const LINES: &str = "SELECT place, text FROM line WHERE log = ?1 AND place < ?2 ORDER BY place DESC LIMIT ?3";
+        self.lines(LINES, log, before, limit).await
     }
 
     async fn prune(&self, log: &Log, up_to: u64) -> Result<(), Error> {

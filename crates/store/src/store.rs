@@ -52,6 +52,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Home`], [`Error::Closed`].
     async fn read(&self, log: &Log, behind: u64, limit: usize) -> Result<Vec<Line>, Error>;
 
+    /// Lines of a log before a place (`u64::MAX` = from its end), the last one first, at most so many.
+    ///
+    /// # Errors
+    /// [`Error::Home`], [`Error::Closed`].
+    async fn read_back(&self, log: &Log, before: u64, limit: usize) -> Result<Vec<Line>, Error>;
+
     /// Drops the lines of a log up to a place; `u64::MAX` = all of them.
     ///
     /// # Errors

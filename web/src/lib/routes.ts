@@ -2,7 +2,7 @@
 export type Place =
   | { page: 'clusters' | 'new-cluster' | 'machines' | 'templates' | 'buttons' | 'lights' }
   | { page: 'people' | 'audit' | 'account' | 'first' | 'nowhere' }
-  | { page: 'cluster' | 'run' | 'button'; name: string };
+  | { page: 'cluster' | 'run' | 'template' | 'button'; name: string };
 
 const PLAIN = {
   '/': 'clusters',
@@ -18,7 +18,7 @@ const PLAIN = {
   '/first': 'first',
 } as const;
 
-const NAMED = { clusters: 'cluster', runs: 'run', buttons: 'button' } as const;
+const NAMED = { clusters: 'cluster', runs: 'run', templates: 'template', buttons: 'button' } as const;
 
 /** The place of a path. */
 export function place(path: string): Place {

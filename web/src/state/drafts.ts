@@ -1,6 +1,6 @@
 import type { Draft } from '../lib/file';
 
-/** Files that are written and not saved, by cluster: they outlast a look at another page. */
+/** Files that are written and not saved, by what they are of: they outlast a look at another page. */
 export const drafts = new Map<string, Draft>();
 
 window.addEventListener('beforeunload', (event) => {

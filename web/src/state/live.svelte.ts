@@ -3,7 +3,7 @@ import { follow, type Sent } from '../api/sse';
 import { doubt } from './session.svelte';
 
 /** Kinds of things whose changes the daemon tells. */
-export type Kind = 'cluster' | 'machine' | 'template' | 'run' | 'button' | 'light';
+export type Kind = 'cluster' | 'machine' | 'template' | 'run' | 'button' | 'light' | 'setting';
 
 interface Watcher {
   kinds: Kind[];

@@ -10,8 +10,20 @@ use crate::printer::Printer;
 use bramble_kube::kubeconfig::{merge, remove};
 use bramble_secret::Secret;
 use bramble_spec::cluster::{Machine, Role};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+
+/// A way into a cluster's API as its administrator.
+pub(super) struct Access {
+    /// The cluster's name: that of context, cluster and user too.
+    name: String,
+    /// Where its API answers.
+    server: String,
+    /// A kubeconfig with its credentials.
+    admin: Secret,
+    /// What is to be said of the way.
+    remark: Option<String>,
+}
 
 /// Prints it, takes it out, or merges it.
 pub async fn run(
@@ -21,29 +33,105 @@ pub async fn run(
 ) -> Result<(), CliError> {
     if args.remove {
         let name = load_file(&global.file, printer)?.name;
-        return take_out(&place(args)?, &name, printer);
+        return take_out(args, &name, printer);
     }
     let context = Context::reach(global, printer)?;
     if !args.print {
-        folder(&place(args)?)?;
+        ready(args)?;
     }
-    let name = &context.cluster.name;
-    let (machine, admin) = fetch(&context, global).await?;
-    let (host, port) = outside::api(&context.cluster, machine);
-    let server = url(&host, port);
+    let access = access(&context, global).await?;
     if args.print {
-        let text = merge(None, &admin, name, Some(&server), true)?;
-        if printer.json() {
-            printer
-                .value(&json!({ "context": name, "server": server, "kubeconfig": text.expose() }));
-        } else {
-            printer.raw(text.expose());
-        }
-        return Ok(());
+        return print(&access, printer);
     }
+    put_in(args, &access, printer)
+}
+
+/// As the file and the cluster itself say.
+async fn access(context: &Context, global: &Global) -> Result<Access, CliError> {
+    let (machine, admin) = fetch(context, global).await?;
+    let (host, port) = outside::api(&context.cluster, machine);
+    let remark = outside::is_inside(&context.cluster, &host).then(|| {
+        format!(
+            "{host} is behind the router: use the VPN, or give the API a port of the router \
+             (router.firewall.forwards: [{{ port: tcp/{port}, to: {} }}])",
+            machine.name
+        )
+    });
+    Ok(Access {
+        name: context.cluster.name.clone(),
+        server: url(&host, port),
+        admin,
+        remark,
+    })
+}
+
+fn print(access: &Access, printer: &Printer) -> Result<(), CliError> {
+    let Access {
+        name,
+        server,
+        admin,
+        remark,
+    } = access;
+    let text = merge(None, admin, name, Some(server), true)?;
+    if printer.json() {
+        let mut value = json!({ "context": name, "server": server, "kubeconfig": text.expose() });
+        if let Some(remark) = remark {
+            value["remark"] = json!(remark);
+        }
+        printer.value(&value);
+    } else {
+        printer.raw(text.expose());
+    }
+    Ok(())
+}
+
+impl Access {
+    /// What `kubeconfig --print --output json` says, of another computer's.
+    ///
+    /// # Errors
+    /// When that is something else.
+    pub(super) fn told(said: &str) -> Result<Self, CliError> {
+        let value: Value = serde_json::from_str(said).unwrap_or_default();
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        let told = || {
+            Some(Self {
+                name: text("context")?,
+                server: text("server")?,
+                admin: Secret::new(text("kubeconfig")?),
+                remark: text("remark"),
+            })
+        };
+        // What it said holds a secret, maybe: it is not shown.
+        told().ok_or_else(|| CliError::failed("the daemon's program tells no kubeconfig"))
+    }
+}
+
+/// Sees to it, before any connection, that there is a place to merge into.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn ready(args: &KubeconfigArgs) -> Result<(), CliError> {
+    folder(&place(args)?)
+}
+
+/// Merges it into the operator's kubeconfig.
+///
+/// # Errors
+/// When that can't be read or written, or has that name for another cluster.
+pub(super) fn put_in(
+    args: &KubeconfigArgs,
+    access: &Access,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let Access {
+        name,
+        server,
+        admin,
+        remark,
+    } = access;
     let path = place(args)?;
     let before = files::read_secret(&path)?;
-    let text = merge(before.as_ref(), &admin, name, Some(&server), args.current)?;
+    let text = merge(before.as_ref(), admin, name, Some(server), args.current)?;
     let changed = before.as_ref().is_none_or(|before| *before != text);
     // Written even when nothing differs: the mode is part of it.
     files::write(&path, text.expose().as_bytes(), 0o600, true)?;
@@ -66,12 +154,8 @@ pub async fn run(
         None => String::new(),
     };
     printer.out(format!("kubectl {option}--context {name} get nodes"));
-    if outside::is_inside(&context.cluster, &host) {
-        printer.note(format!(
-            "note: {host} is behind the router: use the VPN, or give the API a port of the router \
-             (router.firewall.forwards: [{{ port: tcp/{port}, to: {} }}])",
-            machine.name
-        ));
+    if let Some(remark) = remark {
+        printer.note(format!("note: {remark}"));
     }
     Ok(())
 }
@@ -102,7 +186,16 @@ fn folder(path: &Path) -> Result<(), CliError> {
     files::folder_for(path).map(drop)
 }
 
-fn take_out(path: &Path, name: &str, printer: &Printer) -> Result<(), CliError> {
+/// Takes the cluster out of the operator's kubeconfig.
+///
+/// # Errors
+/// When that can't be read or written.
+pub(super) fn take_out(
+    args: &KubeconfigArgs,
+    name: &str,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let path = &place(args)?;
     let before = files::read_secret(path)?;
     let did = match &before {
         None => "nothing to do",

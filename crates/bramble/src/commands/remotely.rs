@@ -3,7 +3,8 @@
 mod ask;
 mod runs;
 
-use crate::args::{CertsAction, Command, EtcdAction, Global, ScopeArgs};
+use super::kubeconfig::{self, Access};
+use crate::args::{CertsAction, Command, EtcdAction, Global, KubeconfigArgs, ScopeArgs};
 use crate::context::load_file;
 use crate::error::{CliError, Explain};
 use crate::printer::Printer;
@@ -48,6 +49,9 @@ pub async fn run(
         Command::Status => Question::of(About::Status),
         Command::Check => Question::of(About::Check),
         Command::Kubeconfig(args) if args.print => Question::of(About::Kubeconfig),
+        Command::Kubeconfig(args) => {
+            return kubeconfig(remote, global, args, printer).await;
+        }
         Command::Etcd(args) if matches!(args.action, EtcdAction::Members) => {
             Question::of(About::EtcdMembers)
         }
@@ -59,11 +63,38 @@ pub async fn run(
         }
         _ => {
             return Err(CliError::usage("a daemon does not carry out this command").hint(
-                "it does: up, down, plan, status, check, kubeconfig --print, etcd members, etcd snapshots, certs status",
+                "it does: up, down, plan, status, check, kubeconfig, etcd members, etcd snapshots, certs status",
             ));
         }
     };
     ask::ask(remote, &meant(global, printer)?, &question, printer).await
+}
+
+/// The daemon's cluster in and out of the kubeconfig of this computer.
+async fn kubeconfig(
+    remote: &Remote,
+    global: &Global,
+    args: &KubeconfigArgs,
+    printer: &Printer,
+) -> Result<(), CliError> {
+    let meant = meant(global, printer)?;
+    if args.remove {
+        return kubeconfig::take_out(args, &meant.name, printer);
+    }
+    kubeconfig::ready(args)?;
+    let question = Question::of(About::Kubeconfig);
+    let said = ask::answer(remote, &meant, &question, true).await?;
+    said.show_beside(printer);
+    match said.end() {
+        Ok(()) => kubeconfig::put_in(args, &Access::told(&said.stdout)?, printer),
+        Err(error) => {
+            // With JSON, what went wrong is the program's result as well.
+            if printer.json() {
+                printer.raw(&said.stdout);
+            }
+            Err(error)
+        }
+    }
 }
 
 fn whole(scope: &ScopeArgs) -> bool {

@@ -23,6 +23,7 @@ mod mosquitto;
 mod platform;
 mod registry;
 mod remote;
+mod remote_kubeconfig;
 mod router;
 mod serve;
 mod served;

@@ -52,25 +52,47 @@ pub(super) async fn note(app: &App, caller: &Caller, what: String) -> Result<(),
     Ok(())
 }
 
-/// From where.
+/// Which entries.
 #[derive(Deserialize, IntoParams)]
-pub(super) struct Behind {
-    /// Only entries with a higher number.
-    #[serde(default)]
-    behind: u64,
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only entries with a higher number, the oldest first: for who follows the log.
+    behind: Option<u64>,
+    /// Only entries with a lower number, the newest first: the lowest number of an answer asks for those before it,
+    /// whatever is added meanwhile.
+    before: Option<u64>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 1000)]
+    limit: Option<usize>,
 }
 
-/// Who did what, in order.
-#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "people", params(Behind), responses(
+/// Who did what: the newest first, unless `behind` says otherwise.
+#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "people", params(Which), responses(
     (status = 200, body = Vec<Entry>),
-    (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem),
 ))]
 pub(super) async fn list(
     _: Admin,
     State(app): State<App>,
-    Query(from): Query<Behind>,
+    Query(which): Query<Which>,
 ) -> Result<Json<Vec<Entry>>, Refused> {
-    let lines = app.store.read(&Log::Audit, from.behind, MOST).await?;
+    let limit = which.limit.unwrap_or(MOST);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Refused::wrong(format!(
+            "limit: {limit} is not from 1 to {MOST}"
+        )));
+    }
+    let log = Log::Audit;
+    let lines = match (which.behind, which.before) {
+        (Some(_), Some(_)) => {
+            return Err(Refused::wrong("behind and before exclude one another"));
+        }
+        (Some(behind), None) => app.store.read(&log, behind, limit).await?,
+        (None, before) => {
+            let before = before.unwrap_or(u64::MAX);
+            app.store.read_back(&log, before, limit).await?
+        }
+    };
     let entry = |line: bramble_store::Line| {
         let entry: Entry = serde_json::from_str(&line.text).ok()?;
         Some(Entry {

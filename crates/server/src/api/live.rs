@@ -5,8 +5,8 @@ use super::problem::Problem;
 use super::state::App;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use bramble_store::record::Run;
-use bramble_store::{Change, Kind, Log, Store, Typed};
+use bramble_store::record::{LightRules, Run};
+use bramble_store::{Change, Key, Kind, Log, Store, Typed};
 use futures::Stream;
 use futures::stream;
 use serde_json::json;
@@ -114,6 +114,11 @@ const TOLD: [Kind; 6] = [
     Kind::Light,
 ];
 
+/// Of settings, the rules of the lights are for everybody.
+fn told(key: &Key) -> bool {
+    TOLD.contains(&key.kind) || (key.kind == Kind::Setting && key.name == LightRules::NAME)
+}
+
 /// What changes from now on: kind and name. Who reads too slowly gets `missed`, and reads all anew.
 #[utoipa::path(get, path = "/events", tag = "daemon", responses(
     (status = 200, content_type = "text/event-stream", body = String),
@@ -132,7 +137,7 @@ pub(super) async fn changes(_: Viewer, State(app): State<App>) -> Sse<impl Strea
                 }
                 Err(RecvError::Closed) => return None,
             };
-            if TOLD.contains(&key.kind) {
+            if told(&key) {
                 let text = json!({ "kind": key.kind, "name": key.name }).to_string();
                 let event = Event::default().event(word).data(text);
                 return Some((Ok(event), changes));

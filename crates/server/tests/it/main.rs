@@ -8,6 +8,7 @@ mod api;
     reason = "it is there for the tests of another crate as well"
 )]
 mod apiserver;
+mod audit;
 mod auth;
 mod buttons;
 mod daemon;

@@ -106,6 +106,21 @@ impl Chunk {
         })
     }
 
+    /// Its lines before a place, the last one first, at most so many.
+    pub(super) fn before(&self, place: u64, limit: usize) -> impl Iterator<Item = Line> {
+        let end = place.clamp(self.first, self.next());
+        let skipped = usize::try_from(self.next() - end).unwrap_or(usize::MAX);
+        let lines = self.lines.iter().rev().skip(skipped);
+        (self.first..end)
+            .rev()
+            .zip(lines)
+            .take(limit)
+            .map(|(at, text)| Line {
+                at,
+                text: text.clone(),
+            })
+    }
+
     /// Drops its lines up to a place. Whether there were any.
     pub(super) fn prune(&mut self, up_to: u64) -> bool {
         let gone = up_to.saturating_add(1).min(self.next());
@@ -190,6 +205,13 @@ mod tests {
         assert_eq!(at(&part, 0, 9).len(), 3);
         assert_eq!(at(&part, 11, 1), [(12, "b".into())]);
         assert!(at(&part, 13, 9).is_empty());
+        let back = |place, limit| {
+            let lines = part.before(place, limit);
+            lines.map(|line| line.at).collect::<Vec<_>>()
+        };
+        assert_eq!(back(u64::MAX, 9), [13, 12, 11]);
+        assert_eq!(back(13, 1), [12]);
+        assert!(back(11, 9).is_empty() && back(0, 9).is_empty());
         assert!(part.prune(12));
         assert_eq!(at(&part, 0, 9), [(13, "c".into())]);
         assert!(!part.prune(5));

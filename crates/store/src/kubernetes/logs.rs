@@ -150,6 +150,28 @@ impl Logs {
         }
     }
 
+    /// Lines before a place, the last one first, at most so many.
+    pub(super) async fn read_back(
+        &self,
+        log: &Log,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Line>, Error> {
+        let mut lines: Vec<Line> = Vec::new();
+        let parts = self.parts(log).await?;
+        for (number, _) in parts.iter().rev().filter(|(_, first)| *first < before) {
+            if lines.len() >= limit {
+                break;
+            }
+            // A part that is gone by now was dropped with all before it.
+            let Some(part) = self.part(log, *number).await? else {
+                break;
+            };
+            lines.extend(part.chunk.before(before, limit - lines.len()));
+        }
+        Ok(lines)
+    }
+
     /// The first part that can have lines behind a place.
     async fn part_with(&self, log: &Log, behind: u64) -> Result<Option<Part>, Error> {
         let near = self.near().get(log).copied();

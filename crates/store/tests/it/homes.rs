@@ -162,6 +162,9 @@ async fn a_part_of_a_log_is_dropped() {
         let read = store.read(&Log::Audit, 0, usize::MAX).await.unwrap();
         let texts: Vec<&String> = read.iter().map(|line| &line.text).collect();
         assert_eq!(texts, lines.iter().collect::<Vec<_>>());
+        let back = store.read_back(&Log::Audit, u64::MAX, usize::MAX).await;
+        let back: Vec<String> = back.unwrap().into_iter().rev().map(|l| l.text).collect();
+        assert_eq!(back, lines, "over all parts");
         store.prune(&Log::Audit, 33).await.unwrap();
         let read = store.read(&Log::Audit, 0, 3).await.unwrap();
         let at: Vec<u64> = read.iter().map(|line| line.at).collect();
@@ -172,6 +175,20 @@ async fn a_part_of_a_log_is_dropped() {
             41
         );
         assert_eq!(store.read(&Log::Audit, 39, 9).await.unwrap().len(), 2);
+        let places = async |before, limit| {
+            let read = store.read_back(&Log::Audit, before, limit).await.unwrap();
+            read.iter().map(|line| line.at).collect::<Vec<_>>()
+        };
+        assert_eq!(places(u64::MAX, 2).await, [41, 40]);
+        assert_eq!(places(40, 3).await, [39, 38, 37]);
+        assert_eq!(
+            places(36, 9).await,
+            [35, 34],
+            "what was dropped is not there"
+        );
+        assert!(places(34, 9).await.is_empty());
+        let run = Log::Run("home-1".into());
+        assert!(store.read_back(&run, 9, 9).await.unwrap().is_empty());
     }
 }
 
