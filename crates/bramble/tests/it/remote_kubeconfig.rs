@@ -71,6 +71,7 @@ impl Daemon {
             kubernetes: None,
             limits: Default::default(),
             buttons: None,
+            watches_clusters: false,
         };
         let (stop, stopped) = watch::channel(false);
         let (ready, started) = oneshot::channel();
