@@ -64,15 +64,13 @@ impl Hearing {
             },
             () = publish(panel, &topic, lights, said) => {}
         }
-        match &self.lights {
-            Some(own) => drop(tokio::join!(own.close(), self.bus.close())),
-            None => {
-                if let Err(error) = self.bus.publish(will(&topic)).await {
-                    tracing::warn!("the farewell of the lights failed: {error}");
-                }
-                self.bus.close().await;
+        let tells = async {
+            // Who listens at the broker inside loses it, and knows.
+            if let Some(own) = &self.lights {
+                own.close().await;
             }
-        }
+        };
+        tokio::join!(tells, self.bus.close());
     }
 }
 
