@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::cgroup::Layout;
-use crate::command::run;
 use crate::error::{At, Error, Result};
 use crate::event::{Event, WaitFor};
 use crate::host::{self, Lock};
@@ -13,6 +12,7 @@ use crate::image::{DEFAULT_CACHE, ImageOptions, root_image};
 use crate::parallel::each;
 use crate::power::cut;
 use crate::preflight::preflight;
+use crate::remove::remove_tree;
 use crate::state::{Places, Record, read_json, write_json};
 use crate::status::{self, LabStatus};
 use crate::topology::{Boot, Topology, veth_name};
@@ -333,15 +333,7 @@ impl Lab {
         let dir = &self.places.0;
         let _all = Lock::all()?;
         // The record goes with its directory, and the rest of that may take several attempts.
-        if dir.exists() && std::fs::remove_dir_all(dir).is_err() {
-            // Files that a machine marked immutable.
-            let _ = run(
-                "unlock a disk",
-                "chattr",
-                ["-R", "-f", "-i", "-a", &dir.to_string_lossy()],
-            );
-            std::fs::remove_dir_all(dir).at("remove", dir)?;
-        }
+        remove_tree(dir)?;
         host::unregister(&self.name)?;
         if let Some(base) = dir.parent() {
             // Fails where another lab is, as it should.

@@ -30,6 +30,7 @@ mod network;
 mod parallel;
 mod power;
 mod preflight;
+mod remove;
 mod ssh;
 mod state;
 mod status;
