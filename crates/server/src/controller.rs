@@ -205,6 +205,10 @@ async fn reconcile(
             }
             match runs.accept(name, verb, Actor::Daemon(BY.into())).await {
                 Ok(_) | Err(runs::Error::Busy { .. }) => {}
+                Err(error @ runs::Error::Origin(_)) => {
+                    refuse(store, name, &found.it, error.to_string()).await?;
+                    return Ok(LOOK);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -289,6 +293,7 @@ mod tests {
         Cluster {
             file: "file".into(),
             origin: None,
+            claim: None,
             owner: "kubernetes".into(),
             created: NOW,
             expires: None,

@@ -125,6 +125,7 @@ pub(super) async fn make(
     let cluster = Cluster {
         file: wish.file,
         origin: None,
+        claim: None,
         owner: caller.name.clone(),
         created: Timestamp::now(),
         expires: None,

@@ -125,6 +125,7 @@ mod tests {
         let cluster = Cluster {
             file: String::new(),
             origin: None,
+            claim: None,
             owner: "button/dash01".into(),
             created: Timestamp::UNIX_EPOCH,
             expires: None,

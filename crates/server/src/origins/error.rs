@@ -23,9 +23,31 @@ pub enum Error {
         /// Which labels they must have, for people; may be empty.
         labels: String,
     },
+    /// A machine of a cluster that is gone belongs to another one.
+    #[error("machine {machine} is cluster {cluster}'s now")]
+    Given {
+        /// Its name.
+        machine: String,
+        /// Whose it is.
+        cluster: String,
+    },
+    /// A machine of a cluster that is gone is not in the pool.
+    #[error("the pool has no machine {0} with the address that the cluster's file says")]
+    Unregistered(String),
+    /// The network of a lab that is gone belongs to another one.
+    #[error("the network {network} is {lab}'s now")]
+    Network {
+        /// Its addresses.
+        network: ipnet::IpNet,
+        /// Whose it is.
+        lab: String,
+    },
     /// All networks for labs are in use.
     #[error("all networks for labs on this computer are in use")]
     NoNetwork,
+    /// This computer gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] bramble_keys::KeyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] bramble_store::Error),
@@ -41,7 +63,14 @@ impl Error {
             Error::Few { .. } => {
                 Some("register more machines, or take a cluster down: its machines are free then")
             }
+            Error::Given { .. } | Error::Network { .. } => {
+                Some("make another cluster: it gets what is free")
+            }
+            Error::Unregistered(_) => {
+                Some("register it as it was, or make another cluster: it gets what is free")
+            }
             Error::NoNetwork => Some("take a lab down: bramble lab list"),
+            Error::Random(_) => None,
             Error::Store(error) => error.hint(),
         }
     }

@@ -3,7 +3,8 @@
 use super::child::Folder;
 use super::error::Error;
 use super::supervise::Runs;
-use bramble_store::record::{Actor, Cluster, Progress, Run, State, Verb};
+use crate::origins;
+use bramble_store::record::{Actor, Cluster, Origin, Phase, Progress, Run, State, Verb};
 use bramble_store::{Kind, Log, Stored, Typed};
 use jiff::Timestamp;
 
@@ -14,15 +15,28 @@ impl Runs {
     /// Accepts a run: once this returns it will be carried out, whatever becomes of the daemon.
     ///
     /// # Errors
-    /// [`Error::Busy`] with the run that is not over yet; the store's.
+    /// [`Error::Busy`] with the run that is not over yet; [`Error::Origin`] for a cluster that is gone and whose
+    /// machines are another one's by now, [`Error::Gone`] where those would be taken down; the store's.
     pub async fn accept(&self, cluster: &str, verb: Verb, by: Actor) -> Result<Stored<Run>, Error> {
         for _ in 0..NUMBERS {
-            let found = self.store.need::<Cluster>(cluster).await?;
+            let mut found = self.store.need::<Cluster>(cluster).await?;
             let last = format!("{cluster}-{}", found.it.runs);
             if let Some(run) = self.store.find::<Run>(&last).await?
                 && !run.it.state.is_over()
             {
                 return Err(Error::Busy { run: last });
+            }
+            if found.it.phase == Phase::Gone {
+                found = match (verb, found.it.origin) {
+                    (_, None) => found,
+                    (Verb::Up, Some(_)) => self.revive(cluster).await?,
+                    (Verb::Down, Some(Origin::Pool)) => {
+                        return Err(Error::Gone {
+                            cluster: cluster.into(),
+                        });
+                    }
+                    (Verb::Down, Some(_)) => found,
+                };
             }
             let number = found.it.runs + 1;
             let name = format!("{cluster}-{number}");
@@ -63,6 +77,22 @@ impl Runs {
             tries: NUMBERS,
         }
         .into())
+    }
+
+    /// Gives a cluster that is gone its place once more, before anything is done there: it is as if it were new.
+    async fn revive(&self, cluster: &str) -> Result<Stored<Cluster>, Error> {
+        let _one = self.choosing().await;
+        let gone = self.store.need::<Cluster>(cluster).await?;
+        if gone.it.phase != Phase::Gone {
+            return Ok(gone);
+        }
+        let claim = origins::again(&self.store, cluster, &gone.it).await?;
+        let mut revived = gone;
+        revived.it.phase = Phase::New;
+        revived.it.message = None;
+        revived.it.claim = claim.and_then(|claim| claim.id);
+        // At its version: of several daemons one does it, and the keeper frees what the others took.
+        Ok(self.store.save(revived).await?)
     }
 
     /// Asks a run to stop after the steps that it is at.

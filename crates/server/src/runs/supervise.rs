@@ -45,6 +45,7 @@ pub struct Runs {
     /// Which daemon this is, where there are several.
     pub(super) replica: Option<Arc<Replica>>,
     followed: Mutex<HashSet<String>>,
+    choosing: tokio::sync::Mutex<()>,
 }
 
 impl Runs {
@@ -64,7 +65,13 @@ impl Runs {
             settings,
             replica,
             followed: Mutex::default(),
+            choosing: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Held by who takes or frees machines: two who choose at once would choose the same.
+    pub(crate) async fn choosing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.choosing.lock().await
     }
 
     /// Where and how they are carried out.

@@ -37,6 +37,7 @@ async fn add(daemon: &Daemon, name: &str, origin: Option<Origin>) {
     let cluster = Cluster {
         file: FILE.replace("home", name),
         origin,
+        claim: None,
         owner: "anna".into(),
         created: Timestamp::now(),
         expires: None,

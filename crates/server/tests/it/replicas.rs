@@ -147,6 +147,7 @@ impl Place {
         let cluster = Cluster {
             file: std::fs::read_to_string(MINIMAL).unwrap(),
             origin: None,
+            claim: None,
             owner: "anna".into(),
             created: jiff::Timestamp::now(),
             expires: None,

@@ -46,6 +46,7 @@ impl Place {
         let cluster = Cluster {
             file: "kind: Cluster\n".into(),
             origin: None,
+            claim: None,
             owner: "anna".into(),
             created: jiff::Timestamp::now(),
             expires: None,

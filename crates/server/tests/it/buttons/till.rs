@@ -128,6 +128,7 @@ impl Orders for Till {
         let cluster = Cluster {
             file: String::new(),
             origin: None,
+            claim: None,
             owner: format!("button/{button}"),
             created: Timestamp::now(),
             expires: None,

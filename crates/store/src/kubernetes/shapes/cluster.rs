@@ -22,6 +22,8 @@ const CREATED: &str = "bramble.dev/created";
 const EXPIRES: &str = "bramble.dev/expires";
 /// Where its machines come from.
 const ORIGIN: &str = "bramble.dev/origin";
+/// The claim by which it has them.
+const CLAIM: &str = "bramble.dev/claim";
 
 /// SHA-256 of the spec that the daemon wrote; another spec is from somebody else.
 const SPEC: &str = "bramble.dev/spec";
@@ -45,7 +47,7 @@ pub(in crate::kubernetes) const SHAPE: Shape = Shape {
         Column::text("Message", ".status.message").wide(),
         Column::AGE,
     ],
-    notes: &[FILE, OWNER, CREATED, EXPIRES, ORIGIN, SPEC],
+    notes: &[FILE, OWNER, CREATED, EXPIRES, ORIGIN, CLAIM, SPEC],
     meant,
     spec: file_spec,
     status: schema::<Status>,
@@ -133,6 +135,9 @@ fn split(body: Value, around: &Around<'_>) -> Result<Parts, Unfit> {
     if let Some(origin) = cluster.origin {
         notes.insert(ORIGIN, origin_word(origin)?);
     }
+    if let Some(claim) = cluster.claim {
+        notes.insert(CLAIM, claim);
+    }
     if !around.before.is_some_and(|b| b.spec == spec && declared(b)) {
         notes.insert(SPEC, fingerprint(&spec));
     }
@@ -175,6 +180,7 @@ fn join(parts: Parts, around: &Around<'_>) -> Result<Value, Unfit> {
     let owner = parts.notes.get(OWNER).cloned();
     let cluster = Cluster {
         origin: parts.notes.get(ORIGIN).and_then(|word| origin_of(word)),
+        claim: parts.notes.get(CLAIM).cloned(),
         owner: owner.unwrap_or_else(|| KUBERNETES.into()),
         created: time(CREATED).unwrap_or(around.created),
         expires: time(EXPIRES),
