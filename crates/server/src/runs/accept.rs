@@ -4,12 +4,19 @@ use super::child::Folder;
 use super::error::Error;
 use super::supervise::Runs;
 use crate::origins;
-use bramble_store::record::{Actor, Cluster, Origin, Phase, Progress, Run, State, Verb};
+use bramble_store::record::{Actor, Cluster, End, Origin, Phase, Progress, Run, State, Verb};
 use bramble_store::{Kind, Log, Stored, Typed};
 use jiff::Timestamp;
 
 /// Runs of one cluster that are tried for a free number at once.
 const NUMBERS: u32 = 8;
+
+/// Why a run ends that nothing was done for.
+pub(super) const FORGOTTEN: &str = "its cluster was forgotten";
+
+fn key(cluster: &str) -> bramble_store::Key {
+    bramble_store::Key::new(Kind::Cluster, cluster)
+}
 
 impl Runs {
     /// Accepts a run: once this returns it will be carried out, whatever becomes of the daemon.
@@ -62,21 +69,42 @@ impl Runs {
                 Err(error) => return Err(error.into()),
             };
             // Also for one who was cut off before it counted.
-            self.store
-                .change::<Cluster, Error, _>(cluster, |it| {
-                    it.runs = it.runs.max(number);
-                    Ok(())
-                })
-                .await?;
-            if let Some(made) = made {
-                return Ok(made);
+            let counted = self.store.change::<Cluster, Error, _>(cluster, |it| {
+                if it.created != found.it.created {
+                    return Err(bramble_store::Error::Missing(key(cluster)).into());
+                }
+                it.runs = it.runs.max(number);
+                Ok(())
+            });
+            match (counted.await, made) {
+                (Ok(_), Some(made)) => return Ok(made),
+                (Ok(_), None) => {}
+                (Err(error @ Error::Store(bramble_store::Error::Missing(_))), Some(_)) => {
+                    self.undo(&name).await?;
+                    return Err(error);
+                }
+                (Err(error), _) => return Err(error),
             }
         }
         Err(bramble_store::Error::Contended {
-            key: bramble_store::Key::new(Kind::Cluster, cluster),
+            key: key(cluster),
             tries: NUMBERS,
         }
         .into())
+    }
+
+    /// Ends a run whose cluster was forgotten while it was accepted, before anything is done.
+    async fn undo(&self, run: &str) -> Result<(), Error> {
+        let undone = self.store.change::<Run, Error, _>(run, |it| {
+            it.cancel = true;
+            if it.state == State::Accepted {
+                it.state = State::Ended(End::Cancelled);
+                it.ended = Some(Timestamp::now());
+                it.reason = Some(FORGOTTEN.into());
+            }
+            Ok(())
+        });
+        undone.await.map(drop)
     }
 
     /// Gives a cluster that is gone its place once more, before anything is done there: it is as if it were new.

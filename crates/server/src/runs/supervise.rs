@@ -1,10 +1,11 @@
 //! Accepts runs, and sees to it that each is carried out once.
 
+use super::accept::FORGOTTEN;
 use super::child::{Folder, Task};
 use super::events::Heard;
 use super::follow::Lines;
 use crate::replica::Replica;
-use bramble_store::record::{Cluster, End, Phase, Run, State, Verb};
+use bramble_store::record::{Cluster, End, Origin, Phase, Run, State, Verb};
 use bramble_store::{Change, Kind, Log, Store, Stored, Typed};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -195,7 +196,13 @@ impl Runs {
                     let why = format!("begun {} times, and never came to an end", run.it.tries);
                     return self.end(name, &heard, End::Failed, Some(why)).await;
                 }
-                child = match self.begin(&run, &folder).await? {
+                let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
+                let Some(cluster) = cluster else {
+                    // It was forgotten while this run was accepted: its machines may be another one's.
+                    let why = Some(FORGOTTEN.to_owned());
+                    return self.end(name, &heard, End::Cancelled, why).await;
+                };
+                child = match self.begin(&run, cluster.it.origin, &folder).await? {
                     Ok(child) => Some(child),
                     Err(why) => return self.end(name, &heard, End::Failed, Some(why)).await,
                 };
@@ -218,6 +225,7 @@ impl Runs {
     async fn begin(
         &self,
         run: &Stored<Run>,
+        origin: Option<Origin>,
         folder: &Folder,
     ) -> Result<Result<Child, String>, Fault> {
         self.store
@@ -228,8 +236,6 @@ impl Runs {
             })
             .await?;
         self.phase(&run.it, None, None).await?;
-        let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
-        let origin = cluster.and_then(|cluster| cluster.it.origin);
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
         let program = self.settings.program.clone();
         let lead = self.replica.as_ref().map(|replica| replica.lead());

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use bramble_server::origins::{Error, Origins, Wish};
 use bramble_server::runs::{Runs, Settings};
-use bramble_store::record::{Actor, Cluster, Machine, Origin, Phase, Run, Template, Verb};
+use bramble_store::record::{
+    Actor, Cluster, End, Machine, Origin, Phase, Run, State, Template, Verb,
+};
 use bramble_store::{Change, Document, Error as StoreError, Key, Kind, Line, Log};
 use bramble_store::{Sqlite, Store, Typed};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Barrier, broadcast, watch};
 
-/// A daemon's way to a store that another daemon has as well.
+/// A daemon's way to a store that others use as well: somebody forgets the cluster just when a run is made.
 struct Way {
     store: Arc<Sqlite>,
     /// Clusters are made once all are here.
@@ -33,6 +35,12 @@ impl Store for Way {
     }
 
     async fn create(&self, key: &Key, body: Value) -> Result<Document, StoreError> {
+        if key.kind == Kind::Run {
+            let made = self.store.create(key, body).await;
+            let cluster = Key::new(Kind::Cluster, "red");
+            self.store.delete(&cluster, None).await?;
+            return made;
+        }
         if key.kind != Kind::Cluster {
             return self.store.create(key, body).await;
         }
@@ -269,4 +277,28 @@ async fn a_lab_that_comes_up_again_needs_its_network() {
     let refused = runs.accept("blue", Verb::Up, by()).await.unwrap_err();
     let said = refused.to_string();
     assert!(said.ends_with("is cluster red's now"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_a_cluster_that_is_forgotten_meanwhile_is_not_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = pool(folder.path(), 1).await;
+    let way = Arc::new(Way {
+        store: store.clone(),
+        together: Barrier::new(1),
+        deaf: false,
+    });
+    let runs = runs(folder.path(), way.clone());
+    let origins = Origins::new(way, runs.clone());
+    origins.make(wish("red")).await.unwrap();
+    let refused = runs.accept("red", Verb::Up, by()).await.unwrap_err();
+    assert!(
+        matches!(
+            &refused,
+            bramble_server::runs::Error::Store(StoreError::Missing(_))
+        ),
+        "{refused}"
+    );
+    let run = store.need::<Run>("red-1").await.unwrap().it;
+    assert_eq!(run.state, State::Ended(End::Cancelled));
 }
