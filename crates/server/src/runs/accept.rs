@@ -25,6 +25,20 @@ impl Runs {
     /// [`Error::Busy`] with the run that is not over yet; [`Error::Origin`] for a cluster that is gone and whose
     /// machines are another one's by now, [`Error::Gone`] where those would be taken down; the store's.
     pub async fn accept(&self, cluster: &str, verb: Verb, by: Actor) -> Result<Stored<Run>, Error> {
+        self.accept_with(cluster, verb, None, by).await
+    }
+
+    /// Accepts a run with another file than the cluster's own, if there is one.
+    ///
+    /// # Errors
+    /// As of [`Runs::accept`].
+    pub(crate) async fn accept_with(
+        &self,
+        cluster: &str,
+        verb: Verb,
+        file: Option<&str>,
+        by: Actor,
+    ) -> Result<Stored<Run>, Error> {
         for _ in 0..NUMBERS {
             let mut found = self.store.need::<Cluster>(cluster).await?;
             let last = format!("{cluster}-{}", found.it.runs);
@@ -51,7 +65,7 @@ impl Runs {
                 cluster: cluster.into(),
                 verb,
                 by: by.clone(),
-                file: found.it.file.clone(),
+                file: file.unwrap_or(&found.it.file).to_owned(),
                 asked: Timestamp::now(),
                 state: State::Accepted,
                 cancel: false,
