@@ -327,6 +327,7 @@ mod tests {
             owner: "kubernetes".into(),
             created: NOW,
             expires: None,
+            lifetime: None,
             phase,
             message: None,
             address: None,

@@ -22,6 +22,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// When a cluster with that lifetime is taken down which comes up from then on; one with a lifetime beyond all
+/// calendars never.
+pub(crate) fn expires(lifetime: Option<u64>, from: Timestamp) -> Option<Timestamp> {
+    let seconds = i64::try_from(lifetime?).ok()?;
+    from.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
 /// Random bytes that tell claims apart.
 const ID: usize = 8;
 
@@ -177,15 +184,14 @@ impl Origins {
         file: String,
     ) -> Result<Stored<Cluster>, Error> {
         let created = Timestamp::now();
-        let seconds = wish.lifetime.and_then(|s| i64::try_from(s).ok());
-        let expires = seconds.and_then(|s| created.checked_add(SignedDuration::from_secs(s)).ok());
         let cluster = Cluster {
             file,
             origin: Some(template.origin),
             claim,
             owner: wish.owner.into(),
             created,
-            expires,
+            expires: expires(wish.lifetime, created),
+            lifetime: wish.lifetime,
             phase: Phase::New,
             message: None,
             address: None,

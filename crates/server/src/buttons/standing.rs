@@ -129,6 +129,7 @@ mod tests {
             owner: "button/dash01".into(),
             created: Timestamp::UNIX_EPOCH,
             expires: None,
+            lifetime: None,
             phase,
             message: None,
             address: Some("https://10.77.0.5:6443".into()),

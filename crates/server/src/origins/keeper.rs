@@ -121,9 +121,14 @@ impl Origins {
             Ok(_) => {}
             Err(crate::runs::Error::Store(bramble_store::Error::Missing(_))) => return Ok(()),
             Err(crate::runs::Error::Store(error)) => return Err(error.into()),
+            Err(error @ crate::runs::Error::Busy { .. }) => {
+                tracing::info!("{cluster} has had its time, but {error}");
+                return Ok(());
+            }
             Err(error) => tracing::info!("{cluster} has had its time, but {error}"),
         }
         let later = now.checked_add(AGAIN).ok();
+        // By then this run is over, unless it failed.
         let postponed = self.store.change(cluster, |it: &mut Cluster| {
             it.expires = later;
             Ok::<_, bramble_store::Error>(())

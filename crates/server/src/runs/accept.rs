@@ -132,6 +132,7 @@ impl Runs {
         let mut revived = gone;
         revived.it.phase = Phase::New;
         revived.it.message = None;
+        revived.it.expires = origins::expires(revived.it.lifetime, Timestamp::now());
         revived.it.claim = claim.and_then(|claim| claim.id);
         // At its version: of several daemons one does it, and the keeper frees what the others took.
         Ok(self.store.save(revived).await?)

@@ -41,6 +41,7 @@ async fn add(daemon: &Daemon, name: &str, origin: Option<Origin>) {
         owner: "anna".into(),
         created: Timestamp::now(),
         expires: None,
+        lifetime: None,
         phase: Phase::Ready,
         message: None,
         address: None,

@@ -32,6 +32,11 @@ async fn a_cluster_comes_from_the_pool_and_keeps_its_machines() {
         let machine = json!({ "name": format!("pi-{last}"), "address": format!("192.0.2.{last}"), "hostKey": key });
         post("/machines", Some(machine)).await.is(201);
     }
+    for lifetime in [0, u64::MAX] {
+        let wish = json!({ "name": "red", "template": "two", "lifetime": lifetime });
+        let refused = post("/clusters/from-template", Some(wish)).await.is(422);
+        assert!(refused.text.contains("lifetime: 60 to"), "{}", refused.text);
+    }
     let made = post("/clusters/from-template", wish).await.is(201).json();
     let file = made["file"].as_str().unwrap();
     assert!(

@@ -50,6 +50,7 @@ impl Place {
             owner: "anna".into(),
             created: jiff::Timestamp::now(),
             expires: None,
+            lifetime: None,
             phase: Phase::New,
             message: None,
             address: None,

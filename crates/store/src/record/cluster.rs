@@ -27,6 +27,9 @@ pub struct Cluster {
     /// When it is taken down by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// How many seconds after it begins to come up it is taken down by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<u64>,
     /// What it is at the moment.
     pub phase: Phase,
     /// Why it is so, in a sentence.

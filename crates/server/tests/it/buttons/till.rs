@@ -132,6 +132,7 @@ impl Orders for Till {
             owner: format!("button/{button}"),
             created: Timestamp::now(),
             expires: None,
+            lifetime: None,
             phase: Phase::New,
             message: None,
             address: None,

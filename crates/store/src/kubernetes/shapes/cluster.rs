@@ -20,6 +20,8 @@ const OWNER: &str = "bramble.dev/owner";
 const CREATED: &str = "bramble.dev/created";
 /// When it is taken down by itself.
 const EXPIRES: &str = "bramble.dev/expires";
+/// After how many seconds.
+const LIFETIME: &str = "bramble.dev/lifetime";
 /// Where its machines come from.
 const ORIGIN: &str = "bramble.dev/origin";
 /// The claim by which it has them.
@@ -47,7 +49,7 @@ pub(in crate::kubernetes) const SHAPE: Shape = Shape {
         Column::text("Message", ".status.message").wide(),
         Column::AGE,
     ],
-    notes: &[FILE, OWNER, CREATED, EXPIRES, ORIGIN, CLAIM, SPEC],
+    notes: &[FILE, OWNER, CREATED, EXPIRES, LIFETIME, ORIGIN, CLAIM, SPEC],
     meant,
     spec: file_spec,
     status: schema::<Status>,
@@ -132,6 +134,9 @@ fn split(body: Value, around: &Around<'_>) -> Result<Parts, Unfit> {
     if let Some(expires) = cluster.expires {
         notes.insert(EXPIRES, expires.to_string());
     }
+    if let Some(lifetime) = cluster.lifetime {
+        notes.insert(LIFETIME, lifetime.to_string());
+    }
     if let Some(origin) = cluster.origin {
         notes.insert(ORIGIN, origin_word(origin)?);
     }
@@ -184,6 +189,7 @@ fn join(parts: Parts, around: &Around<'_>) -> Result<Value, Unfit> {
         owner: owner.unwrap_or_else(|| KUBERNETES.into()),
         created: time(CREATED).unwrap_or(around.created),
         expires: time(EXPIRES),
+        lifetime: parts.notes.get(LIFETIME).and_then(|text| text.parse().ok()),
         phase: status.phase,
         message: status.message,
         address: status.address,
