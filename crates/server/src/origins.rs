@@ -12,7 +12,7 @@ pub use error::Error;
 
 use crate::runs::Runs;
 use async_trait::async_trait;
-use bramble_store::record::{Claim, Cluster, Origin, Phase, Template};
+use bramble_store::record::{Claim, Cluster, Machine, Origin, Phase, Template};
 use bramble_store::{Store, Stored, Typed};
 use file::Placed;
 use jiff::{SignedDuration, Timestamp};
@@ -224,6 +224,14 @@ impl Origins {
             spec,
         };
         self.store.add("lab", template).await.map(drop)
+    }
+
+    /// Whether clusters can have a machine, as far as it can be told without going there.
+    ///
+    /// # Errors
+    /// [`Error::Machine`].
+    pub fn check_machine(name: &str, machine: &Machine) -> Result<(), Error> {
+        file::check_machine(name, machine)
     }
 
     /// Whether clusters can be made after a template, as far as the template alone says.

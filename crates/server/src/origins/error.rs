@@ -10,6 +10,9 @@ pub enum Error {
     /// The template makes no cluster file without mistakes.
     #[error("the template makes a file with mistakes:\n{0}")]
     Template(String),
+    /// No cluster file could have such a machine.
+    #[error("{0}")]
+    Machine(String),
     /// There is a cluster of that name.
     #[error("there is a cluster {0:?}")]
     Taken(String),
@@ -70,7 +73,7 @@ impl Error {
                 Some("register it as it was, or make another cluster: it gets what is free")
             }
             Error::NoNetwork => Some("take a lab down: bramble lab list"),
-            Error::Random(_) => None,
+            Error::Machine(_) | Error::Random(_) => None,
             Error::Store(error) => error.hint(),
         }
     }

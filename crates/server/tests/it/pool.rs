@@ -60,6 +60,29 @@ async fn a_cluster_comes_from_the_pool_and_keeps_its_machines() {
 }
 
 #[tokio::test]
+async fn a_machine_that_no_cluster_could_have_is_not_registered() {
+    let daemon = Daemon::new("").await;
+    let admin = daemon.token("anna", Role::Admin).await;
+    for (field, value, why) in [
+        ("user", "not a login", "can't be a login name"),
+        (
+            "hostKey",
+            "SHA256:short",
+            "not the fingerprint of a host key",
+        ),
+        ("address", "0.0.0.0", "0.0.0.0"),
+    ] {
+        let mut machine = json!({ "name": "pi-1", "address": "192.0.2.1" });
+        machine[field] = value.into();
+        let refused = daemon.as_token(&admin, "POST", "/machines", Some(machine));
+        let refused = refused.await.is(422);
+        assert!(refused.text.contains(why), "{}", refused.text);
+    }
+    let all = daemon.as_token(&admin, "GET", "/machines", None).await;
+    assert_eq!(all.is(200).json(), json!([]));
+}
+
+#[tokio::test]
 async fn the_key_of_a_button_is_told_once() {
     let daemon = Daemon::new("").await;
     let admin = daemon.token("anna", Role::Admin).await;
