@@ -9,6 +9,7 @@ mod caller;
 mod clusters;
 mod health;
 mod hooks;
+mod lifetime;
 mod lights;
 mod live;
 mod login;

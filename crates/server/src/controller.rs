@@ -5,6 +5,7 @@ use crate::runs::{self, Runs};
 use bramble_store::record::{Actor, Cluster, End, Phase, Run, State, Verb};
 use bramble_store::{Change, Declared, Kind, Kubernetes, Typed};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
@@ -82,10 +83,34 @@ fn wants_run(cluster: &Cluster, last: &[(String, Run)]) -> bool {
     }
 }
 
+/// The file to take a cluster down with: its own, unless that can't be used, or lacks a machine that the last run
+/// was at. What was declared since then may never have been carried out.
+fn removed<'a>(cluster: &'a Cluster, last: &'a [(String, Run)]) -> &'a str {
+    let mut begun = last.iter().filter(|(_, run)| run.tries > 0);
+    let Some((_, run)) = begun.next() else {
+        return &cluster.file;
+    };
+    let machines = |file: &str| {
+        let file = bramble_spec::load("bramble.yaml", file).ok()?;
+        let machines = file.machines.into_iter().map(|m| (m.name, m.address));
+        Some(machines.collect::<BTreeSet<_>>())
+    };
+    let own = machines(&cluster.file).filter(|_| fault(&cluster.file).is_none());
+    match (own, machines(&run.file)) {
+        (Some(own), Some(there)) if own.is_superset(&there) => &cluster.file,
+        (Some(_), None) => &cluster.file,
+        _ => &run.file,
+    }
+}
+
 /// A run, once the pause after those that did the same in vain is over.
 fn due(verb: Verb, cluster: &Cluster, last: &[(String, Run)], now: Timestamp) -> Step {
+    let file = match verb {
+        Verb::Up => &cluster.file,
+        Verb::Down => removed(cluster, last),
+    };
     let in_vain = |(_, run): &&(String, Run)| {
-        run.verb == verb && run.file == cluster.file && run.state != State::Ended(End::Done)
+        run.verb == verb && run.file == file && run.state != State::Ended(End::Done)
     };
     let in_vain: Vec<_> = last.iter().take_while(in_vain).collect();
     let Some((_, newest)) = in_vain.first() else {
@@ -199,12 +224,21 @@ async fn reconcile(
             return Ok(LOOK);
         }
         Step::Run(verb) => {
-            if let Some(fault) = fault(&found.it.file) {
+            let file = match verb {
+                Verb::Up => &found.it.file,
+                Verb::Down => removed(&found.it, &last),
+            };
+            if let Some(fault) = fault(file) {
                 refuse(store, name, &found.it, fault).await?;
                 return Ok(LOOK);
             }
-            match runs.accept(name, verb, Actor::Daemon(BY.into())).await {
+            let by = Actor::Daemon(BY.into());
+            match runs.accept_with(name, verb, Some(file), by).await {
                 Ok(_) | Err(runs::Error::Busy { .. }) => {}
+                Err(error @ runs::Error::Origin(_)) => {
+                    refuse(store, name, &found.it, error.to_string()).await?;
+                    return Ok(LOOK);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -289,9 +323,11 @@ mod tests {
         Cluster {
             file: "file".into(),
             origin: None,
+            claim: None,
             owner: "kubernetes".into(),
             created: NOW,
             expires: None,
+            lifetime: None,
             phase,
             message: None,
             address: None,
@@ -406,14 +442,48 @@ mod tests {
         );
     }
 
+    fn file(more: &str) -> String {
+        format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: home }}\nspec:\n  machines: \
+             [{{ name: one, address: 10.0.0.1, roles: [control-plane] }}]\n{more}"
+        )
+    }
+
+    #[test]
+    fn what_is_deleted_is_taken_down_with_a_file_of_what_is_there() {
+        let mut up = run(Verb::Up, DONE, 0);
+        up.1.file = file("");
+        up.1.tries = 1;
+        let with = |file: &str, last: &[(String, Run)]| {
+            let mut cluster = cluster(Phase::Ready);
+            cluster.file = file.into();
+            removed(&cluster, last).to_owned()
+        };
+        let made = std::slice::from_ref(&up);
+        let faulty = file("  nonsense: 1\n");
+        assert_eq!(with(&faulty, made), up.1.file);
+        let elsewhere = file("").replace("10.0.0.1", "10.0.0.2");
+        assert_eq!(with(&elsewhere, made), up.1.file, "it was never made so");
+        let mended = file("  addons: [demo]\n");
+        assert_eq!(with(&mended, made), mended);
+        assert_eq!(with(&faulty, &[]), faulty, "nothing was made");
+        // A teardown that fails pauses as well.
+        let mut down = run(Verb::Down, FAILED, 0);
+        down.1.file = file("");
+        down.1.tries = 1;
+        let mut declared_since = cluster(Phase::Failed);
+        declared_since.file = faulty;
+        let again = step(
+            &declared(true, true, true),
+            &declared_since,
+            &[down, up],
+            NOW,
+        );
+        assert_eq!(again, Step::Later(Duration::from_secs(60)));
+    }
+
     #[test]
     fn a_file_that_cannot_be_used_says_why() {
-        let file = |more: &str| {
-            format!(
-                "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: home }}\nspec:\n  machines: \
-                 [{{ name: one, address: 10.0.0.1, roles: [control-plane] }}]\n{more}"
-            )
-        };
         assert_eq!(fault(&file("")), None);
         let twice = file("").replace("one,", "one, adress: x,");
         assert!(fault(&twice).is_some_and(|why| why.contains("address")));

@@ -12,7 +12,7 @@ pub use error::Error;
 
 use crate::runs::Runs;
 use async_trait::async_trait;
-use bramble_store::record::{Cluster, Origin, Phase, Template};
+use bramble_store::record::{Claim, Cluster, Machine, Origin, Phase, Template};
 use bramble_store::{Store, Stored, Typed};
 use file::Placed;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +21,26 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+
+/// When a cluster with that lifetime is taken down which comes up from then on; one with a lifetime beyond all
+/// calendars never.
+pub(crate) fn expires(lifetime: Option<u64>, from: Timestamp) -> Option<Timestamp> {
+    let seconds = i64::try_from(lifetime?).ok()?;
+    from.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+/// Random bytes that tell claims apart.
+const ID: usize = 8;
+
+/// A claim like no other, also of the same name.
+fn claim(cluster: &str) -> Result<Claim, Error> {
+    let id: [u8; ID] = bramble_keys::random()?;
+    Ok(Claim {
+        cluster: cluster.into(),
+        id: Some(hex::encode(id)),
+        since: Timestamp::now(),
+    })
+}
 
 /// What a place gives to one cluster.
 pub(crate) struct Place {
@@ -37,10 +56,13 @@ pub(crate) struct Place {
 #[async_trait]
 pub(crate) trait Source: Send + Sync {
     /// Machines for a cluster after a template, which are nobody else's from now on.
-    async fn claim(&self, cluster: &str, template: &Template) -> Result<Place, Error>;
+    async fn claim(&self, claim: &Claim, template: &Template) -> Result<Place, Error>;
 
-    /// Gives back what a cluster has. Nothing where it has nothing.
-    async fn release(&self, cluster: &str) -> Result<(), Error>;
+    /// Takes exactly what a cluster that is gone had, as its file says.
+    async fn again(&self, claim: &Claim, cluster: &Cluster) -> Result<(), Error>;
+
+    /// Gives back what was taken by this claim, and nothing that another one took for a cluster of the same name.
+    async fn release(&self, claim: &Claim) -> Result<(), Error>;
 }
 
 /// A cluster that somebody wants.
@@ -66,8 +88,25 @@ pub struct Origins {
     lab: lab::Lab,
     /// Files that templates may name.
     secrets: PathBuf,
-    /// Two who choose at once would choose the same.
-    choosing: Mutex<()>,
+}
+
+/// Takes once more what a cluster had that is gone now and comes up again: meanwhile another one may have it. `None`
+/// where nothing is taken by a claim.
+pub(crate) async fn again(
+    store: &Arc<dyn Store>,
+    name: &str,
+    gone: &Cluster,
+) -> Result<Option<Claim>, Error> {
+    let pool = pool::Pool::new(store.clone());
+    let lab = lab::Lab::new(store.clone());
+    let source: &dyn Source = match gone.origin {
+        Some(Origin::Pool) => &pool,
+        Some(Origin::Lab) => &lab,
+        Some(Origin::Ccp) | None => return Ok(None),
+    };
+    let claim = claim(name)?;
+    source.again(&claim, gone).await?;
+    Ok(Some(claim))
 }
 
 impl Origins {
@@ -77,7 +116,6 @@ impl Origins {
             pool: pool::Pool::new(store.clone()),
             lab: lab::Lab::new(store.clone()),
             secrets: runs.settings().data.join("secrets"),
-            choosing: Mutex::default(),
             store,
             runs,
         })
@@ -95,9 +133,10 @@ impl Origins {
     /// Makes a cluster known after a template, with machines of its own. Nothing is done on them before a run.
     ///
     /// # Errors
-    /// [`Error`]; nothing is claimed then.
+    /// [`Error`]; nothing is claimed then. After [`Error::Store`] there may be a cluster all the same; where there is
+    /// none the keeper sets its machines free.
     pub async fn make(&self, wish: Wish<'_>) -> Result<Stored<Cluster>, Error> {
-        let _one = self.choosing.lock().await;
+        let _one = self.runs.choosing().await;
         let template = self.template(wish.template).await?;
         let taken = self.store.find::<Cluster>(wish.name).await?;
         if taken.is_some() {
@@ -105,17 +144,31 @@ impl Origins {
         }
         let Some(source) = self.source(template.origin) else {
             let file = ccp::compose(wish.name, &template, &self.secrets)?;
-            return self.known(&wish, &template, file).await;
+            return self.known(&wish, &template, None, file).await;
         };
-        let place = source.claim(wish.name, &template).await?;
+        let claim = claim(wish.name)?;
+        let place = source.claim(&claim, &template).await?;
         let made = match file::compose(wish.name, &template, wish.plugin, &place) {
-            Ok(file) => self.known(&wish, &template, file).await,
+            Ok(file) => self.known(&wish, &template, claim.id.clone(), file).await,
             Err(error) => Err(error),
         };
-        if made.is_err() {
-            source.release(wish.name).await?;
+        match made {
+            Err(error @ Error::Template(_)) => {
+                source.release(&claim).await?;
+                Err(error)
+            }
+            Err(Error::Store(bramble_store::Error::Exists(_))) => {
+                // A store that tried twice may have been told so by its own first try.
+                let there = self.store.find::<Cluster>(wish.name).await?;
+                if let Some(there) = there.filter(|there| there.it.claim == claim.id) {
+                    return Ok(there);
+                }
+                source.release(&claim).await?;
+                Err(Error::Taken(wish.name.into()))
+            }
+            // Whether there is a cluster now, the keeper sees.
+            made => made,
         }
-        made
     }
 
     async fn template(&self, name: &str) -> Result<Template, Error> {
@@ -127,17 +180,18 @@ impl Origins {
         &self,
         wish: &Wish<'_>,
         template: &Template,
+        claim: Option<String>,
         file: String,
     ) -> Result<Stored<Cluster>, Error> {
         let created = Timestamp::now();
-        let seconds = wish.lifetime.and_then(|s| i64::try_from(s).ok());
-        let expires = seconds.and_then(|s| created.checked_add(SignedDuration::from_secs(s)).ok());
         let cluster = Cluster {
             file,
             origin: Some(template.origin),
+            claim,
             owner: wish.owner.into(),
             created,
-            expires,
+            expires: expires(wish.lifetime, created),
+            lifetime: wish.lifetime,
             phase: Phase::New,
             message: None,
             address: None,
@@ -170,6 +224,14 @@ impl Origins {
             spec,
         };
         self.store.add("lab", template).await.map(drop)
+    }
+
+    /// Whether clusters can have a machine, as far as it can be told without going there.
+    ///
+    /// # Errors
+    /// [`Error::Machine`].
+    pub fn check_machine(name: &str, machine: &Machine) -> Result<(), Error> {
+        file::check_machine(name, machine)
     }
 
     /// Whether clusters can be made after a template, as far as the template alone says.

@@ -2,6 +2,7 @@
 
 use super::audit::note;
 use super::caller::{Admin, Viewer};
+use super::lifetime::lifetime;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
 use axum::Json;
@@ -16,9 +17,6 @@ use utoipa::ToSchema;
 
 /// Network plug-ins that a profile may name: those that need nothing besides the cluster file.
 const PLUGINS: [&str; 2] = ["routed", "none"];
-
-/// Seconds of the longest lifetime: ten years.
-const LONGEST: u64 = 10 * 366 * 24 * 3600;
 
 /// A button.
 #[derive(Serialize, ToSchema)]
@@ -181,14 +179,7 @@ async fn sound(app: &App, profile: &Profile) -> Result<(), Refused> {
         ))
         .hint(format!("plug-ins are: {}", PLUGINS.join(", "))));
     }
-    if profile
-        .lifetime
-        .is_some_and(|s| !(60..=LONGEST).contains(&s))
-    {
-        return Err(Refused::wrong(format!(
-            "profile.lifetime: 60 to {LONGEST} seconds"
-        )));
-    }
+    lifetime("profile.lifetime", profile.lifetime)?;
     if app
         .store
         .find::<Template>(&profile.template)

@@ -2,6 +2,7 @@
 
 use super::audit::note;
 use super::caller::{Operator, Viewer};
+use super::lifetime::lifetime;
 use super::names::label;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
@@ -125,9 +126,11 @@ pub(super) async fn make(
     let cluster = Cluster {
         file: wish.file,
         origin: None,
+        claim: None,
         owner: caller.name.clone(),
         created: Timestamp::now(),
         expires: None,
+        lifetime: None,
         phase: Phase::New,
         message: None,
         address: None,
@@ -147,7 +150,7 @@ pub(super) struct Templated {
     name: String,
     /// The template.
     template: String,
-    /// After how many seconds it is taken down by itself.
+    /// After how many seconds it is taken down by itself, 60 to ten years; counted anew when it comes up again.
     #[serde(default)]
     lifetime: Option<u64>,
 }
@@ -164,6 +167,7 @@ pub(super) async fn from_template(
     Body(wish): Body<Templated>,
 ) -> Result<(StatusCode, Json<View>), Refused> {
     label(&wish.name)?;
+    lifetime("lifetime", wish.lifetime)?;
     let (name, template) = (&wish.name, &wish.template);
     let made = app.origins.make(Wished {
         name,

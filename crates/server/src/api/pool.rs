@@ -5,6 +5,7 @@ use super::caller::{Operator, Viewer};
 use super::names::label;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
+use crate::origins::Origins;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -121,6 +122,8 @@ pub(super) async fn add_machine(
         labels: wish.labels,
         claim: None,
     };
+    // Otherwise each template that this machine fits would fail by it.
+    Origins::check_machine(&wish.name, &machine)?;
     let made = app.store.add(&wish.name, machine).await?;
     note(&app, &caller, format!("machine {} registered", wish.name)).await?;
     Ok((StatusCode::CREATED, Json(View::of(made))))

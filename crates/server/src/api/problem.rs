@@ -162,18 +162,13 @@ impl From<auth::Error> for Refused {
 impl From<runs::Error> for Refused {
     fn from(error: runs::Error) -> Self {
         let hint = error.hint();
-        let mut problem = match &error {
-            runs::Error::Busy { run } => {
-                let mut problem = Self::conflict(error.to_string());
-                problem.0.run = Some(run.clone());
-                problem
-            }
-            runs::Error::Over { .. } => Self::conflict(error.to_string()),
-            runs::Error::Store(_) => match error {
-                runs::Error::Store(error) => return error.into(),
-                _ => Self::broken(&error),
-            },
-        };
+        let mut problem = Self::conflict(error.to_string());
+        match error {
+            runs::Error::Busy { run } => problem.0.run = Some(run),
+            runs::Error::Over { .. } | runs::Error::Gone { .. } => {}
+            runs::Error::Origin(error) => return error.into(),
+            runs::Error::Store(error) => return error.into(),
+        }
         problem.0.hint = hint.map(str::to_owned);
         problem
     }
@@ -186,8 +181,14 @@ impl From<origins::Error> for Refused {
         let problem = match error {
             E::Store(error) => return error.into(),
             E::NoTemplate(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
-            E::Template(_) => Self::wrong(error.to_string()),
-            E::Taken(_) | E::Few { .. } | E::NoNetwork => Self::conflict(error.to_string()),
+            E::Template(_) | E::Machine(_) => Self::wrong(error.to_string()),
+            E::Taken(_)
+            | E::Few { .. }
+            | E::Given { .. }
+            | E::Unregistered(_)
+            | E::Network { .. }
+            | E::NoNetwork => Self::conflict(error.to_string()),
+            E::Random(_) => Self::broken(&error),
         };
         match hint {
             Some(hint) => problem.hint(hint),

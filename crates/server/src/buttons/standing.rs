@@ -125,9 +125,11 @@ mod tests {
         let cluster = Cluster {
             file: String::new(),
             origin: None,
+            claim: None,
             owner: "button/dash01".into(),
             created: Timestamp::UNIX_EPOCH,
             expires: None,
+            lifetime: None,
             phase,
             message: None,
             address: Some("https://10.77.0.5:6443".into()),

@@ -10,6 +10,9 @@ pub enum Error {
     /// The template makes no cluster file without mistakes.
     #[error("the template makes a file with mistakes:\n{0}")]
     Template(String),
+    /// No cluster file could have such a machine.
+    #[error("{0}")]
+    Machine(String),
     /// There is a cluster of that name.
     #[error("there is a cluster {0:?}")]
     Taken(String),
@@ -23,9 +26,31 @@ pub enum Error {
         /// Which labels they must have, for people; may be empty.
         labels: String,
     },
+    /// A machine of a cluster that is gone belongs to another one.
+    #[error("machine {machine} is cluster {cluster}'s now")]
+    Given {
+        /// Its name.
+        machine: String,
+        /// Whose it is.
+        cluster: String,
+    },
+    /// A machine of a cluster that is gone is not in the pool.
+    #[error("the pool has no machine {0} with the address that the cluster's file says")]
+    Unregistered(String),
+    /// The network of a lab that is gone belongs to another one.
+    #[error("the network {network} is {lab}'s now")]
+    Network {
+        /// Its addresses.
+        network: ipnet::IpNet,
+        /// Whose it is.
+        lab: String,
+    },
     /// All networks for labs are in use.
     #[error("all networks for labs on this computer are in use")]
     NoNetwork,
+    /// This computer gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] bramble_keys::KeyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] bramble_store::Error),
@@ -41,7 +66,14 @@ impl Error {
             Error::Few { .. } => {
                 Some("register more machines, or take a cluster down: its machines are free then")
             }
+            Error::Given { .. } | Error::Network { .. } => {
+                Some("make another cluster: it gets what is free")
+            }
+            Error::Unregistered(_) => {
+                Some("register it as it was, or make another cluster: it gets what is free")
+            }
             Error::NoNetwork => Some("take a lab down: bramble lab list"),
+            Error::Machine(_) | Error::Random(_) => None,
             Error::Store(error) => error.hint(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Error, Place};
 use bramble_spec::cluster::Role;
-use bramble_store::record::Template;
+use bramble_store::record::{Machine, Template};
 use serde_json::{Map, Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -115,6 +115,32 @@ fn machine(placed: &Placed) -> Value {
 pub(crate) fn roles(template: &Template) -> impl Iterator<Item = Role> {
     let planes = std::iter::repeat_n(Role::ControlPlane, template.control_planes.into());
     planes.chain(std::iter::repeat_n(Role::Worker, template.workers.into()))
+}
+
+/// Tries a machine in a cluster of its own.
+pub(crate) fn check_machine(name: &str, machine: &Machine) -> Result<(), Error> {
+    let placed = Placed {
+        name: name.into(),
+        role: Role::ControlPlane,
+        address: machine.address,
+        user: machine.user.clone(),
+        host_key: machine.host_key.clone(),
+    };
+    let file = json!({
+        "apiVersion": bramble_spec::file::API_VERSION,
+        "kind": bramble_spec::file::KIND,
+        "metadata": { "name": "example" },
+        "spec": { "machines": [self::machine(&placed)] },
+    });
+    let file = file.to_string();
+    let problems = bramble_spec::load("machine", &file).map(drop);
+    problems.map_err(|problems| {
+        let said = problems.list().iter().map(|problem| match &problem.hint {
+            Some(hint) => format!("{}: {hint}", problem.message),
+            None => problem.message.clone(),
+        });
+        Error::Machine(said.collect::<Vec<_>>().join("; "))
+    })
 }
 
 /// Tries a template with machines that nobody has (RFC 5737: addresses for documentation).

@@ -5,7 +5,7 @@ use super::{Error, Origins};
 use bramble_store::record::{Actor, Claim, Cluster, Machine, Origin, Phase, Verb};
 use bramble_store::{Change, Kind, Stored, Typed};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
@@ -19,8 +19,8 @@ const RUNS: usize = 50;
 /// How often older ones are looked for.
 const PRUNED: Duration = Duration::from_secs(3600);
 
-/// How old the claim is of a cluster that there is no record of, before it is released: another daemon may be about to
-/// make one.
+/// How old a claim is that no cluster's record says, before it is released: another daemon may be about to write that
+/// record.
 const SETTLED: SignedDuration = SignedDuration::from_mins(2);
 
 /// When a teardown that failed is tried again.
@@ -71,7 +71,7 @@ impl Origins {
     async fn look(&self, now: Timestamp) -> Result<Duration, Error> {
         let clusters = {
             // A cluster that is about to be made has its machines before it has its record.
-            let _one = self.choosing.lock().await;
+            let _one = self.runs.choosing().await;
             let clusters = self.store.all::<Cluster>().await?;
             self.set_free(&clusters, now).await?;
             clusters
@@ -91,20 +91,24 @@ impl Origins {
     }
 
     async fn set_free(&self, clusters: &[Stored<Cluster>], now: Timestamp) -> Result<(), Error> {
-        let known: BTreeMap<&str, Phase> = clusters
+        let known: BTreeMap<&str, &Cluster> = clusters
             .iter()
-            .map(|cluster| (cluster.name.as_str(), cluster.it.phase))
+            .map(|cluster| (cluster.name.as_str(), &cluster.it))
             .collect();
         let over = |claim: &Claim| match known.get(claim.cluster.as_str()) {
-            Some(phase) => *phase == Phase::Gone,
-            None => !self.runs.are_shared() || now.duration_since(claim.since) >= SETTLED,
+            Some(cluster) if cluster.claim == claim.id => cluster.phase == Phase::Gone,
+            // No cluster says it has the machine by this claim; one that is being made may be about to.
+            _ => !self.runs.are_shared() || now.duration_since(claim.since) >= SETTLED,
         };
         let machines = self.store.all::<Machine>().await?;
         let claims = machines.into_iter().filter_map(|m| m.it.claim);
-        let gone: BTreeSet<String> = claims.filter(over).map(|claim| claim.cluster).collect();
-        for cluster in gone {
+        let over: BTreeMap<_, Claim> = claims
+            .filter(over)
+            .map(|claim| ((claim.cluster.clone(), claim.id.clone()), claim))
+            .collect();
+        for claim in over.values() {
             if let Some(pool) = self.source(Origin::Pool) {
-                pool.release(&cluster).await?;
+                pool.release(claim).await?;
             }
         }
         Ok(())
@@ -117,9 +121,14 @@ impl Origins {
             Ok(_) => {}
             Err(crate::runs::Error::Store(bramble_store::Error::Missing(_))) => return Ok(()),
             Err(crate::runs::Error::Store(error)) => return Err(error.into()),
+            Err(error @ crate::runs::Error::Busy { .. }) => {
+                tracing::info!("{cluster} has had its time, but {error}");
+                return Ok(());
+            }
             Err(error) => tracing::info!("{cluster} has had its time, but {error}"),
         }
         let later = now.checked_add(AGAIN).ok();
+        // By then this run is over, unless it failed.
         let postponed = self.store.change(cluster, |it: &mut Cluster| {
             it.expires = later;
             Ok::<_, bramble_store::Error>(())

@@ -4,7 +4,7 @@ use super::file::{Placed, roles};
 use super::{Error, Place, Source};
 use async_trait::async_trait;
 use bramble_spec::cluster::Role;
-use bramble_store::record::{Cluster, Origin, Phase, Template};
+use bramble_store::record::{Claim, Cluster, Origin, Phase, Template};
 use bramble_store::{Store, Typed};
 use ipnet::{IpNet, Ipv4Net};
 use serde_json::{Map, json};
@@ -31,18 +31,23 @@ impl Lab {
         Self { store }
     }
 
-    /// A network that neither a cluster that may come up nor a lab has.
-    async fn network(&self) -> Result<Ipv4Net, Error> {
+    /// Networks that a cluster which may come up or a lab has, with whose they are.
+    async fn taken(&self) -> Result<Vec<(String, IpNet)>, Error> {
         let mut taken = of_labs().await;
         for cluster in self.store.all::<Cluster>().await? {
-            let cluster = cluster.it;
-            if cluster.origin == Some(Origin::Lab) && cluster.phase != Phase::Gone {
-                let file = bramble_spec::load("bramble.yaml", &cluster.file).ok();
-                taken.extend(file.and_then(|file| file.network.lan));
+            if cluster.it.origin == Some(Origin::Lab) && cluster.it.phase != Phase::Gone {
+                let lan = lan(&cluster.it.file);
+                taken.extend(lan.map(|net| (format!("cluster {}", cluster.name), net)));
             }
         }
+        Ok(taken)
+    }
+
+    /// A network that is free.
+    async fn network(&self) -> Result<Ipv4Net, Error> {
+        let taken = self.taken().await?;
         let all = (0..=u8::MAX).map(network);
-        let mut free = all.filter(|net| !taken.iter().any(|t| overlap(*t, *net)));
+        let mut free = all.filter(|net| !taken.iter().any(|(_, t)| overlap(*t, IpNet::V4(*net))));
         free.next().ok_or(Error::NoNetwork)
     }
 }
@@ -52,23 +57,32 @@ fn network(third: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24)
 }
 
-fn overlap(one: IpNet, other: Ipv4Net) -> bool {
-    let other = IpNet::V4(other);
+/// The network of a cluster file.
+fn lan(file: &str) -> Option<IpNet> {
+    bramble_spec::load("bramble.yaml", file).ok()?.network.lan
+}
+
+fn overlap(one: IpNet, other: IpNet) -> bool {
     one.contains(&other) || other.contains(&one)
 }
 
 /// Networks of the labs that are there.
-async fn of_labs() -> Vec<IpNet> {
+async fn of_labs() -> Vec<(String, IpNet)> {
     let base = Path::new(bramble_lab::DEFAULT_BASE);
     let labs = tokio::task::spawn_blocking(|| bramble_lab::Lab::list(base)).await;
     let labs = labs.unwrap_or_default();
-    let networks = labs.into_iter().flat_map(|lab| lab.networks);
-    networks.map(|net| IpNet::V4(net.range)).collect()
+    let networks = labs.into_iter().flat_map(|lab| {
+        let name = format!("lab {}", lab.name);
+        lab.networks
+            .into_iter()
+            .map(move |net| (name.clone(), IpNet::V4(net.range)))
+    });
+    networks.collect()
 }
 
 #[async_trait]
 impl Source for Lab {
-    async fn claim(&self, _: &str, template: &Template) -> Result<Place, Error> {
+    async fn claim(&self, _: &Claim, template: &Template) -> Result<Place, Error> {
         let net = self.network().await?;
         let [a, b, third, _] = net.network().octets();
         let at = |last: u8| Ipv4Addr::new(a, b, third, last).into();
@@ -96,8 +110,21 @@ impl Source for Lab {
         })
     }
 
+    /// What is left of its own lab is no hindrance.
+    async fn again(&self, claim: &Claim, cluster: &Cluster) -> Result<(), Error> {
+        let Some(network) = lan(&cluster.file) else {
+            return Ok(());
+        };
+        let own = format!("lab {}", claim.cluster);
+        let taken = self.taken().await?;
+        let other = taken
+            .into_iter()
+            .find(|(whose, net)| *whose != own && overlap(*net, network));
+        other.map_or(Ok(()), |(lab, _)| Err(Error::Network { network, lab }))
+    }
+
     /// The cluster's record is the claim.
-    async fn release(&self, _: &str) -> Result<(), Error> {
+    async fn release(&self, _: &Claim) -> Result<(), Error> {
         Ok(())
     }
 }

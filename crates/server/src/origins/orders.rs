@@ -40,6 +40,7 @@ impl Origins {
         match self.runs.accept(cluster, verb, by).await {
             Ok(run) => Ok(run.name),
             Err(runs::Error::Store(error)) => Err(broken(&error)),
+            Err(runs::Error::Origin(error)) => Err(Refusal::new(in_short(&error))),
             Err(error) => Err(Refusal::new(error.to_string())),
         }
     }
@@ -51,9 +52,14 @@ fn in_short(error: &Error) -> String {
     match error {
         Error::NoTemplate(name) => format!("no template {name}"),
         Error::Template(_) => "its template has mistakes".into(),
+        Error::Machine(_) => "a machine has mistakes".into(),
         Error::Taken(name) => format!("{name} is taken"),
         Error::Few { free, wanted, .. } => format!("{free} of {wanted} machines are free"),
+        Error::Given { machine, cluster } => format!("{machine} is {cluster}'s now"),
+        Error::Unregistered(machine) => format!("{machine} is not in the pool"),
+        Error::Network { lab, .. } => format!("{lab} has its network"),
         Error::NoNetwork => "no network is free".into(),
+        Error::Random(_) => "the daemon has no random numbers".into(),
         Error::Store(_) => "the daemon's store failed".into(),
     }
 }

@@ -3,10 +3,10 @@
 use super::file::{Placed, roles};
 use super::{Error, Place, Source};
 use async_trait::async_trait;
-use bramble_store::record::{Claim, Machine, Template};
+use bramble_store::record::{Claim, Cluster, Machine, Template};
 use bramble_store::{Store, Stored, Typed};
-use jiff::Timestamp;
 use serde_json::Map;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The pool.
@@ -50,6 +50,37 @@ impl Pool {
         }
     }
 
+    /// Takes a machine at this address that is free, or that the cluster has had by `before` and not yet given back.
+    async fn retake(
+        &self,
+        machine: &str,
+        address: IpAddr,
+        claim: &Claim,
+        before: &Option<String>,
+    ) -> Result<(), Error> {
+        let taken = self.store.change(machine, |it: &mut Machine| {
+            if it.address != address {
+                return Err(Error::Unregistered(machine.into()));
+            }
+            let own = |c: &Claim| c.cluster == claim.cluster && c.id == *before;
+            if let Some(other) = it.claim.as_ref().filter(|c| !own(c)) {
+                return Err(Error::Given {
+                    machine: machine.into(),
+                    cluster: other.cluster.clone(),
+                });
+            }
+            it.claim = Some(claim.clone());
+            Ok(())
+        });
+        match taken.await {
+            Ok(_) => Ok(()),
+            Err(Error::Store(bramble_store::Error::Missing(_))) => {
+                Err(Error::Unregistered(machine.into()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Free machines that a template can have.
     async fn free(&self, template: &Template) -> Result<Vec<Stored<Machine>>, Error> {
         let mut all = self.store.all::<Machine>().await?;
@@ -65,16 +96,12 @@ fn fits(machine: &Machine, template: &Template) -> bool {
 
 #[async_trait]
 impl Source for Pool {
-    async fn claim(&self, cluster: &str, template: &Template) -> Result<Place, Error> {
-        let claim = Claim {
-            cluster: cluster.into(),
-            since: Timestamp::now(),
-        };
+    async fn claim(&self, claim: &Claim, template: &Template) -> Result<Place, Error> {
         let mut roles = roles(template).peekable();
         let mut machines = Vec::new();
         for free in self.free(template).await? {
             let Some(role) = roles.peek() else { break };
-            if self.take(&free.name, &claim).await? {
+            if self.take(&free.name, claim).await? {
                 machines.push(Placed {
                     role: *role,
                     name: free.name,
@@ -93,7 +120,7 @@ impl Source for Pool {
                 spec: Map::new(),
             });
         }
-        self.release(cluster).await?;
+        self.release(claim).await?;
         Err(Error::Few {
             free: machines.len(),
             wanted: machines.len() + missing,
@@ -101,8 +128,27 @@ impl Source for Pool {
         })
     }
 
-    async fn release(&self, cluster: &str) -> Result<(), Error> {
-        let of = |it: &Machine| it.claim.as_ref().is_some_and(|c| c.cluster == cluster);
+    async fn again(&self, claim: &Claim, cluster: &Cluster) -> Result<(), Error> {
+        let file = bramble_spec::load("bramble.yaml", &cluster.file);
+        let file = file.map_err(|problems| Error::Template(problems.to_string()))?;
+        for machine in &file.machines {
+            let taken = self.retake(&machine.name, machine.address, claim, &cluster.claim);
+            match taken.await {
+                Ok(()) => {}
+                // Without an answer the keeper sees to it.
+                Err(error @ Error::Store(_)) => return Err(error),
+                Err(error) => {
+                    self.release(claim).await?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), Error> {
+        let same = |c: &Claim| c.cluster == claim.cluster && c.id == claim.id;
+        let of = |it: &Machine| it.claim.as_ref().is_some_and(same);
         for machine in self.store.all::<Machine>().await? {
             if !of(&machine.it) {
                 continue;

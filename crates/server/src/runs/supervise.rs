@@ -1,10 +1,11 @@
 //! Accepts runs, and sees to it that each is carried out once.
 
+use super::accept::FORGOTTEN;
 use super::child::{Folder, Task};
 use super::events::Heard;
 use super::follow::Lines;
 use crate::replica::Replica;
-use bramble_store::record::{Cluster, End, Phase, Run, State, Verb};
+use bramble_store::record::{Cluster, End, Origin, Phase, Run, State, Verb};
 use bramble_store::{Change, Kind, Log, Store, Stored, Typed};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -45,6 +46,7 @@ pub struct Runs {
     /// Which daemon this is, where there are several.
     pub(super) replica: Option<Arc<Replica>>,
     followed: Mutex<HashSet<String>>,
+    choosing: tokio::sync::Mutex<()>,
 }
 
 impl Runs {
@@ -64,7 +66,13 @@ impl Runs {
             settings,
             replica,
             followed: Mutex::default(),
+            choosing: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Held by who takes or frees machines: two who choose at once would choose the same.
+    pub(crate) async fn choosing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.choosing.lock().await
     }
 
     /// Where and how they are carried out.
@@ -188,7 +196,13 @@ impl Runs {
                     let why = format!("begun {} times, and never came to an end", run.it.tries);
                     return self.end(name, &heard, End::Failed, Some(why)).await;
                 }
-                child = match self.begin(&run, &folder).await? {
+                let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
+                let Some(cluster) = cluster else {
+                    // It was forgotten while this run was accepted: its machines may be another one's.
+                    let why = Some(FORGOTTEN.to_owned());
+                    return self.end(name, &heard, End::Cancelled, why).await;
+                };
+                child = match self.begin(&run, cluster.it.origin, &folder).await? {
                     Ok(child) => Some(child),
                     Err(why) => return self.end(name, &heard, End::Failed, Some(why)).await,
                 };
@@ -211,6 +225,7 @@ impl Runs {
     async fn begin(
         &self,
         run: &Stored<Run>,
+        origin: Option<Origin>,
         folder: &Folder,
     ) -> Result<Result<Child, String>, Fault> {
         self.store
@@ -221,8 +236,6 @@ impl Runs {
             })
             .await?;
         self.phase(&run.it, None, None).await?;
-        let cluster = self.store.find::<Cluster>(&run.it.cluster).await?;
-        let origin = cluster.and_then(|cluster| cluster.it.origin);
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
         let program = self.settings.program.clone();
         let lead = self.replica.as_ref().map(|replica| replica.lead());

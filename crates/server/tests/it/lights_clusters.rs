@@ -37,9 +37,11 @@ async fn add(daemon: &Daemon, name: &str, origin: Option<Origin>) {
     let cluster = Cluster {
         file: FILE.replace("home", name),
         origin,
+        claim: None,
         owner: "anna".into(),
         created: Timestamp::now(),
         expires: None,
+        lifetime: None,
         phase: Phase::Ready,
         message: None,
         address: None,

@@ -11,6 +11,7 @@ mod apiserver;
 mod audit;
 mod auth;
 mod buttons;
+mod claims;
 mod daemon;
 mod lights;
 mod lights_clusters;

@@ -3,7 +3,9 @@
 use bramble_server::origins::{Error, Origins, Wish};
 use bramble_server::runs::{Runs, Settings};
 use bramble_spec::cluster::Role;
-use bramble_store::record::{Cluster, Machine, Origin, Phase, Run, Template, Verb};
+use bramble_store::record::{
+    Actor, Cluster, End, Machine, Origin, Phase, Run, State, Template, Verb,
+};
 use bramble_store::{Key, Kind, Sqlite, Store, Typed};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Place {
     _folder: tempfile::TempDir,
     store: Arc<Sqlite>,
+    runs: Arc<Runs>,
     origins: Arc<Origins>,
     stop: watch::Sender<bool>,
 }
@@ -35,7 +38,8 @@ impl Place {
         let runs = Runs::new(store.clone(), settings);
         Self {
             _folder: folder,
-            origins: Origins::new(store.clone(), runs),
+            origins: Origins::new(store.clone(), runs.clone()),
+            runs,
             store,
             stop: watch::channel(false).0,
         }
@@ -246,6 +250,60 @@ async fn a_cluster_is_taken_down_when_its_time_is_over() {
         let it = place.store.need::<Cluster>("short").await.unwrap().it;
         it.expires > made.it.expires
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_teardown_that_is_due_waits_for_the_run_that_is_under_way() {
+    let place = Place::new().await;
+    place.template("lab", template(Origin::Lab, 1, 0)).await;
+    let mut short = wish("short", "lab");
+    short.lifetime = Some(0);
+    let made = place.origins.make(short).await.unwrap();
+    let by = Actor::User("anna".into());
+    place.runs.accept("short", Verb::Up, by).await.unwrap();
+    place.keep();
+    // Once this one is taken down the keeper has been at the other as well, which comes before it.
+    let mut later = wish("then", "lab");
+    later.lifetime = Some(0);
+    place.origins.make(later).await.unwrap();
+    until!(
+        "the other is taken down",
+        place.store.find::<Run>("then-1").await.unwrap().is_some()
+    );
+    let short = place.store.need::<Cluster>("short").await.unwrap().it;
+    assert_eq!(short.expires, made.it.expires, "it is looked at again soon");
+    let over = |it: &mut Run| {
+        it.state = State::Ended(End::Done);
+        Ok::<_, bramble_store::Error>(())
+    };
+    place.store.change("short-1", over).await.unwrap();
+    place.phase("short", Phase::Ready).await;
+    until!(
+        "it is taken down at the next look",
+        place.store.find::<Run>("short-2").await.unwrap().is_some()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_comes_up_again_has_its_whole_time() {
+    let place = Place::new().await;
+    place.template("lab", template(Origin::Lab, 1, 0)).await;
+    let mut hour = wish("hour", "lab");
+    hour.lifetime = Some(3600);
+    place.origins.make(hour).await.unwrap();
+    let past = |it: &mut Cluster| {
+        it.expires = Some(jiff::Timestamp::UNIX_EPOCH);
+        Ok::<_, bramble_store::Error>(())
+    };
+    place.store.change("hour", past).await.unwrap();
+    place.phase("hour", Phase::Gone).await;
+    let by = Actor::User("anna".into());
+    let now = jiff::Timestamp::now();
+    let run = place.runs.accept("hour", Verb::Up, by).await.unwrap();
+    let it = place.store.need::<Cluster>("hour").await.unwrap().it;
+    let left = it.expires.unwrap().duration_since(now);
+    assert!((3600..3660).contains(&left.as_secs()), "{left:?}");
+    assert_eq!(run.it.verb, Verb::Up);
 }
 
 #[test]

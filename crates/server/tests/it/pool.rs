@@ -32,6 +32,11 @@ async fn a_cluster_comes_from_the_pool_and_keeps_its_machines() {
         let machine = json!({ "name": format!("pi-{last}"), "address": format!("192.0.2.{last}"), "hostKey": key });
         post("/machines", Some(machine)).await.is(201);
     }
+    for lifetime in [0, u64::MAX] {
+        let wish = json!({ "name": "red", "template": "two", "lifetime": lifetime });
+        let refused = post("/clusters/from-template", Some(wish)).await.is(422);
+        assert!(refused.text.contains("lifetime: 60 to"), "{}", refused.text);
+    }
     let made = post("/clusters/from-template", wish).await.is(201).json();
     let file = made["file"].as_str().unwrap();
     assert!(
@@ -52,6 +57,29 @@ async fn a_cluster_comes_from_the_pool_and_keeps_its_machines() {
     let others = put(file.replace("192.0.2.2", "192.0.2.3")).await.is(422);
     assert!(others.text.contains("other machines"), "{}", others.text);
     put(format!("# mine\n{file}")).await.is(200);
+}
+
+#[tokio::test]
+async fn a_machine_that_no_cluster_could_have_is_not_registered() {
+    let daemon = Daemon::new("").await;
+    let admin = daemon.token("anna", Role::Admin).await;
+    for (field, value, why) in [
+        ("user", "not a login", "can't be a login name"),
+        (
+            "hostKey",
+            "SHA256:short",
+            "not the fingerprint of a host key",
+        ),
+        ("address", "0.0.0.0", "0.0.0.0"),
+    ] {
+        let mut machine = json!({ "name": "pi-1", "address": "192.0.2.1" });
+        machine[field] = value.into();
+        let refused = daemon.as_token(&admin, "POST", "/machines", Some(machine));
+        let refused = refused.await.is(422);
+        assert!(refused.text.contains(why), "{}", refused.text);
+    }
+    let all = daemon.as_token(&admin, "GET", "/machines", None).await;
+    assert_eq!(all.is(200).json(), json!([]));
 }
 
 #[tokio::test]

@@ -147,9 +147,11 @@ impl Place {
         let cluster = Cluster {
             file: std::fs::read_to_string(MINIMAL).unwrap(),
             origin: None,
+            claim: None,
             owner: "anna".into(),
             created: jiff::Timestamp::now(),
             expires: None,
+            lifetime: None,
             phase: Phase::New,
             message: None,
             address: None,
@@ -347,6 +349,10 @@ async fn kubectl_makes_changes_and_takes_down_a_cluster() {
         .await;
     assert!(run.file.contains("maxPods"), "{}", run.file);
     assert_eq!(place.lines("verbs"), ["up", "up"]);
+    // A mistake since then is no hindrance: it goes down with the file of what is there.
+    let text = std::fs::read_to_string(MINIMAL).unwrap();
+    std::fs::write(&file, text.replace("192.168.1.12", "192.168.1.11")).unwrap();
+    place.kubectl(&["apply", "-f", file.to_str().unwrap()]);
     place.kubectl(&["delete", "cluster", "home", "--timeout=30s"]);
     assert_eq!(place.lines("verbs"), ["up", "up", "down"]);
     assert!(

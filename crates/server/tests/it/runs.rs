@@ -3,7 +3,7 @@
 
 use bramble_server::runs::{Error, Runs, Settings};
 use bramble_store::record::{Actor, Cluster, End, Origin, Phase, Run, State, Verb};
-use bramble_store::{Log, Sqlite, Store, Typed};
+use bramble_store::{Key, Kind, Log, Sqlite, Store, Typed};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,9 +46,11 @@ impl Place {
         let cluster = Cluster {
             file: "kind: Cluster\n".into(),
             origin: None,
+            claim: None,
             owner: "anna".into(),
             created: jiff::Timestamp::now(),
             expires: None,
+            lifetime: None,
             phase: Phase::New,
             message: None,
             address: None,
@@ -319,6 +321,21 @@ async fn a_run_is_carried_out_as_its_origin_wants() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(place.cluster().await.address, None);
+    runtime.shutdown_background();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_for_a_cluster_that_was_forgotten() {
+    let place = Place::new(&say(&[BEGIN, DONE])).await;
+    let accepted = place.runs().accept("home", Verb::Up, anna()).await;
+    accepted.unwrap();
+    let key = Key::new(Kind::Cluster, "home");
+    place.store.delete(&key, None).await.unwrap();
+    let (_, runtime, _stop) = place.daemon();
+    let run = place.over().await;
+    assert_eq!(run.state, State::Ended(End::Cancelled));
+    assert_eq!(run.reason.as_deref(), Some("its cluster was forgotten"));
+    assert_eq!(place.begun(), 0);
     runtime.shutdown_background();
 }
 

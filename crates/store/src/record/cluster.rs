@@ -17,6 +17,9 @@ pub struct Cluster {
     /// Where its machines come from; `None`: the file names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The claim by which it has its machines, where they come from the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// Who made it: a user's name, or `button/` and a button's.
     pub owner: String,
     /// When it was asked for.
@@ -24,6 +27,9 @@ pub struct Cluster {
     /// When it is taken down by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// How many seconds after it begins to come up it is taken down by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<u64>,
     /// What it is at the moment.
     pub phase: Phase,
     /// Why it is so, in a sentence.

@@ -40,6 +40,9 @@ impl Record for Machine {
 pub struct Claim {
     /// The cluster.
     pub cluster: String,
+    /// What tells this claim from others for the same name: the cluster's record says it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Since when.
     #[schemars(with = "String")]
     #[schema(value_type = String, format = DateTime)]

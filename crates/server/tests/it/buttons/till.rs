@@ -128,9 +128,11 @@ impl Orders for Till {
         let cluster = Cluster {
             file: String::new(),
             origin: None,
+            claim: None,
             owner: format!("button/{button}"),
             created: Timestamp::now(),
             expires: None,
+            lifetime: None,
             phase: Phase::New,
             message: None,
             address: None,

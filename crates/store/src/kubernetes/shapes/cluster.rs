@@ -20,8 +20,12 @@ const OWNER: &str = "bramble.dev/owner";
 const CREATED: &str = "bramble.dev/created";
 /// When it is taken down by itself.
 const EXPIRES: &str = "bramble.dev/expires";
+/// After how many seconds.
+const LIFETIME: &str = "bramble.dev/lifetime";
 /// Where its machines come from.
 const ORIGIN: &str = "bramble.dev/origin";
+/// The claim by which it has them.
+const CLAIM: &str = "bramble.dev/claim";
 
 /// SHA-256 of the spec that the daemon wrote; another spec is from somebody else.
 const SPEC: &str = "bramble.dev/spec";
@@ -45,7 +49,7 @@ pub(in crate::kubernetes) const SHAPE: Shape = Shape {
         Column::text("Message", ".status.message").wide(),
         Column::AGE,
     ],
-    notes: &[FILE, OWNER, CREATED, EXPIRES, ORIGIN, SPEC],
+    notes: &[FILE, OWNER, CREATED, EXPIRES, LIFETIME, ORIGIN, CLAIM, SPEC],
     meant,
     spec: file_spec,
     status: schema::<Status>,
@@ -130,8 +134,14 @@ fn split(body: Value, around: &Around<'_>) -> Result<Parts, Unfit> {
     if let Some(expires) = cluster.expires {
         notes.insert(EXPIRES, expires.to_string());
     }
+    if let Some(lifetime) = cluster.lifetime {
+        notes.insert(LIFETIME, lifetime.to_string());
+    }
     if let Some(origin) = cluster.origin {
         notes.insert(ORIGIN, origin_word(origin)?);
+    }
+    if let Some(claim) = cluster.claim {
+        notes.insert(CLAIM, claim);
     }
     if !around.before.is_some_and(|b| b.spec == spec && declared(b)) {
         notes.insert(SPEC, fingerprint(&spec));
@@ -175,9 +185,11 @@ fn join(parts: Parts, around: &Around<'_>) -> Result<Value, Unfit> {
     let owner = parts.notes.get(OWNER).cloned();
     let cluster = Cluster {
         origin: parts.notes.get(ORIGIN).and_then(|word| origin_of(word)),
+        claim: parts.notes.get(CLAIM).cloned(),
         owner: owner.unwrap_or_else(|| KUBERNETES.into()),
         created: time(CREATED).unwrap_or(around.created),
         expires: time(EXPIRES),
+        lifetime: parts.notes.get(LIFETIME).and_then(|text| text.parse().ok()),
         phase: status.phase,
         message: status.message,
         address: status.address,

@@ -23,9 +23,11 @@ pub fn cluster() -> Cluster {
     Cluster {
         file: FILE.into(),
         origin: None,
+        claim: None,
         owner: "anna".into(),
         created: "2026-11-26T10:00:00.123456789Z".parse().unwrap(),
         expires: None,
+        lifetime: None,
         phase: Phase::New,
         message: None,
         address: None,
@@ -114,7 +116,9 @@ async fn every_record_is_kept_whole() {
     let ready = Cluster {
         file: FILE.replace("one", "eins"),
         origin: Some(Origin::Pool),
+        claim: Some("00ff".into()),
         expires: Some(now),
+        lifetime: Some(3600),
         phase: Phase::Ready,
         message: Some("größer".into()),
         address: Some("https://10.0.0.1:6443".into()),
@@ -135,6 +139,7 @@ async fn every_record_is_kept_whole() {
         labels: [("disk".to_owned(), "ssd".to_owned())].into(),
         claim: Some(Claim {
             cluster: "home".into(),
+            id: Some("00ff".into()),
             since: now,
         }),
         ..machine.clone()
