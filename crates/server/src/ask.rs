@@ -11,6 +11,9 @@ use tokio::sync::Semaphore;
 /// How many are answered at once: each connects to all machines of a cluster.
 const AT_ONCE: usize = 4;
 
+/// The same of those that nobody waits for.
+const APART: usize = 2;
+
 /// How long one may take, waiting for others included.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -40,6 +43,16 @@ impl Asker {
             program: program.into(),
             folder: data.join("questions"),
             turns: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    /// Answers the same, in turns of its own: for what the daemon itself asks again and again, which must not keep
+    /// people waiting.
+    pub fn apart(&self) -> Self {
+        Self {
+            program: self.program.clone(),
+            folder: self.folder.clone(),
+            turns: Semaphore::new(APART),
         }
     }
 

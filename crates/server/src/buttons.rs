@@ -16,6 +16,7 @@ mod handler;
 mod known;
 mod names;
 mod old;
+mod ordering;
 mod orders;
 mod standing;
 mod tell;

@@ -4,19 +4,29 @@ use crate::replica::Replica;
 use bramble_store::{Candidate, Renewal};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// How long what only a leader does may take to stop, and then the processes of its runs. Together it is less than
 /// the lead lasts.
 const STOP: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(3);
 
-/// Why a daemon must end: another one may lead from now on, so nothing that this one began may go on.
-#[derive(Debug, thiserror::Error)]
-#[error("this daemon no longer leads, so it ends: another one goes on with what it did")]
-pub struct Lost;
+/// Why a daemon must end, and be started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Another one may lead from now on, so nothing that this one began may go on.
+    #[error("this daemon no longer leads, so it ends: another one goes on with what it did")]
+    Lead,
+    /// It would accept requests and carry none of them out.
+    #[error(
+        "what carries out runs and keeps order has ended by a fault of its own, so the daemon ends: its log says where"
+    )]
+    Work,
+}
 
 /// Waits until this daemon leads, and has `work` done as long as it does. Told to stop, it hands the lead over at
-/// once.
+/// once; where the work ends by itself, too.
 ///
 /// # Errors
 /// [`Lost`]: then the process must end, and be started again as one that does not lead.
@@ -33,36 +43,39 @@ pub async fn lead<F: Future<Output = ()> + Send + 'static>(
     tracing::info!("{} leads from now on", replica.name());
     touch(replica);
     let (tell, stopped) = watch::channel(false);
-    let mut work = tokio::spawn(work(stopped));
-    let mut pause = lead.terms().renew;
-    loop {
+    // A set of one task ends it when it goes.
+    let mut work = JoinSet::from_iter([work(stopped)]);
+    let mut due = Instant::now() + lead.terms().renew;
+    let ended = loop {
         tokio::select! {
-            () = told(&mut stop) => break,
-            () = tokio::time::sleep(pause) => {}
+            () = told(&mut stop) => break Ok(()),
+            _ = work.join_next() => break Err(Lost::Work),
+            () = tokio::time::sleep_until(due) => {}
         }
+        due = Instant::now();
         match lead.renew().await {
             Renewal::Done => {
                 touch(replica);
-                pause = lead.terms().renew;
+                due += lead.terms().renew;
             }
-            Renewal::Failed => pause = lead.terms().look,
+            Renewal::Failed => due = Instant::now() + lead.terms().look,
             Renewal::Lost => {
-                work.abort();
+                work.abort_all();
                 leave(replica);
-                return Err(Lost);
+                return Err(Lost::Lead);
             }
         }
-    }
+    };
     tell.send_replace(true);
-    if tokio::time::timeout(STOP, &mut work).await.is_err() {
-        work.abort();
+    if tokio::time::timeout(STOP, work.join_next()).await.is_err() {
+        work.abort_all();
     }
     leave(replica);
     match replica.ended(END).await {
         true => lead.release().await,
         false => tracing::warn!("processes of runs live on, so the lead ends by itself"),
     }
-    Ok(())
+    ended
 }
 
 fn touch(replica: &Replica) {

@@ -14,7 +14,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
 use duties::{Duties, Hearers};
-use home::{Opened, Shared};
+use home::Opened;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,9 +25,6 @@ const LAST: Duration = Duration::from_secs(5);
 
 /// How often the certificate is looked at.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// The same where another daemon may lead already.
-const LOST: Duration = Duration::from_millis(500);
 
 /// How long it may take until what only one daemon does has ended, and the lead is handed over.
 const HANDOVER: Duration = Duration::from_secs(15);
@@ -112,7 +109,7 @@ pub enum Error {
     /// It can't be one of several.
     #[error(transparent)]
     Replica(#[from] replica::Error),
-    /// Another daemon may lead now.
+    /// Another daemon may lead now, or what it does has ended by a fault.
     #[error(transparent)]
     Lost(#[from] leader::Lost),
 }
@@ -147,7 +144,7 @@ impl From<bramble_bus::Error> for Error {
 /// A TLS provider must be installed in the process.
 ///
 /// # Errors
-/// [`Error`], before it answers to anybody.
+/// [`Error`], before it answers to anybody; [`Error::Lost`] later, when it must be started again.
 pub async fn serve(
     settings: Settings,
     ready: impl FnOnce(Serving),
@@ -220,7 +217,14 @@ pub async fn serve(
         tokio::spawn(lights::clusters::watch(lights, store, asker))
     });
     let handle = Handle::new();
-    let mut done = tokio::spawn(until_over(duties, shared, stop.clone(), handle.clone()));
+    let told = stop.clone();
+    let work = async move {
+        match shared {
+            None => duties.alone(told).await,
+            Some(shared) => duties.among(shared, told).await,
+        }
+    };
+    let mut done = tokio::spawn(duties::until_over(work, handle.clone()));
     let ending = handle.clone();
     tokio::spawn(async move {
         // A sender that is gone tells to stop as well.
@@ -256,24 +260,6 @@ pub async fn serve(
         return Err(lost.into());
     }
     served.map_err(failed)
-}
-
-/// Does what one daemon of a store does, until told to stop. One that loses its lead answers to nobody any more.
-async fn until_over(
-    duties: Duties,
-    shared: Option<Shared>,
-    stop: watch::Receiver<bool>,
-    handle: Handle<SocketAddr>,
-) -> Result<(), leader::Lost> {
-    let Some(shared) = shared else {
-        duties.alone(stop).await;
-        return Ok(());
-    };
-    let led = duties.among(shared, stop).await;
-    if led.is_err() {
-        handle.graceful_shutdown(Some(LOST));
-    }
-    led
 }
 
 /// Sees to it that the certificate never ends: the one that is made in time is shown to new connections. The broker

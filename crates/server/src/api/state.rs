@@ -11,15 +11,15 @@ use axum::http::StatusCode;
 use bramble_lights::{Panel, Rules};
 use bramble_store::Store;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Who hears buttons.
 #[derive(Clone)]
 pub enum Ears {
     /// Nobody.
     None,
-    /// This daemon, once it leads; one that is alone always does.
-    Leader(Arc<OnceLock<Arc<Handler>>>),
+    /// This daemon, once it leads; one that is alone always does. While its bus is opened anew there is no handler.
+    Leader(Arc<RwLock<Option<Arc<Handler>>>>),
 }
 
 /// What all routes share.
@@ -71,13 +71,16 @@ impl App {
     ///
     /// # Errors
     /// 404 where nobody does, 503 where another daemon does.
-    pub(super) fn handler(&self) -> Result<&Arc<Handler>, Refused> {
+    pub(super) fn handler(&self) -> Result<Arc<Handler>, Refused> {
         match &self.buttons {
             Ears::None => Err(Refused::missing("handler of buttons in this daemon")),
-            Ears::Leader(handler) => handler.get().ok_or_else(|| {
-                let said = "another daemon leads, and hears the buttons";
-                Refused::new(StatusCode::SERVICE_UNAVAILABLE, said)
-            }),
+            Ears::Leader(handler) => {
+                let handler = handler.read().unwrap_or_else(PoisonError::into_inner);
+                handler.clone().ok_or_else(|| {
+                    let said = "another daemon leads, and hears the buttons";
+                    Refused::new(StatusCode::SERVICE_UNAVAILABLE, said)
+                })
+            }
         }
     }
 }

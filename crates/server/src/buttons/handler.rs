@@ -3,6 +3,7 @@
 use super::decide::{Decision, Name, Stale, decide, take};
 use super::known::{Known, key};
 use super::names;
+use super::ordering::LATE;
 use super::orders::{Orders, Refusal};
 use super::tell::Told;
 use super::virtual_button::{NoButton, VirtualButtons};
@@ -21,10 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-
-/// How long accepting an order may take.
-const ORDER: Duration = Duration::from_secs(20);
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How often it is looked who is to be told something, as long as there is somebody.
 const LOOK: Duration = Duration::from_millis(100);
@@ -77,11 +76,13 @@ pub enum NotHeard {
 pub struct Handler {
     pub(super) store: Arc<dyn Store>,
     pub(super) settings: Settings,
-    orders: Arc<dyn Orders>,
+    pub(super) orders: Arc<dyn Orders>,
     bus: Arc<dyn Bus>,
     twins: VirtualButtons,
     /// Who answers a request: two at once would decide about the same.
     pub(super) turn: Mutex<()>,
+    /// Orders that took too long to wait for, by button.
+    pub(super) late: std::sync::Mutex<HashMap<String, AbortHandle>>,
     told: std::sync::Mutex<HashMap<String, Told>>,
     outbox: mpsc::Sender<Message>,
     /// Taken by who serves.
@@ -105,6 +106,7 @@ impl Handler {
             orders,
             bus,
             turn: Mutex::default(),
+            late: std::sync::Mutex::default(),
             told: std::sync::Mutex::default(),
             outbox,
             waiting: std::sync::Mutex::new(Some(waiting)),
@@ -255,7 +257,12 @@ impl Handler {
     ) -> Result<(Status, Option<String>), NotHeard> {
         let now = now()?;
         let id = request.button.as_str();
-        let decision = decide(&known, &request.ask);
+        let decision = match decide(&known, &request.ask) {
+            Decision::Begin(_) | Decision::Remove { .. } if self.is_late(id) => {
+                Decision::Tell(refused(&Refusal::new(LATE)))
+            }
+            decision => decision,
+        };
         let name = match &decision {
             Decision::Begin(Name::Again(name)) => Some(name.clone()),
             Decision::Begin(Name::Like(proposal)) => Some(self.free(proposal).await?),
@@ -280,44 +287,7 @@ impl Handler {
         Ok((status, self.store.need::<Button>(id).await?.it.cluster))
     }
 
-    /// Orders a cluster for a button that has been noted as its owner; how things stand then.
-    pub(super) async fn begin(
-        &self,
-        id: &str,
-        known: &Known,
-        name: &str,
-    ) -> Result<Status, NotHeard> {
-        tracing::info!("button {id} orders the cluster {name}");
-        let order = self.orders.begin(id, &known.button.profile, name);
-        match ordered(order).await {
-            None => self.standing(id).await,
-            Some(refusal) => {
-                tracing::warn!("the order of button {id} is refused: {refusal}");
-                self.store
-                    .change::<Button, NotHeard, _>(id, |button| {
-                        if button.cluster.as_deref() == Some(name) {
-                            button.cluster.clone_from(&known.button.cluster);
-                        }
-                        Ok(())
-                    })
-                    .await?;
-                Ok(refused(&refusal))
-            }
-        }
-    }
-
-    async fn remove(&self, id: &str, cluster: &str) -> Result<Status, NotHeard> {
-        tracing::info!("button {id} orders the removal of {cluster}");
-        match ordered(self.orders.remove(id, cluster)).await {
-            None => self.standing(id).await,
-            Some(refusal) => {
-                tracing::warn!("the removal for button {id} is refused: {refusal}");
-                Ok(refused(&refusal))
-            }
-        }
-    }
-
-    async fn standing(&self, id: &str) -> Result<Status, NotHeard> {
+    pub(super) async fn standing(&self, id: &str) -> Result<Status, NotHeard> {
         let known = Known::read(&*self.store, id).await?;
         Ok(known.map_or(Status::Available, |known| known.status()))
     }
@@ -449,16 +419,7 @@ async fn next(subscription: &mut Option<bramble_bus::Subscription>) -> Option<Me
     }
 }
 
-/// Why an order isn't taken, if it isn't.
-async fn ordered(order: impl Future<Output = Result<String, Refusal>>) -> Option<Refusal> {
-    match timeout(ORDER, order).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(refusal)) => Some(refusal),
-        Err(_) => Some(Refusal::new("it took too long: try again")),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Status {
+pub(super) fn refused(refusal: &Refusal) -> Status {
     Status::Refused {
         reason: Text::lossy(&refusal.reason),
     }

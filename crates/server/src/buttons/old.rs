@@ -4,9 +4,11 @@
 //! Nothing here is proven: whoever may publish at the topic can say that they are a button. What they get by it is at most
 //! one cluster for each old button that is registered.
 
-use super::handler::{Handler, NotHeard, now};
+use super::handler::{Handler, NotHeard, now, refused};
 use super::known::{Known, is_old};
 use super::names;
+use super::ordering::LATE;
+use super::orders::Refusal;
 use bramble_bus::Message;
 use bramble_button::seed::{Line, Verb};
 use bramble_button::{Status, Word};
@@ -90,6 +92,11 @@ impl Handler {
                 let due = Instant::now() + RECALL;
                 recalls.insert(id, (cluster.clone(), due));
                 return self.say(Verb::StatusProvisioning(cluster));
+            }
+            Status::Available | Status::Removed { .. } | Status::Failed { .. }
+                if self.is_late(&id) =>
+            {
+                refused(&Refusal::new(LATE))
             }
             Status::Available | Status::Removed { .. } | Status::Failed { .. } => {
                 self.begin_for_old(&id, &known).await?

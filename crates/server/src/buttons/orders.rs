@@ -9,6 +9,8 @@ use bramble_store::record::Profile;
 pub struct Refusal {
     /// In a few words; the display shows 64 characters.
     pub reason: String,
+    /// Whether the order may be kept all the same: nobody knows.
+    pub unsure: bool,
 }
 
 impl Refusal {
@@ -16,6 +18,15 @@ impl Refusal {
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            unsure: false,
+        }
+    }
+
+    /// Because of this, which says nothing about whether the order is kept.
+    pub fn unsure(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            unsure: true,
         }
     }
 }

@@ -68,11 +68,15 @@ impl Handler {
             return Ok(());
         };
         let status = known.status();
-        let before = self.told().get(id).map(|told| told.status.clone());
+        let cluster = known.button.cluster.clone();
+        let before = self.told().get_mut(id).map(|told| {
+            // Changes of this one are to be told, whether or not there is something to tell now.
+            told.cluster.clone_from(&cluster);
+            told.status.clone()
+        });
         if before.as_ref() == Some(&status) {
             return Ok(());
         }
-        let cluster = known.button.cluster.clone();
         if is_old(&known.button) {
             self.told()
                 .insert(id.to_owned(), Told::to_old(cluster, status.clone()));

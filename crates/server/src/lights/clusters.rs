@@ -19,16 +19,21 @@ const PAUSE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 /// A cluster that has not been heard of for so long may have other certificates: the access is asked for anew.
 const ANEW: Duration = Duration::from_secs(600);
 
+/// After how long clusters are looked for again that could not be read.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// How often it is looked whether the rules are others.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches all clusters that are ready, for ever.
 pub async fn watch(panel: Arc<Panel>, store: Arc<dyn Store>, asker: Arc<Asker>) {
+    let asker = Arc::new(asker.apart());
     // Listened to before the first look: nothing falls between.
     let mut changes = store.changes();
     // A set of one task ends it when it goes.
     let mut watched: HashMap<String, (String, JoinSet<()>)> = HashMap::new();
     loop {
+        let mut again = None;
         match ready(&*store).await {
             Ok(ready) => {
                 let gone = watched
@@ -46,16 +51,30 @@ pub async fn watch(panel: Arc<Panel>, store: Arc<dyn Store>, asker: Arc<Asker>) 
                     });
                 }
             }
-            Err(error) => tracing::error!("clusters can't be read: {error}"),
+            Err(error) => {
+                tracing::error!("clusters can't be read: {error}");
+                again = Some(Instant::now() + AGAIN);
+            }
         }
         loop {
-            match changes.recv().await {
+            let changed = tokio::select! {
+                changed = changes.recv() => changed,
+                () = due(again) => break,
+            };
+            match changed {
                 Ok(Change::Put(key) | Change::Deleted(key)) if key.kind == Kind::Cluster => break,
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => break,
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

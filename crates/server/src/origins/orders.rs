@@ -65,6 +65,11 @@ fn in_short(error: &Error) -> String {
 }
 
 fn broken(error: &bramble_store::Error) -> Refusal {
+    use bramble_store::Error::{Exists, Missing};
     tracing::error!("a button's order can't be kept: {error}");
-    Refusal::new("the daemon's store failed")
+    let reason = "the daemon's store failed";
+    match error {
+        Exists(_) | Missing(_) => Refusal::new(reason),
+        _ => Refusal::unsure(reason),
+    }
 }

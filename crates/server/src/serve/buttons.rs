@@ -41,7 +41,7 @@ pub enum Broker {
 /// A handler that is about to serve, and what it is connected by.
 pub(super) struct Hearing {
     pub handler: Arc<Handler>,
-    bus: Arc<dyn Bus>,
+    pub(super) bus: Arc<dyn Bus>,
     /// Where the own broker listens.
     pub broker: Option<SocketAddr>,
     /// The lights' own connection: a broker tells one last will for each. At the broker inside they need none, it ends
@@ -50,7 +50,8 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    /// Answers buttons and tells the lights until told to stop; then says the farewells and leaves.
+    /// Answers buttons and tells the lights until told to stop, or until the bus ends; then says the farewells and
+    /// leaves.
     pub async fn serve(self, panel: &Panel, stop: watch::Receiver<bool>) {
         let topic = Topic::DAEMON;
         let lights: &dyn Bus = match &self.lights {
@@ -60,7 +61,7 @@ impl Hearing {
         let said = |text: String| tracing::warn!("{text}");
         tokio::select! {
             served = self.handler.serve(stop) => if let Err(error) = served {
-                tracing::error!("buttons are no longer heard: {error}");
+                tracing::error!("the broker does not let buttons be heard: {error}");
             },
             () = publish(panel, &topic, lights, said) => {}
         }

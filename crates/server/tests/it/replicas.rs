@@ -303,13 +303,31 @@ async fn a_daemon_that_loses_its_lead_ends() {
     server.stop();
     let stopped = Instant::now();
     let ended = daemon.leading.take().unwrap().await.unwrap();
-    assert!(ended.is_err());
+    assert_eq!(ended, Err(Lost::Lead));
     assert!(
         stopped.elapsed() < quick().duration,
         "{:?}",
         stopped.elapsed()
     );
     assert!(!daemon.folder.path().join("lead").exists(), "its runs end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_work_fails_ends_and_hands_over() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let replica = Replica::open(folder.path()).unwrap();
+    let candidate = place.store.candidate(replica.name(), Terms::default());
+    let (_stop, stopped) = watch::channel(false);
+    let work = |_| async { panic!("a duty") };
+    let ended = tokio::time::timeout(LIMIT, lead(candidate, &replica, stopped, work)).await;
+    assert_eq!(ended.expect("it ends"), Err(Lost::Work));
+    assert!(!folder.path().join("lead").exists(), "its runs end");
+    let holder = "jsonpath={.spec.holderIdentity}";
+    let said = place.kubectl(&["get", "lease", "bramble", "-o", holder]);
+    assert_eq!(said, "", "nobody waits for its end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ pub fn api(world: &World) -> axum::Router {
     };
     let runs = Runs::new(world.store.clone(), settings);
     let mut app = App::new(world.store.clone(), runs, Limits::default());
-    app.buttons = Ears::Leader(Arc::new(world.handler.clone().into()));
+    app.buttons = Ears::Leader(Arc::new(Some(world.handler.clone()).into()));
     router(app).layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711))))
 }
 

@@ -8,6 +8,7 @@ use bramble_button::signed::{Availability, Claimed, Key};
 use bramble_button::{Ask, Nonce, Report, Request, Status, UnixTime};
 use bramble_store::record::{Button, Cluster, End, Phase};
 use bramble_store::{Kind as Record, Typed};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn is_failed(status: &Status) -> bool {
@@ -315,4 +316,35 @@ async fn a_broker_that_dies_during_a_run_has_the_result_when_it_is_back() {
     device.wakes();
     assert!(is_ready(&device.asks(Ask::Status).await));
     assert_eq!(world.till.orders().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_press_goes_on_with_an_order_of_which_nobody_heard() {
+    let world = World::new(Kind::Embedded).await;
+    let mut device = world.device().await;
+    world.till.mute.store(true, Ordering::SeqCst);
+    let refused = device.asks(provision("dash01-a")).await;
+    assert!(matches!(refused, Status::Refused { .. }), "{refused:?}");
+    device.wakes();
+    device.asks(provision("dash01-b")).await;
+    assert_eq!(world.till.orders(), ["Up dash01-a"]);
+    let clusters = world.store.all::<Cluster>().await.unwrap();
+    assert_eq!(clusters.len(), 1, "{clusters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_takes_long_is_kept_and_told() {
+    let world = World::new(Kind::Embedded).await;
+    let mut device = world.device().await;
+    world.till.open.send_replace(false);
+    let late = device.asks(provision("dash01-a")).await;
+    assert!(matches!(late, Status::Refused { .. }), "{late:?}");
+    device.wakes();
+    let again = device.asks(provision("dash01-b")).await;
+    assert!(matches!(again, Status::Refused { .. }), "{again:?}");
+    world.till.open.send_replace(true);
+    device
+        .until(|status| matches!(status, Status::Provisioning(at) if at.cluster.as_str() == "dash01-a"))
+        .await;
+    assert_eq!(world.till.orders(), ["Up dash01-a"]);
 }

@@ -7,7 +7,9 @@ use bramble_store::record::{Actor, Cluster, End, Phase, Profile, Progress, Run, 
 use bramble_store::{Store, Typed};
 use jiff::Timestamp;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 pub const ADDRESS: &str = "https://10.77.0.5:6443";
 
@@ -16,6 +18,10 @@ pub struct Till {
     runs: Arc<Runs>,
     /// Why nothing is taken, if so.
     pub refuses: Mutex<Option<String>>,
+    /// The next order is taken, and nobody hears of it.
+    pub mute: AtomicBool,
+    /// Orders wait for this.
+    pub open: watch::Sender<bool>,
     /// What was ordered.
     pub orders: Mutex<Vec<String>>,
 }
@@ -31,6 +37,8 @@ impl Till {
             runs: Runs::new(store.clone(), settings),
             store,
             refuses: Mutex::default(),
+            mute: AtomicBool::default(),
+            open: watch::channel(true).0,
             orders: Mutex::default(),
         })
     }
@@ -125,6 +133,8 @@ impl Orders for Till {
         if let Some(reason) = self.refuses.lock().unwrap().clone() {
             return Err(Refusal::new(reason));
         }
+        let mut open = self.open.subscribe();
+        open.wait_for(|open| *open).await.unwrap();
         let cluster = Cluster {
             file: String::new(),
             origin: None,
@@ -142,6 +152,9 @@ impl Orders for Till {
             // Its own, once more.
             Ok(_) | Err(bramble_store::Error::Exists(_)) => {}
             Err(error) => panic!("{error}"),
+        }
+        if self.mute.swap(false, Ordering::SeqCst) {
+            return Err(Refusal::unsure("the daemon's store failed"));
         }
         self.take(button, name, Verb::Up).await
     }
