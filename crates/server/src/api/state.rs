@@ -75,8 +75,12 @@ impl App {
         match &self.buttons {
             Ears::None => Err(Refused::missing("handler of buttons in this daemon")),
             Ears::Leader(handler) => handler.get().ok_or_else(|| {
+                // The Lease has its name; it is not asked for at each press.
                 let said = "another daemon leads, and hears the buttons";
-                Refused::new(StatusCode::SERVICE_UNAVAILABLE, said)
+                Refused::new(StatusCode::SERVICE_UNAVAILABLE, said).hint(
+                    "press there: `kubectl get lease bramble` in the daemons' namespace names it; \
+                     just after the lead has changed, press again in some seconds",
+                )
             }),
         }
     }

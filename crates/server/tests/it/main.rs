@@ -12,6 +12,7 @@ mod audit;
 mod auth;
 mod buttons;
 mod daemon;
+mod health;
 mod lights;
 mod lights_clusters;
 mod lights_told;
