@@ -35,8 +35,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::Response;
 use utoipa::OpenApi;
@@ -47,14 +46,14 @@ use utoipa_axum::routes;
 const LARGEST: usize = 1024 * 1024;
 
 /// What every answer says about itself. The page is its own: nothing is loaded from elsewhere, nobody frames it.
-const HEADERS: [(HeaderName, &str); 5] = [
+/// No Strict-Transport-Security: it is for all ports of a host, and would end `http://` to whatever else listens there.
+const HEADERS: [(HeaderName, &str); 4] = [
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
-    (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     (CACHE_CONTROL, "no-store"),
 ];
 

@@ -20,6 +20,7 @@ pub mod origins;
 pub mod replica;
 pub mod runs;
 
+mod audit;
 mod files;
 mod limit;
 mod page;

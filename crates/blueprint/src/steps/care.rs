@@ -14,8 +14,10 @@ const LOG_FILES: u16 = 5;
 const IMAGE_GC_HIGH: u8 = 85;
 const IMAGE_GC_LOW: u8 = 80;
 /// Of a container: its disk is its host's, whatever part of that others have filled. What the kubelet would do from a
-/// tenth of it on, a large disk's many gigabytes, is done when there is no room indeed. Memory as the kubelet has it.
-const SHARED_DISK: &str = "memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi";
+/// tenth of it on, a large disk's many gigabytes, is done when there is no room indeed. The flag replaces all that the
+/// kubelet does by itself: memory and inodes are said as it has them.
+const SHARED_DISK: &str =
+    "memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<5%,imagefs.available<1Gi";
 
 pub(super) fn step(on: &On) -> Option<Step> {
     let mut out: Vec<Arc<dyn Resource>> = Vec::new();

@@ -80,8 +80,7 @@ fn a_kubelet_is_told_of_swap_that_may_be_there() {
 /// A host's disk, filled by others to nine tenths, is no reason to remove images or pods from a container on it.
 #[test]
 fn a_container_counts_what_is_left_of_its_hosts_disk() {
-    let shared =
-        " --eviction-hard=memory.available<100Mi,nodefs.available<1Gi,imagefs.available<1Gi";
+    let shared = " --eviction-hard=memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<5%,imagefs.available<1Gi";
     let own = setup("");
     let usual = setup("").on_all(&container());
     let limits = "  kubernetes: { kubelet: { imageGC: { high: 85 } } }\n";

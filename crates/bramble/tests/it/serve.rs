@@ -1,6 +1,7 @@
 //! `bramble serve` as a process of this computer.
 
 use crate::common::Place;
+use crate::served::Served;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -86,4 +87,20 @@ fn a_daemon_keeps_no_memory_of_logins() {
     assert_eq!(statuses, [401; LOGINS]);
     let after = daemon.memory();
     assert!(after < before + KEPT, "{before} bytes, now {after}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_in_the_log_without_a_word_of_what_was_typed() {
+    let place = Place::new();
+    let daemon = Served::start(&place, "127.0.0.1:0", "--mqtt off");
+    let login = daemon
+        .client(&place)
+        .post(format!("{}/api/v1/login", daemon.url))
+        .header("origin", &daemon.url)
+        .json(&json!({ "name": "typed too soon", "password": "correct horse" }));
+    assert_eq!(login.send().await.unwrap().status(), 401);
+    let log = place.read("serve.log");
+    let said = "127.0.0.1 tried a wrong name or password";
+    assert!(log.contains(said), "{log}");
+    assert!(!log.contains("typed too soon") && !log.contains("correct horse"));
 }

@@ -84,7 +84,8 @@ impl Served {
         assert_eq!(post.send().await.unwrap().status(), 204);
     }
 
-    fn client(&self, place: &Place) -> reqwest::Client {
+    /// Somebody who trusts its authority.
+    pub fn client(&self, place: &Place) -> reqwest::Client {
         crate::world::provider();
         let authority = reqwest::Certificate::from_pem(place.read("data/tls/ca.pem").as_bytes());
         let builder = reqwest::Client::builder().tls_certs_only([authority.unwrap()]);

@@ -3,53 +3,27 @@
 use super::caller::Admin;
 use super::problem::{Problem, Query, Refused};
 use super::state::App;
+use crate::audit::{self, Entry};
 use crate::auth::{By, Caller};
 use axum::Json;
 use axum::extract::State;
 use bramble_store::Log;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Most entries of one answer.
 const MOST: usize = 1000;
-
-/// Something that somebody did.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = AuditEntry)]
-pub(super) struct Entry {
-    /// Its number, from 1.
-    #[serde(default)]
-    number: u64,
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Who: a user's name.
-    who: String,
-    /// By what: `session` or `token`.
-    by: String,
-    /// What.
-    what: String,
-}
 
 /// Notes what somebody did.
 ///
 /// # Errors
 /// The store's.
 pub(super) async fn note(app: &App, caller: &Caller, what: String) -> Result<(), Refused> {
-    let entry = Entry {
-        number: 0,
-        at: Timestamp::now(),
-        who: caller.name.clone(),
-        by: match &caller.by {
-            By::Session(_) => "session".into(),
-            By::Token(id) => format!("token {id}"),
-        },
-        what,
+    let by = match &caller.by {
+        By::Session(_) => "session".to_owned(),
+        By::Token(id) => format!("token {id}"),
     };
-    let line = serde_json::to_string(&entry).map_err(|e| Refused::broken(&e))?;
-    app.store.append(&Log::Audit, vec![line]).await?;
-    Ok(())
+    Ok(audit::note(&*app.store, &caller.name, &by, what).await?)
 }
 
 /// Which entries.

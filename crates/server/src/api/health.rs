@@ -1,31 +1,55 @@
 //! Whether the daemon answers.
 
-use super::problem::{Problem, Refused};
 use super::state::App;
 use axum::Json;
 use axum::extract::State;
-use bramble_store::Kind;
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+/// How long its store may take. Who asks often whether a daemon is there gives up soon.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// A daemon that answers.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// Its release.
     version: &'static str,
-    /// Whether the first user is still to be made.
-    first: bool,
+    /// Whether what keeps its clusters, runs and users answers it.
+    store: StoreHealth,
+    /// Whether the first user is still to be made; missing where the store does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<bool>,
 }
 
-/// Whether the daemon and its store answer.
-#[utoipa::path(get, path = "/health", tag = "daemon", security(()), responses(
-    (status = 200, body = Health),
-    (status = 503, body = Problem, description = "it is stopping"),
-))]
-pub(super) async fn health(State(app): State<App>) -> Result<Json<Health>, Refused> {
-    let users = app.store.list(Kind::User).await?;
-    Ok(Json(Health {
+/// Whether a store answers.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum StoreHealth {
+    /// It does.
+    Answers,
+    /// It does not: until it does, the daemon can say little and do nothing.
+    Away,
+}
+
+/// That the daemon is there, and whether its store answers.
+#[utoipa::path(get, path = "/health", tag = "daemon", security(()), responses((status = 200, body = Health)))]
+pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+    let first = match timeout(LIMIT, app.auth.awaits_first()).await {
+        Ok(Ok(first)) => Some(first),
+        Ok(Err(error)) => {
+            tracing::warn!("the store does not answer: {error}");
+            None
+        }
+        Err(_) => None,
+    };
+    Json(Health {
         version: env!("CARGO_PKG_VERSION"),
-        first: users.is_empty(),
-    }))
+        store: match first {
+            Some(_) => StoreHealth::Answers,
+            None => StoreHealth::Away,
+        },
+        first,
+    })
 }

@@ -1,8 +1,10 @@
 //! Logging in and out, and the first user.
 
+use super::audit::note;
 use super::caller::{From, SESSION, Viewer, same_origin, session_of};
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
+use crate::{audit, auth};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
@@ -12,6 +14,7 @@ use bramble_secret::Secret;
 use bramble_store::record::Role;
 use cookie::{Cookie, SameSite, time::Duration};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use utoipa::ToSchema;
 
 /// The first user.
@@ -76,6 +79,8 @@ pub(super) async fn first(
     app.auth
         .make_first(&body.link, &body.name, &password)
         .await?;
+    let what = format!("user {} made, the first", body.name);
+    audit::note(&*app.store, &body.name, "link", what).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -96,7 +101,8 @@ pub(super) async fn login(
     same_origin(&headers, &uri)?;
     app.count_try(address)?;
     let password = Secret::new(body.password);
-    let done = app.auth.log_in(&body.name, &password).await?;
+    let done = app.auth.log_in(&body.name, &password).await;
+    let done = done.inspect_err(|error| tell(error, address))?;
     let age = i64::try_from(done.seconds).unwrap_or(i64::MAX);
     let cookie = cookie(done.cookie.expose(), Duration::seconds(age));
     let me = Me {
@@ -151,13 +157,21 @@ pub(super) async fn password(
         ));
     };
     app.count_try(address)?;
-    app.auth
-        .check_password(&caller.name, &Secret::new(body.old))
-        .await?;
+    let old = Secret::new(body.old);
+    let right = app.auth.check_password(&caller.name, &old).await;
+    right.inspect_err(|error| tell(error, address))?;
     app.auth
         .change_password(&caller.name, &Secret::new(body.new), Some(session))
         .await?;
+    note(&app, &caller, "own password changed".into()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells the daemon's log of a wrong password. Not the name: it is what somebody typed, and may be a password.
+fn tell(error: &auth::Error, address: IpAddr) {
+    if matches!(error, auth::Error::Wrong) {
+        tracing::warn!("{address} tried a wrong name or password");
+    }
 }
 
 fn cookie(value: &str, age: Duration) -> String {

@@ -147,7 +147,7 @@ impl From<auth::Error> for Refused {
         let problem = match error {
             E::Store(error) => return error.into(),
             E::Wrong => Self::new(StatusCode::UNAUTHORIZED, error.to_string()),
-            E::Link | E::TooMuch => Self::forbidden(error.to_string()),
+            E::Link | E::TooMuch | E::ByToken => Self::forbidden(error.to_string()),
             E::LastAdmin(_) => Self::conflict(error.to_string()),
             E::Name | E::Password | E::Past => Self::wrong(error.to_string()),
             E::Keys(_) | E::Hash(_) => Self::broken(&error),

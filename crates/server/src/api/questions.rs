@@ -100,11 +100,17 @@ pub(super) async fn ask(
 ) -> Result<Json<Answer>, Refused> {
     let secret = question.about == About::Kubeconfig;
     // A file says which machines the daemon connects to.
-    if (secret || question.file.is_some()) && caller.role < Role::Operator {
-        return Err(Refused::forbidden(format!(
-            "{} is viewer; this is for operators",
-            caller.name
-        )));
+    if caller.role < Role::Operator {
+        let caller = &caller.name;
+        if secret {
+            let why = format!("{caller} is viewer; this is for operators");
+            return Err(Refused::forbidden(why));
+        }
+        if question.file.is_some() {
+            let why = format!("{caller} is viewer; a cluster file of one's own is for operators");
+            let hint = format!("ask about the cluster as the daemon knows it: --cluster {name}");
+            return Err(Refused::forbidden(why).hint(hint));
+        }
     }
     let words = words(&question)?;
     let file = match question.file {

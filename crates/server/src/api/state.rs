@@ -77,8 +77,12 @@ impl App {
             Ears::Leader(handler) => {
                 let handler = handler.read().unwrap_or_else(PoisonError::into_inner);
                 handler.clone().ok_or_else(|| {
+                    // The Lease has its name; it is not asked for at each press.
                     let said = "another daemon leads, and hears the buttons";
-                    Refused::new(StatusCode::SERVICE_UNAVAILABLE, said)
+                    Refused::new(StatusCode::SERVICE_UNAVAILABLE, said).hint(
+                        "press there: `kubectl get lease bramble` in the daemons' namespace names it; \
+                         just after the lead has changed, press again in some seconds",
+                    )
                 })
             }
         }

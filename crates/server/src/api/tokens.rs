@@ -93,7 +93,7 @@ pub(super) async fn list(
     Ok(Json(all.into_iter().map(Token::from).collect()))
 }
 
-/// Makes a token for oneself.
+/// Makes a token for oneself, by a session: a token makes no token.
 #[utoipa::path(post, path = "/tokens", operation_id = "makeToken", tag = "people", request_body = Wish, responses(
     (status = 201, body = Made), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 422, body = Problem),

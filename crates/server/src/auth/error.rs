@@ -24,6 +24,9 @@ pub enum Error {
     /// More was asked for than who asks may do.
     #[error("nobody gives away more than they may do themselves")]
     TooMuch,
+    /// A token that asks for another one.
+    #[error("a token is made by who is logged in with a password")]
+    ByToken,
     /// Something that ends in the past.
     #[error("the end is in the past")]
     Past,
@@ -45,6 +48,7 @@ impl Error {
             Error::Link => {
                 Some("a restart of the daemon prints a new one as long as there are no users")
             }
+            Error::ByToken => Some("make it at the web page, or log in again: bramble login"),
             Error::LastAdmin(_) => Some("make somebody else an admin first"),
             Error::Store(error) => error.hint(),
             _ => None,

@@ -45,6 +45,14 @@ impl Auth {
         Ok(Some(secret))
     }
 
+    /// Whether the first user is still to be made: one look at one document.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn awaits_first(&self) -> Result<bool, Error> {
+        Ok(self.store.find::<Ticket>(NAME).await?.is_some())
+    }
+
     /// Makes the first user, an admin. A link works once.
     ///
     /// # Errors

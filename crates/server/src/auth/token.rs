@@ -38,10 +38,10 @@ pub struct TokenView {
 }
 
 impl Auth {
-    /// Makes a token for a caller.
+    /// Makes a token for a caller. A token makes none: one that leaked would outlive its end and its deletion.
     ///
     /// # Errors
-    /// [`Error::TooMuch`], [`Error::Past`]; the store's.
+    /// [`Error::ByToken`], [`Error::TooMuch`], [`Error::Past`]; the store's.
     pub async fn make_token(
         &self,
         caller: &Caller,
@@ -49,6 +49,9 @@ impl Auth {
         role: Role,
         expires: Option<Timestamp>,
     ) -> Result<NewToken, Error> {
+        if matches!(caller.by, By::Token(_)) {
+            return Err(Error::ByToken);
+        }
         if role > caller.role {
             return Err(Error::TooMuch);
         }

@@ -1,6 +1,7 @@
 //! What buttons order.
 
 use super::{Error, Origins, Wish};
+use crate::audit;
 use crate::buttons::{Orders, Refusal};
 use crate::runs;
 use async_trait::async_trait;
@@ -38,7 +39,14 @@ impl Origins {
     async fn ordered(&self, button: &str, cluster: &str, verb: Verb) -> Result<String, Refusal> {
         let by = Actor::Button(button.to_owned());
         match self.runs.accept(cluster, verb, by).await {
-            Ok(run) => Ok(run.name),
+            Ok(run) => {
+                let what = format!("run {} asked for", run.name);
+                // It is carried out whether or not that is noted.
+                if let Err(error) = audit::note(&*self.store, button, "button", what).await {
+                    tracing::error!("what the button {button} ordered is not noted: {error}");
+                }
+                Ok(run.name)
+            }
             Err(runs::Error::Store(error)) => Err(broken(&error)),
             Err(runs::Error::Origin(error)) => Err(Refusal::new(in_short(&error))),
             Err(error) => Err(Refusal::new(error.to_string())),

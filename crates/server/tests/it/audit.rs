@@ -1,8 +1,11 @@
 //! Who did what, part by part.
 
 use crate::daemon::Daemon;
+use axum::body::Body;
+use axum::http::{Request, header};
 use bramble_store::Log;
 use bramble_store::record::Role;
+use serde_json::{Value, json};
 
 /// Numbers of the entries of an answer.
 async fn numbers(daemon: &Daemon, token: &str, query: &str) -> Vec<u64> {
@@ -47,4 +50,43 @@ async fn it_is_read_from_its_newest_entry_back_and_nothing_falls_between() {
     }
     let path = "/audit?before=x";
     daemon.as_token(&token, "GET", path, None).await.is(400);
+}
+
+#[tokio::test]
+async fn the_first_user_and_changed_passwords_are_noted() {
+    let daemon = Daemon::new("").await;
+    let link = daemon.app.auth.first_link("alone").await.unwrap().unwrap();
+    let browser = async |method: &str, path: &str, cookie: &str, body: Value| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::HOST, "here")
+            .header(header::ORIGIN, "https://here")
+            .header(header::COOKIE, cookie)
+            .header(header::CONTENT_TYPE, "application/json");
+        daemon
+            .ask(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    };
+    let (old, new) = ("correct horse", "battery staple");
+    let first = json!({ "link": link.expose(), "name": "anna", "password": old });
+    browser("POST", "/first", "", first).await.is(204);
+    let login = json!({ "name": "anna", "password": old });
+    let answer = browser("POST", "/login", "", login).await.is(200);
+    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let change = json!({ "old": old, "new": new });
+    browser("PUT", "/me/password", cookie, change).await.is(204);
+    let answer = browser("GET", "/audit", cookie, Value::Null).await.is(200);
+    let told = |entry: &Value| {
+        let word = |key: &str| entry[key].as_str().unwrap().to_owned();
+        [word("who"), word("by"), word("what")]
+    };
+    let all: Vec<_> = answer.json().as_array().unwrap().iter().map(told).collect();
+    let noted = [
+        ["anna", "session", "own password changed"],
+        ["anna", "link", "user anna made, the first"],
+    ];
+    assert_eq!(all, noted);
+    assert!(!answer.text.contains(old) && !answer.text.contains(new));
 }

@@ -115,7 +115,10 @@ async fn a_token_may_never_do_more_than_its_user() {
         .unwrap();
     let found = auth.by_token(token.token.expose()).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.role), ("anna", Role::Operator));
-    let more = auth.make_token(&found, "more", Role::Admin, None).await;
+    auth.make_user("vera", &good(), Role::Viewer).await.unwrap();
+    let cookie = auth.log_in("vera", &good()).await.unwrap().cookie;
+    let vera = auth.by_cookie(cookie.expose()).await.unwrap().unwrap();
+    let more = auth.make_token(&vera, "more", Role::Operator, None).await;
     assert!(matches!(more, Err(Error::TooMuch)));
     auth.change_role("anna", Role::Viewer).await.unwrap();
     let found = auth.by_token(token.token.expose()).await.unwrap().unwrap();
@@ -127,6 +130,24 @@ async fn a_token_may_never_do_more_than_its_user() {
     assert!(other.is_err(), "it is not theirs");
     auth.delete_token(&token.id, Some("anna")).await.unwrap();
     assert!(auth.by_token(token.token.expose()).await.unwrap().is_none());
+}
+
+/// Who finds a token has it until it ends or is deleted, and nothing that lasts longer.
+#[tokio::test]
+async fn a_token_makes_no_token() {
+    let (_folder, _store, auth) = auth().await;
+    let caller = anna(&auth).await;
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let token = auth
+        .make_token(&caller, "ci", Role::Admin, Some(soon))
+        .await
+        .unwrap();
+    let found = auth.by_token(token.token.expose()).await.unwrap().unwrap();
+    for end in [None, Some(soon)] {
+        let more = auth.make_token(&found, "more", Role::Viewer, end).await;
+        assert!(matches!(more, Err(Error::ByToken)));
+    }
+    assert_eq!(auth.tokens(None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod auth;
 mod buttons;
 mod claims;
 mod daemon;
+mod health;
 mod lights;
 mod lights_clusters;
 mod lights_told;

@@ -1,12 +1,13 @@
 //! Clusters after templates, and what happens to their machines.
 
+use bramble_server::buttons::Orders;
 use bramble_server::origins::{Error, Origins, Wish};
 use bramble_server::runs::{Runs, Settings};
 use bramble_spec::cluster::Role;
 use bramble_store::record::{
-    Actor, Cluster, End, Machine, Origin, Phase, Run, State, Template, Verb,
+    Actor, Cluster, End, Machine, Origin, Phase, Profile, Run, State, Template, Verb,
 };
-use bramble_store::{Key, Kind, Sqlite, Store, Typed};
+use bramble_store::{Key, Kind, Log, Sqlite, Store, Typed};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -358,4 +359,30 @@ fn a_template_of_a_platform_names_no_file_of_the_daemon() {
         let error = Origins::check(&wrong).unwrap_err().to_string();
         assert!(error.contains(&format!("spec.{key}")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_a_button_orders_is_in_the_audit_log() {
+    let place = Place::new().await;
+    place.machine("one", 1, &[]).await;
+    let pool = template(Origin::Pool, 1, 0);
+    place.store.add("pool", pool).await.unwrap();
+    let profile = Profile {
+        template: "pool".into(),
+        plugin: None,
+        lifetime: None,
+        teardown: true,
+    };
+    let run = place.origins.begin("dash01", &profile, "red").await;
+    assert_eq!(run.unwrap(), "red-1");
+    let refused = place.origins.remove("dash01", "red").await;
+    assert!(refused.is_err(), "its run is under way");
+    let lines = place.store.read(&Log::Audit, 0, 10).await.unwrap();
+    let [line] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    let entry: serde_json::Value = serde_json::from_str(&line.text).unwrap();
+    assert_eq!(entry["who"], "dash01");
+    assert_eq!(entry["by"], "button");
+    assert_eq!(entry["what"], "run red-1 asked for");
 }

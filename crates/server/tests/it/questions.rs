@@ -61,7 +61,9 @@ async fn secrets_and_files_are_for_operators() {
 
     let other = FILE.replace("192.168.7.11", "192.168.7.12");
     let own = json!({ "about": "status", "file": other });
-    asked(&daemon, &viewer, own.clone()).await.is(403);
+    let refused = asked(&daemon, &viewer, own.clone()).await.is(403).json();
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(hint.ends_with("--cluster home"), "what they may: {hint}");
     let answer = asked(&daemon, &operator, own).await.is(200).json();
     assert!(answer["stdout"].as_str().unwrap().contains("192.168.7.12"));
     let secrets = format!("{FILE}  addons: [{{ name: web, manifests: /etc }}]\n");

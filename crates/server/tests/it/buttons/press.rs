@@ -14,6 +14,11 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 pub fn api(world: &World) -> axum::Router {
+    let leads = Ears::Leader(Arc::new(Some(world.handler.clone()).into()));
+    hearing(world, leads)
+}
+
+fn hearing(world: &World, ears: Ears) -> axum::Router {
     let settings = Settings {
         data: "/nonexistent".into(),
         program: "/bin/false".into(),
@@ -21,7 +26,7 @@ pub fn api(world: &World) -> axum::Router {
     };
     let runs = Runs::new(world.store.clone(), settings);
     let mut app = App::new(world.store.clone(), runs, Limits::default());
-    app.buttons = Ears::Leader(Arc::new(Some(world.handler.clone()).into()));
+    app.buttons = ears;
     router(app).layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711))))
 }
 
@@ -60,6 +65,18 @@ async fn a_signed_request_is_answered_with_the_signed_report_once() {
     let (status, body) = post(&api, "dash01", signed).await;
     assert_eq!(status, 409, "{}", String::from_utf8_lossy(&body));
     assert_eq!(world.till.orders(), ["Up dash01-a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_presses_at_a_daemon_that_does_not_lead_is_told_where_to() {
+    let world = World::new(Kind::Embedded).await;
+    let api = hearing(&world, Ears::Leader(Arc::default()));
+    let signed = request(1, provision("dash01-a")).signed(&Key::new(KEY));
+    let (status, body) = post(&api, "dash01", signed.unwrap().to_vec()).await;
+    assert_eq!(status, 503);
+    let said: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let hint = said["hint"].as_str().unwrap();
+    assert!(hint.contains("kubectl get lease bramble"), "{hint}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
