@@ -1,6 +1,7 @@
 //! Clusters after templates, and what happens to their machines.
 
 use bramble_server::origins::{Error, Origins, Wish};
+use bramble_server::replica::Replica;
 use bramble_server::runs::{Runs, Settings};
 use bramble_spec::cluster::Role;
 use bramble_store::record::{
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Place {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     store: Arc<Sqlite>,
     runs: Arc<Runs>,
     origins: Arc<Origins>,
@@ -37,7 +38,7 @@ impl Place {
         // Nobody carries runs out here: they stay accepted.
         let runs = Runs::new(store.clone(), settings);
         Self {
-            _folder: folder,
+            folder,
             origins: Origins::new(store.clone(), runs.clone()),
             runs,
             store,
@@ -358,4 +359,21 @@ fn a_template_of_a_platform_names_no_file_of_the_daemon() {
         let error = Origins::check(&wrong).unwrap_err().to_string();
         assert!(error.contains(&format!("spec.{key}")), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_daemons_have_no_clusters_of_a_platform() {
+    let place = Place::new().await;
+    place.template("ccp", platform()).await;
+    let replica = Replica::open(place.folder.path()).unwrap();
+    let settings = place.runs.settings().clone();
+    let runs = Runs::shared(place.store.clone(), settings, Arc::new(replica));
+    let origins = Origins::new(place.store.clone(), runs);
+    let refused = origins.make(wish("red", "ccp")).await.unwrap_err();
+    assert!(matches!(refused, Error::Shared), "{refused}");
+    assert!(matches!(
+        origins.check_here(&platform()),
+        Err(Error::Shared)
+    ));
+    place.origins.check_here(&platform()).unwrap();
 }
