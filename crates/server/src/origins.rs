@@ -8,6 +8,7 @@ mod lab;
 mod orders;
 mod pool;
 
+pub(crate) use ccp::kubeconfig;
 pub use error::Error;
 
 use crate::runs::Runs;
@@ -19,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// When a cluster with that lifetime is taken down which comes up from then on; one with a lifetime beyond all
@@ -86,8 +87,6 @@ pub struct Origins {
     runs: Arc<Runs>,
     pool: pool::Pool,
     lab: lab::Lab,
-    /// Files that templates may name.
-    secrets: PathBuf,
 }
 
 /// Takes once more what a cluster had that is gone now and comes up again: meanwhile another one may have it. `None`
@@ -115,7 +114,6 @@ impl Origins {
         Arc::new(Self {
             pool: pool::Pool::new(store.clone()),
             lab: lab::Lab::new(store.clone()),
-            secrets: runs.settings().data.join("secrets"),
             store,
             runs,
         })
@@ -138,12 +136,13 @@ impl Origins {
     pub async fn make(&self, wish: Wish<'_>) -> Result<Stored<Cluster>, Error> {
         let _one = self.runs.choosing().await;
         let template = self.template(wish.template).await?;
+        self.can(&template)?;
         let taken = self.store.find::<Cluster>(wish.name).await?;
         if taken.is_some() {
             return Err(Error::Taken(wish.name.into()));
         }
         let Some(source) = self.source(template.origin) else {
-            let file = ccp::compose(wish.name, &template, &self.secrets)?;
+            let file = ccp::compose(wish.name, &template, &self.runs.settings().data)?;
             return self.known(&wish, &template, None, file).await;
         };
         let claim = claim(wish.name)?;
@@ -226,6 +225,23 @@ impl Origins {
         self.store.add("lab", template).await.map(drop)
     }
 
+    /// Whether this daemon can make clusters after a template, and whether that has mistakes.
+    ///
+    /// # Errors
+    /// [`Error::Template`], [`Error::Shared`].
+    pub fn check_here(&self, template: &Template) -> Result<(), Error> {
+        self.can(template)?;
+        Self::check(template)
+    }
+
+    /// Several daemons keep cluster files only, and each has its own folder of secrets.
+    fn can(&self, template: &Template) -> Result<(), Error> {
+        match template.origin {
+            Origin::Ccp if self.runs.are_shared() => Err(Error::Shared),
+            Origin::Ccp | Origin::Pool | Origin::Lab => Ok(()),
+        }
+    }
+
     /// Whether clusters can have a machine, as far as it can be told without going there.
     ///
     /// # Errors
@@ -240,7 +256,7 @@ impl Origins {
     /// [`Error::Template`].
     pub fn check(template: &Template) -> Result<(), Error> {
         match template.origin {
-            Origin::Ccp => ccp::compose("example", template, Path::new("secrets")).map(drop),
+            Origin::Ccp => ccp::compose("example", template, Path::new("")).map(drop),
             Origin::Pool | Origin::Lab => file::check(template),
         }
     }

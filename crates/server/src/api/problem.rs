@@ -181,7 +181,7 @@ impl From<origins::Error> for Refused {
         let problem = match error {
             E::Store(error) => return error.into(),
             E::NoTemplate(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
-            E::Template(_) | E::Machine(_) => Self::wrong(error.to_string()),
+            E::Template(_) | E::Machine(_) | E::Shared => Self::wrong(error.to_string()),
             E::Taken(_)
             | E::Few { .. }
             | E::Given { .. }

@@ -4,11 +4,12 @@ use super::audit::note;
 use super::caller::Viewer;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
+use crate::auth::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bramble_store::Typed;
-use bramble_store::record::{Cluster, Role};
+use bramble_store::record::{Cluster, Origin, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -118,11 +119,16 @@ pub(super) async fn ask(
             super::clusters::named(&file, &name)?;
             file
         }
-        None => app.store.need::<Cluster>(&name).await?.it.file,
+        None => {
+            let cluster = app.store.need::<Cluster>(&name).await?.it;
+            if cluster.origin == Some(Origin::Ccp) {
+                return of_platform(&app, &caller, &question, &name).await.map(Json);
+            }
+            cluster.file
+        }
     };
     if secret {
-        let what = format!("administrator's access to cluster {name} given out");
-        note(&app, &caller, what).await?;
+        given_out(&app, &caller, &name).await?;
     }
     let said = app.asker.ask(&words, &file).await?;
     Ok(Json(Answer {
@@ -130,6 +136,40 @@ pub(super) async fn ask(
         stdout: String::from_utf8_lossy(&said.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&said.stderr).into_owned(),
     }))
+}
+
+async fn given_out(app: &App, caller: &Caller, cluster: &str) -> Result<(), Refused> {
+    let what = format!("administrator's access to cluster {cluster} given out");
+    note(app, caller, what).await
+}
+
+/// What there is to say of a cluster that a platform made: its machines are the platform's.
+async fn of_platform(
+    app: &App,
+    caller: &Caller,
+    question: &Question,
+    cluster: &str,
+) -> Result<Answer, Refused> {
+    if question.about != About::Kubeconfig {
+        let what =
+            format!("cluster {cluster} is Cisco Container Platform's: it has a kubeconfig alone");
+        return Err(Refused::wrong(what).hint("ask the platform, or the cluster's own API"));
+    }
+    let path = crate::origins::kubeconfig(&app.runs.settings().data, cluster);
+    let text = match tokio::fs::read_to_string(&path).await {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let what = format!("cluster {cluster} has no kubeconfig");
+            return Err(Refused::conflict(what).hint("it has one once it is up"));
+        }
+        Err(error) => return Err(Refused::broken(&error)),
+    };
+    given_out(app, caller, cluster).await?;
+    Ok(Answer {
+        code: Some(0),
+        stdout: text,
+        stderr: String::new(),
+    })
 }
 
 fn words(question: &Question) -> Result<Vec<String>, Refused> {

@@ -5,7 +5,6 @@ use super::caller::{Admin, Viewer};
 use super::names::label;
 use super::problem::{Body, Problem, Refused};
 use super::state::App;
-use crate::origins::Origins;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -56,7 +55,7 @@ pub(super) async fn make(
     Body(wish): Body<Named>,
 ) -> Result<(StatusCode, Json<Named>), Refused> {
     label(&wish.name)?;
-    Origins::check(&wish.template)?;
+    app.origins.check_here(&wish.template)?;
     let made = app.store.add(&wish.name, wish.template).await?;
     note(&app, &caller, format!("template {} made", made.name)).await?;
     Ok((StatusCode::CREATED, Json(Named::of(made))))
@@ -75,7 +74,7 @@ pub(super) async fn replace(
     Path(name): Path<String>,
     Body(template): Body<Template>,
 ) -> Result<Json<Named>, Refused> {
-    Origins::check(&template)?;
+    app.origins.check_here(&template)?;
     let change = |it: &mut Template| {
         *it = template.clone();
         Ok::<_, bramble_store::Error>(())

@@ -3,7 +3,7 @@
 use super::Error;
 use bramble_store::record::Template;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What names a file; the daemon has those of its own folder of secrets alone.
 const FILES: [&str; 2] = ["passwordFile", "caFile"];
@@ -11,8 +11,13 @@ const FILES: [&str; 2] = ["passwordFile", "caFile"];
 /// What belongs to one computer, and not to a template.
 const NOT_HERE: [&str; 2] = ["templateFile", "kubeconfig"];
 
-/// The file that orders a cluster after a template, in YAML.
-pub(crate) fn compose(name: &str, template: &Template, secrets: &Path) -> Result<String, Error> {
+/// Where the kubeconfig of such a cluster is, below the daemon's folder: all of its runs have it at the same place.
+pub(crate) fn kubeconfig(data: &Path, cluster: &str) -> PathBuf {
+    data.join("clusters").join(cluster).join("kubeconfig")
+}
+
+/// The file that orders a cluster after a template, in YAML, for a daemon with that folder.
+pub(crate) fn compose(name: &str, template: &Template, data: &Path) -> Result<String, Error> {
     let mut spec = template.spec.clone();
     for key in NOT_HERE {
         if spec.contains_key(key) {
@@ -22,10 +27,9 @@ pub(crate) fn compose(name: &str, template: &Template, secrets: &Path) -> Result
         }
     }
     for key in FILES {
-        own(&mut spec, key, secrets)?;
+        own(&mut spec, key, &data.join("secrets"))?;
     }
-    // In the run's own folder.
-    spec.insert("kubeconfig".into(), json!("kubeconfig"));
+    spec.insert("kubeconfig".into(), json!(kubeconfig(data, name)));
     let file = json!({
         "apiVersion": bramble_spec::file::API_VERSION,
         "kind": "CcpCluster",

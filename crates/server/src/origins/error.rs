@@ -10,6 +10,9 @@ pub enum Error {
     /// The template makes no cluster file without mistakes.
     #[error("the template makes a file with mistakes:\n{0}")]
     Template(String),
+    /// A platform's clusters are not for daemons that keep all in a Kubernetes API.
+    #[error("the origin ccp is not for daemons with the store in Kubernetes")]
+    Shared,
     /// No cluster file could have such a machine.
     #[error("{0}")]
     Machine(String),
@@ -73,6 +76,9 @@ impl Error {
                 Some("register it as it was, or make another cluster: it gets what is free")
             }
             Error::NoNetwork => Some("take a lab down: bramble lab list"),
+            Error::Shared => Some(
+                "order the cluster with `bramble ccp up`, or by a daemon with a store of its own",
+            ),
             Error::Machine(_) | Error::Random(_) => None,
             Error::Store(error) => error.hint(),
         }

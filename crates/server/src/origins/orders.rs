@@ -60,6 +60,7 @@ fn in_short(error: &Error) -> String {
     match error {
         Error::NoTemplate(name) => format!("no template {name}"),
         Error::Template(_) => "its template has mistakes".into(),
+        Error::Shared => "no ccp with this store".into(),
         Error::Machine(_) => "a machine has mistakes".into(),
         Error::Taken(name) => format!("{name} is taken"),
         Error::Few { free, wanted, .. } => format!("{free} of {wanted} machines are free"),

@@ -5,6 +5,7 @@ use super::child::{Folder, Task};
 use super::events::Heard;
 use super::follow::Lines;
 use crate::replica::Replica;
+use crate::{files, origins};
 use bramble_store::record::{Cluster, End, Origin, Phase, Run, State, Verb};
 use bramble_store::{Change, Kind, Log, Store, Stored, Typed};
 use jiff::Timestamp;
@@ -236,6 +237,13 @@ impl Runs {
             })
             .await?;
         self.phase(&run.it, None, None).await?;
+        let place = match origin {
+            Some(Origin::Ccp) => Some(origins::kubeconfig(&self.settings.data, &run.it.cluster)),
+            Some(Origin::Pool | Origin::Lab) | None => None,
+        };
+        if let Some(folder) = place.as_ref().and_then(|place| place.parent()) {
+            files::folder(folder)?;
+        }
         let (folder, verb, file) = (folder.clone(), run.it.verb, run.it.file.clone());
         let program = self.settings.program.clone();
         let lead = self.replica.as_ref().map(|replica| replica.lead());

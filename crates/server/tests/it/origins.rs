@@ -2,6 +2,7 @@
 
 use bramble_server::buttons::Orders;
 use bramble_server::origins::{Error, Origins, Wish};
+use bramble_server::replica::Replica;
 use bramble_server::runs::{Runs, Settings};
 use bramble_spec::cluster::Role;
 use bramble_store::record::{
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Place {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     store: Arc<Sqlite>,
     runs: Arc<Runs>,
     origins: Arc<Origins>,
@@ -38,7 +39,7 @@ impl Place {
         // Nobody carries runs out here: they stay accepted.
         let runs = Runs::new(store.clone(), settings);
         Self {
-            _folder: folder,
+            folder,
             origins: Origins::new(store.clone(), runs.clone()),
             runs,
             store,
@@ -385,4 +386,21 @@ async fn what_a_button_orders_is_in_the_audit_log() {
     assert_eq!(entry["who"], "dash01");
     assert_eq!(entry["by"], "button");
     assert_eq!(entry["what"], "run red-1 asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_daemons_have_no_clusters_of_a_platform() {
+    let place = Place::new().await;
+    place.template("ccp", platform()).await;
+    let replica = Replica::open(place.folder.path()).unwrap();
+    let settings = place.runs.settings().clone();
+    let runs = Runs::shared(place.store.clone(), settings, Arc::new(replica));
+    let origins = Origins::new(place.store.clone(), runs);
+    let refused = origins.make(wish("red", "ccp")).await.unwrap_err();
+    assert!(matches!(refused, Error::Shared), "{refused}");
+    assert!(matches!(
+        origins.check_here(&platform()),
+        Err(Error::Shared)
+    ));
+    place.origins.check_here(&platform()).unwrap();
 }

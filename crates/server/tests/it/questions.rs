@@ -81,3 +81,92 @@ async fn secrets_and_files_are_for_operators() {
         .await
         .is(422);
 }
+
+/// What `bramble ccp` does with its kubeconfig, with the path that the file says.
+const PLATFORM: &str = r#"for file; do :; done
+place=$(sed -n 's/^ *kubeconfig: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$file")
+case $2 in up) echo access >"$place" ;; down) rm "$place" ;; esac || exit 1
+echo '{"event":"begin","changes":1,"steps":1}'
+echo '{"event":"end","changes":1,"failed":[],"skipped":[],"stopped":false,"unreachable":{},"obstacles":[],"took":0.2}'"#;
+
+async fn ran(daemon: &Daemon, token: &str, wish: Value) {
+    let made = daemon.as_token(token, "POST", "/clusters/home/runs", Some(wish));
+    let run = made.await.is(202).json()["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let begin = std::time::Instant::now();
+    loop {
+        let path = format!("/runs/{run}");
+        let run = daemon.as_token(token, "GET", &path, None).await.is(200);
+        match run.json()["state"].as_str().unwrap() {
+            "done" => return,
+            "accepted" | "running" => {}
+            _ => panic!("{}", run.text),
+        }
+        assert!(begin.elapsed().as_secs() < 30, "{}", run.text);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platforms_cluster_has_a_kubeconfig_until_it_is_down() {
+    let daemon = Daemon::new(PLATFORM).await;
+    let admin = daemon.token("anna", Role::Admin).await;
+    let viewer = daemon.token("vera", Role::Viewer).await;
+    let spec = json!({
+        "url": "https://ccp.example.org", "api": "v2", "username": "admin", "passwordFile": "ccp.password",
+        "network": { "plugin": "calico", "range": "172.20.0.0/16" }, "template": {},
+    });
+    let template =
+        json!({ "name": "ccp", "origin": "ccp", "controlPlanes": 1, "workers": 0, "spec": spec });
+    let made = daemon.as_token(&admin, "POST", "/templates", Some(template));
+    made.await.is(201);
+    let wish = json!({ "name": "home", "template": "ccp" });
+    let made = daemon.as_token(&admin, "POST", "/clusters/from-template", Some(wish));
+    made.await.is(201);
+    let question = json!({ "about": "kubeconfig" });
+    let none = asked(&daemon, &admin, question.clone()).await.is(409);
+    assert!(none.text.contains("once it is up"), "{}", none.text);
+
+    ran(&daemon, &admin, json!({ "verb": "up" })).await;
+    let said = asked(&daemon, &admin, question.clone())
+        .await
+        .is(200)
+        .json();
+    assert_eq!(
+        (&said["code"], &said["stdout"]),
+        (&json!(0), &json!("access\n"))
+    );
+    asked(&daemon, &viewer, question.clone()).await.is(403);
+    let audit = daemon.as_token(&admin, "GET", "/audit", None).await.is(200);
+    assert!(
+        audit.text.contains("access to cluster home given out"),
+        "{}",
+        audit.text
+    );
+    for about in [
+        "plan",
+        "planDown",
+        "check",
+        "status",
+        "certificates",
+        "etcdMembers",
+    ] {
+        let refused = asked(&daemon, &admin, json!({ "about": about }))
+            .await
+            .is(422);
+        assert!(
+            refused.text.contains("Cisco Container Platform"),
+            "{}",
+            refused.text
+        );
+    }
+    ran(
+        &daemon,
+        &admin,
+        json!({ "verb": "down", "confirm": "home" }),
+    )
+    .await;
+    asked(&daemon, &admin, question).await.is(409);
+}
