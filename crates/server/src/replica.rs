@@ -1,16 +1,15 @@
 //! One of several daemons that share a store. Only the one that leads carries out runs.
 //!
 //! The processes of its runs must not outlive its lead, for another daemon, on another computer, begins them again
-//! then: they live as long as a file in the daemon's folder is touched ([`crate::lifeline`]), which happens with
-//! every renewal of the lead.
+//! then: they live as long as a file in the daemon's folder says that the lead was just renewed ([`crate::lifeline`]).
 
-use crate::files;
 use crate::runs::lives;
+use crate::{files, lifeline};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Random bytes of a name.
@@ -112,16 +111,14 @@ impl Replica {
         &self.name
     }
 
-    /// The file that is touched as long as it leads.
+    /// The file that says when its lead was renewed, as long as it leads.
     pub(crate) fn lead(&self) -> PathBuf {
         self.data.join("lead")
     }
 
-    /// Says that it leads: the processes of its runs may go on.
-    pub(crate) fn leads(&self) -> io::Result<()> {
-        let mut options = files::private();
-        let file = options.create(true).append(true).open(self.lead())?;
-        file.set_modified(SystemTime::now())
+    /// Says that it leads, by a renewal that was asked for then ([`lifeline::now`]): the processes of its runs may go on.
+    pub(crate) fn leads(&self, renewed: Duration) -> io::Result<()> {
+        lifeline::write(&self.lead(), renewed)
     }
 
     /// Says that it leads no more: the processes of its runs end.
