@@ -1,5 +1,6 @@
 //! One of several daemons leads: it alone carries out runs and keeps order.
 
+use crate::lifeline;
 use crate::replica::Replica;
 use bramble_store::{Candidate, Renewal};
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub async fn lead<F: Future<Output = ()> + Send + 'static>(
         () = told(&mut stop) => return Ok(()),
     };
     tracing::info!("{} leads from now on", replica.name());
-    touch(replica);
+    touch(replica, lifeline::now().saturating_sub(lead.age()));
     let (tell, stopped) = watch::channel(false);
     // A set of one task ends it when it goes.
     let mut work = JoinSet::from_iter([work(stopped)]);
@@ -53,9 +54,10 @@ pub async fn lead<F: Future<Output = ()> + Send + 'static>(
             () = tokio::time::sleep_until(due) => {}
         }
         due = Instant::now();
+        let asked = lifeline::now();
         match lead.renew().await {
             Renewal::Done => {
-                touch(replica);
+                touch(replica, asked);
                 due += lead.terms().renew;
             }
             Renewal::Failed => due = Instant::now() + lead.terms().look,
@@ -78,8 +80,8 @@ pub async fn lead<F: Future<Output = ()> + Send + 'static>(
     ended
 }
 
-fn touch(replica: &Replica) {
-    if let Err(error) = replica.leads() {
+fn touch(replica: &Replica, renewed: Duration) {
+    if let Err(error) = replica.leads(renewed) {
         tracing::error!("the processes of runs will end: {error}");
     }
 }

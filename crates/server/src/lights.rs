@@ -17,13 +17,19 @@ use tokio::sync::watch;
 /// How often what is the case is written down, if it has changed.
 const KEEP: Duration = Duration::from_secs(5);
 
-/// Keeps the daemon's lights until it is told to stop; then what is the case is written down.
-pub async fn keep(panel: Arc<Panel>, store: Arc<dyn Store>, mut stop: watch::Receiver<bool>) {
+/// Keeps the daemon's lights until it is told to stop; then what is the case is written down, by the lights' name: of
+/// several daemons on one store each has lights of its own, which show what it heard. The rules are all the same.
+pub async fn keep(
+    panel: Arc<Panel>,
+    store: Arc<dyn Store>,
+    name: String,
+    mut stop: watch::Receiver<bool>,
+) {
     // Listened to before the first look: nothing falls between.
     let changes = store.changes();
     rules(&panel, &*store).await;
-    restore(&panel, &*store).await;
-    let mut kept = Kept { version: 0 };
+    restore(&panel, &*store, &name).await;
+    let mut kept = Kept { name, version: 0 };
     {
         let told = async move {
             // A sender that is gone tells to stop as well.
@@ -61,8 +67,8 @@ async fn rules(panel: &Panel, store: &dyn Store) {
     }
 }
 
-async fn restore(panel: &Panel, store: &dyn Store) {
-    match store.find::<LightState>(LightState::NAME).await {
+async fn restore(panel: &Panel, store: &dyn Store, name: &str) {
+    match store.find::<LightState>(name).await {
         Ok(Some(found)) => match serde_json::from_value(found.it.state) {
             Ok(state) => panel.restore(state),
             Err(error) => tracing::warn!("the lights begin anew: {error}"),
@@ -73,6 +79,8 @@ async fn restore(panel: &Panel, store: &dyn Store) {
 }
 
 struct Kept {
+    /// The lights' name.
+    name: String,
     /// The panel's number when it was written last.
     version: u64,
 }
@@ -83,23 +91,23 @@ impl Kept {
             return;
         }
         let (state, version) = panel.kept();
-        match write(store, &state).await {
+        match write(store, &self.name, &state).await {
             Ok(()) => self.version = version,
             Err(error) => tracing::warn!("the state of the lights can't be kept: {error}"),
         }
     }
 }
 
-async fn write(store: &dyn Store, state: &bramble_lights::State) -> Result<(), Error> {
-    let key = || Key::new(Kind::Light, LightState::NAME);
+async fn write(store: &dyn Store, name: &str, state: &bramble_lights::State) -> Result<(), Error> {
+    let key = || Key::new(Kind::Light, name);
     let state = serde_json::to_value(state);
     let state = state.map_err(|source| Error::Unreadable { key: key(), source })?;
     let it = LightState { state };
-    match store.add(LightState::NAME, it.clone()).await {
+    match store.add(name, it.clone()).await {
         Err(Error::Exists(_)) => {}
         done => return done.map(drop),
     }
-    let changed = store.change::<LightState, Error, _>(LightState::NAME, |kept| {
+    let changed = store.change::<LightState, Error, _>(name, |kept| {
         kept.clone_from(&it);
         Ok(())
     });

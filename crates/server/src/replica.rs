@@ -1,16 +1,16 @@
 //! One of several daemons that share a store. Only the one that leads carries out runs.
 //!
 //! The processes of its runs must not outlive its lead, for another daemon, on another computer, begins them again
-//! then: they live as long as a file in the daemon's folder is touched ([`crate::lifeline`]), which happens with
-//! every renewal of the lead.
+//! then: they live as long as a file in the daemon's folder says that the lead was just renewed ([`crate::lifeline`]).
 
-use crate::files;
 use crate::runs::lives;
+use crate::{files, lifeline};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Random bytes of a name.
@@ -66,7 +66,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// The daemon whose folder that is; it keeps its name there.
+    /// The daemon whose folder that is; it keeps its name there. One whose folder is a copy gets another name.
     ///
     /// # Errors
     /// [`Error`].
@@ -91,14 +91,24 @@ impl Replica {
             }
             Err(error) => return Err(file(&path, error.into())),
         }
-        let name = match std::fs::read_to_string(&path) {
-            Ok(name) => name.trim().to_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let place = place(&lock).map_err(|e| file(&path, e))?;
+        let kept = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(file(&path, error)),
+        };
+        let kept = kept
+            .as_deref()
+            .and_then(|text| text.trim().split_once('\n'));
+        let name = match kept {
+            Some((name, there)) if there == place => name.to_owned(),
+            // Two of one name would both lead: a copied folder is another daemon's.
+            _ => {
                 let name = fresh()?;
-                files::write(&path, &name).map_err(|e| file(&path, e))?;
+                let text = format!("{name}\n{place}\n");
+                files::write(&path, &text).map_err(|e| file(&path, e))?;
                 name
             }
-            Err(error) => return Err(file(&path, error)),
         };
         Ok(Self {
             name,
@@ -112,16 +122,14 @@ impl Replica {
         &self.name
     }
 
-    /// The file that is touched as long as it leads.
+    /// The file that says when its lead was renewed, as long as it leads.
     pub(crate) fn lead(&self) -> PathBuf {
         self.data.join("lead")
     }
 
-    /// Says that it leads: the processes of its runs may go on.
-    pub(crate) fn leads(&self) -> io::Result<()> {
-        let mut options = files::private();
-        let file = options.create(true).append(true).open(self.lead())?;
-        file.set_modified(SystemTime::now())
+    /// Says that it leads, by a renewal that was asked for then ([`lifeline::now`]): the processes of its runs may go on.
+    pub(crate) fn leads(&self, renewed: Duration) -> io::Result<()> {
+        lifeline::write(&self.lead(), renewed)
     }
 
     /// Says that it leads no more: the processes of its runs end.
@@ -147,6 +155,16 @@ impl Replica {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// What a copy of the folder differs in: the computer, as far as it has an id, and the place on its disk.
+fn place(lock: &File) -> io::Result<String> {
+    let computer = match std::fs::read_to_string("/etc/machine-id") {
+        Ok(id) => id,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(format!("{} {}", computer.trim(), lock.metadata()?.ino()))
 }
 
 /// A name for people, that no other daemon has.

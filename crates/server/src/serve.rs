@@ -13,6 +13,7 @@ use crate::{files, leader, lights, replica, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use bramble_secret::Secret;
+use bramble_store::record::LightState;
 use duties::{Duties, Hearers};
 use home::Opened;
 use std::net::SocketAddr;
@@ -210,6 +211,9 @@ pub async fn serve(
     let mut lit = tokio::spawn(lights::keep(
         app.lights.clone(),
         app.store.clone(),
+        replica
+            .clone()
+            .unwrap_or_else(|| LightState::NAME.to_owned()),
         stop.clone(),
     ));
     let watched = settings.watches_clusters.then(|| {

@@ -29,7 +29,7 @@ impl Lit {
     fn begin(daemon: &Daemon) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (panel, store) = (daemon.app.lights.clone(), daemon.app.store.clone());
-        let task = tokio::spawn(lights::keep(panel, store, stopped));
+        let task = tokio::spawn(lights::keep(panel, store, "one".into(), stopped));
         Self { stop, task }
     }
 
@@ -189,23 +189,57 @@ async fn rules_are_read_checked_changed_and_kept() {
     );
     lit.end().await;
 
-    // Another daemon on the same store has the same rules and shows the same.
-    let other = bramble_lights::Panel::new(Default::default());
+    // Another daemon on the same store has the same rules, and shows what it hears itself.
+    let (other, lit) = beside(&daemon, "two");
+    let begin = Instant::now();
+    while other.rules().most != 50 {
+        assert!(begin.elapsed() < LONG, "the rules are shared");
+        tokio::task::yield_now().await;
+    }
+    let stuck = alert("Stuck", "critical", "firing").to_string();
+    let heard = bramble_lights::sources::alertmanager::inputs(stuck.as_bytes(), other.now());
+    heard
+        .unwrap()
+        .into_iter()
+        .for_each(|input| other.hear(input));
+    lit.end().await;
+    let (other, lit) = beside(&daemon, "two");
+    shows(&other, "red").await;
+    assert!(
+        other
+            .lights()
+            .reasons
+            .iter()
+            .all(|r| r.signal.reason != "Down")
+    );
+    lit.end().await;
+    // The first one, begun again, shows the same as before.
+    let (again, lit) = beside(&daemon, "one");
+    shows(&again, "yellow").await;
+    assert!(
+        again
+            .lights()
+            .reasons
+            .iter()
+            .any(|r| r.signal.reason == "Down")
+    );
+    lit.end().await;
+}
+
+/// Lights of a name beside the daemon's, on its store.
+fn beside(daemon: &Daemon, name: &str) -> (Arc<bramble_lights::Panel>, Lit) {
+    let panel = bramble_lights::Panel::new(Default::default());
     let (stop, stopped) = watch::channel(false);
-    let task = tokio::spawn(lights::keep(
-        other.clone(),
-        daemon.app.store.clone(),
-        stopped,
-    ));
-    let mut shown = other.shown();
-    let wait = shown.wait_for(|lights| lights.word() == "yellow");
-    tokio::time::timeout(LONG, wait)
-        .await
-        .expect("it comes back")
-        .unwrap();
-    assert_eq!(other.rules().most, 50);
-    stop.send(true).unwrap();
-    task.await.unwrap();
+    let (kept, store) = (panel.clone(), daemon.app.store.clone());
+    let task = tokio::spawn(lights::keep(kept, store, name.into(), stopped));
+    (panel, Lit { stop, task })
+}
+
+async fn shows(panel: &bramble_lights::Panel, word: &str) {
+    let mut shown = panel.shown();
+    let wait = shown.wait_for(|lights| lights.word() == word);
+    let shown = tokio::time::timeout(LONG, wait).await;
+    shown.expect("it comes back").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -430,3 +430,18 @@ fn a_folder_is_one_daemons() {
     drop(one);
     assert_eq!(Replica::open(folder.path()).unwrap().name(), name);
 }
+
+#[test]
+fn a_copied_folder_is_another_daemons() {
+    let (folder, copy) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let one = Replica::open(folder.path()).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let other = Replica::open(copy.path()).unwrap();
+    assert_ne!(other.name(), one.name(), "both would lead");
+    let name = other.name().to_owned();
+    drop(other);
+    assert_eq!(Replica::open(copy.path()).unwrap().name(), name);
+}

@@ -17,15 +17,15 @@ use tokio::time::Instant;
 /// Name of the Lease.
 const NAME: &str = "bramble";
 
-/// How long things about the lead take. What must hold: `request` + a run's own patience < `duration`, so that
-/// everything of a lead that was lost has ended before another one begins.
+/// How long things about the lead take. What must hold: a run's own patience < `duration`, and `give_up` + `request` <
+/// `duration`, so that everything of a lead that was lost has ended before another one begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// How long a lead lasts without being renewed, in whole seconds.
     pub duration: Duration,
     /// How often it is renewed.
     pub renew: Duration,
-    /// How long one request about it may take.
+    /// How long one request about it may take; also all those of one renewal together.
     pub request: Duration,
     /// After how long without a renewal the holder itself gives up.
     pub give_up: Duration,
@@ -34,10 +34,10 @@ pub struct Terms {
 }
 
 impl Default for Terms {
-    /// Another daemon leads at most 17 seconds after the last renewal.
+    /// Another daemon leads at most 16 seconds after the last renewal, where the API answers at once.
     fn default() -> Self {
         Self {
-            duration: Duration::from_secs(15),
+            duration: Duration::from_secs(14),
             renew: Duration::from_secs(3),
             request: Duration::from_secs(3),
             give_up: Duration::from_secs(10),
@@ -284,10 +284,24 @@ impl Lead {
         &self.candidate.terms
     }
 
+    /// How long ago its last renewal was asked for.
+    pub fn age(&self) -> Duration {
+        self.renewed.elapsed()
+    }
+
     /// Renews it.
     pub async fn renew(&mut self) -> Renewal {
         let asked = Instant::now();
-        match self.try_renew().await {
+        let limit = self.candidate.terms.request;
+        // Cut off in its middle it leaves what was read last, and the next renewal finds what was written.
+        let renewed = tokio::time::timeout(limit, self.try_renew()).await;
+        let renewed = renewed.unwrap_or_else(|late| {
+            Err(Error::Home {
+                what: "renew the Lease",
+                source: late.into(),
+            })
+        });
+        match renewed {
             Ok(true) => {
                 self.renewed = asked;
                 Renewal::Done
@@ -376,8 +390,8 @@ mod tests {
         assert_eq!(decide(&held(""), since, "a", at(0)), free);
         assert_eq!(decide(&Spec::default(), since, "a", at(0)), free);
         assert_eq!(decide(&held("a"), since, "a", at(0)), mine);
-        assert_eq!(decide(&held("b"), since, "a", at(14)), Step::Wait);
-        assert_eq!(decide(&held("b"), since, "a", at(15)), free);
+        assert_eq!(decide(&held("b"), since, "a", at(13)), Step::Wait);
+        assert_eq!(decide(&held("b"), since, "a", at(14)), free);
     }
 
     #[test]
@@ -397,7 +411,8 @@ mod tests {
     #[test]
     fn another_daemon_leads_within_20_seconds() {
         let terms = Terms::default();
-        let latest = terms.duration + terms.look + terms.request;
+        // A look that first sees the last renewal, one that sees its end, and the request that takes the lead.
+        let latest = terms.look + terms.duration + terms.look + terms.request;
         assert!(latest < Duration::from_secs(20));
         assert!(terms.give_up + terms.request < terms.duration);
     }

@@ -31,7 +31,7 @@ pub struct LightState {
 }
 
 impl LightState {
-    /// The name of the daemon's own.
+    /// The name of those of a daemon that is alone; of several, each has its own name.
     pub const NAME: &str = "daemon";
 }
 
