@@ -3,6 +3,7 @@
 //! Nothing that lets somebody in is kept: passwords as argon2id hashes, sessions and tokens (192 random bits)
 //! as SHA-256.
 
+mod again;
 mod error;
 mod first;
 mod hasher;
