@@ -7,6 +7,7 @@ mod again;
 mod error;
 mod first;
 mod hasher;
+mod last;
 mod password;
 mod people;
 mod session;
@@ -51,8 +52,6 @@ pub enum By {
 pub struct Auth {
     store: Arc<dyn Store>,
     passwords: Arc<Passwords>,
-    /// Held while who may do what is changed: of two admins who delete each other one stays.
-    roles: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Auth {
@@ -61,7 +60,6 @@ impl Auth {
         Self {
             store,
             passwords: Arc::new(Passwords::default()),
-            roles: Arc::default(),
         }
     }
 }
