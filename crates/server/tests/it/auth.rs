@@ -189,6 +189,10 @@ async fn tokens_and_sessions_end_in_time() {
     }
     assert!(auth.by_token(&token.1).await.unwrap().is_none());
     assert!(auth.by_cookie(&cookie).await.unwrap().is_none());
+    // They don't stay for ever either.
+    auth.log_in("anna", &good()).await.unwrap();
+    assert!(auth.tokens(None).await.unwrap().is_empty());
+    assert_eq!(store.list(Kind::Session).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
