@@ -19,6 +19,7 @@ mod pool;
 mod press;
 mod problem;
 mod questions;
+mod rights;
 mod runs;
 mod state;
 mod templates;

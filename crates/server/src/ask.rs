@@ -37,11 +37,19 @@ pub enum Error {
 }
 
 impl Asker {
-    /// Answers by this program, with files below this folder.
+    /// Answers by this program, with files below this folder. Those that a daemon left there that was killed are
+    /// deleted.
     pub fn new(data: &Path, program: &Path) -> Self {
+        let folder = data.join("questions");
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("{} can't be emptied: {error}", folder.display());
+            }
+            _ => {}
+        }
         Self {
             program: program.into(),
-            folder: data.join("questions"),
+            folder,
             turns: Semaphore::new(AT_ONCE),
         }
     }

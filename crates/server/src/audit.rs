@@ -5,6 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Entries that are kept; the oldest are dropped.
+const KEPT: u64 = 10_000;
+
+/// How many are dropped at once.
+const AT_ONCE: u64 = 100;
+
 /// Something that somebody did.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = AuditEntry)]
@@ -44,6 +50,12 @@ pub(crate) async fn note(
         what: "an entry of the audit log can't be written",
         source: e.into(),
     })?;
-    store.append(&Log::Audit, vec![line]).await?;
+    let at = store.append(&Log::Audit, vec![line]).await?;
+    if at.is_multiple_of(AT_ONCE) && at > KEPT {
+        // What was done is noted all the same; the next time drops more.
+        if let Err(error) = store.prune(&Log::Audit, at - KEPT).await {
+            tracing::warn!("old entries of the audit log stay: {error}");
+        }
+    }
     Ok(())
 }

@@ -3,9 +3,11 @@
 //! Nothing that lets somebody in is kept: passwords as argon2id hashes, sessions and tokens (192 random bits)
 //! as SHA-256.
 
+mod again;
 mod error;
 mod first;
 mod hasher;
+mod last;
 mod password;
 mod people;
 mod session;
@@ -50,8 +52,6 @@ pub enum By {
 pub struct Auth {
     store: Arc<dyn Store>,
     passwords: Arc<Passwords>,
-    /// Held while who may do what is changed: of two admins who delete each other one stays.
-    roles: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Auth {
@@ -60,7 +60,6 @@ impl Auth {
         Self {
             store,
             passwords: Arc::new(Passwords::default()),
-            roles: Arc::default(),
         }
     }
 }

@@ -196,6 +196,8 @@ impl Remote {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use bramble_secret::Secret;
     use std::io::{Read, Write};

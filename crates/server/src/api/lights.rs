@@ -4,6 +4,7 @@ use super::audit::note;
 use super::caller::{Admin, Operator, Viewer};
 use super::live::Item;
 use super::problem::{Body, Problem, Refused};
+use super::rights::while_known;
 use super::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -62,18 +63,24 @@ pub(super) async fn shown(_: Viewer, State(app): State<App>) -> Json<Shown> {
     (status = 200, content_type = "text/event-stream", body = String),
     (status = 401, body = Problem),
 ))]
-pub(super) async fn events(_: Viewer, State(app): State<App>) -> Sse<impl Stream<Item = Item>> {
+pub(super) async fn events(
+    Viewer(caller): Viewer,
+    State(app): State<App>,
+) -> Sse<impl Stream<Item = Item>> {
     let mut shown = app.lights.shown();
     shown.mark_changed();
-    let events = stream::unfold((app.lights, shown), |(panel, mut shown)| async move {
-        shown.changed().await.ok()?;
-        let now = Shown::of(&shown.borrow_and_update(), panel.now());
-        // What has no JSON form is told as nothing; it always has one.
-        let event = Event::default().json_data(now).unwrap_or_default();
-        tokio::time::sleep(PACE).await;
-        Some((Ok(event), (panel, shown)))
-    });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))
+    let events = stream::unfold(
+        (app.lights.clone(), shown),
+        |(panel, mut shown)| async move {
+            shown.changed().await.ok()?;
+            let now = Shown::of(&shown.borrow_and_update(), panel.now());
+            // What has no JSON form is told as nothing; it always has one.
+            let event = Event::default().json_data(now).unwrap_or_default();
+            tokio::time::sleep(PACE).await;
+            Some((Ok(event), (panel, shown)))
+        },
+    );
+    Sse::new(while_known(&app, caller, events)).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
 /// The rules: which signal shows what.

@@ -2,7 +2,9 @@
 
 use super::caller::Viewer;
 use super::problem::Problem;
+use super::rights::while_known;
 use super::state::App;
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use bramble_store::record::{LightRules, Run};
@@ -35,10 +37,12 @@ struct Follow {
 
 /// The events of a run behind a place, those to come as well, until it is over.
 pub(super) fn run(
-    store: Arc<dyn Store>,
+    app: &App,
+    caller: Caller,
     run: String,
     behind: u64,
-) -> Sse<impl Stream<Item = Item>> {
+) -> Sse<impl Stream<Item = Item> + use<>> {
+    let store = app.store.clone();
     let follow = Follow {
         // Listened to before the first look: nothing falls between.
         changes: store.changes(),
@@ -53,7 +57,7 @@ pub(super) fn run(
         let event = follow.next().await?;
         Some((Ok(event), follow))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(while_known(app, caller, events)).keep_alive(KeepAlive::default())
 }
 
 impl Follow {
@@ -124,7 +128,10 @@ fn told(key: &Key) -> bool {
     (status = 200, content_type = "text/event-stream", body = String),
     (status = 401, body = Problem),
 ))]
-pub(super) async fn changes(_: Viewer, State(app): State<App>) -> Sse<impl Stream<Item = Item>> {
+pub(super) async fn changes(
+    Viewer(caller): Viewer,
+    State(app): State<App>,
+) -> Sse<impl Stream<Item = Item>> {
     let events = stream::unfold(app.store.changes(), |mut changes| async move {
         loop {
             let (word, key) = match changes.recv().await {
@@ -144,5 +151,5 @@ pub(super) async fn changes(_: Viewer, State(app): State<App>) -> Sse<impl Strea
             }
         }
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(while_known(&app, caller, events)).keep_alive(KeepAlive::default())
 }

@@ -226,7 +226,7 @@ pub(super) async fn delete(
     (status = 401, body = Problem), (status = 404, body = Problem),
 ))]
 pub(super) async fn events(
-    _: Viewer,
+    Viewer(caller): Viewer,
     State(app): State<App>,
     Path(run): Path<String>,
     Query(from): Query<Behind>,
@@ -235,5 +235,5 @@ pub(super) async fn events(
     app.store.need::<Run>(&run).await?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let last = last.and_then(|text| text.parse().ok());
-    Ok(live::run(app.store, run, last.unwrap_or(from.behind)))
+    Ok(live::run(&app, caller, run, last.unwrap_or(from.behind)))
 }

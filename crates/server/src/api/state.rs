@@ -12,6 +12,10 @@ use bramble_lights::{Panel, Rules};
 use bramble_store::Store;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How often it is asked again whether who follows a stream may look.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Who hears buttons.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ pub struct App {
     pub auth: Auth,
     /// Who hears buttons.
     pub buttons: Ears,
+    /// How often it is asked again whether who follows a stream may look.
+    pub known_again: Duration,
     limiter: Arc<Limiter>,
 }
 
@@ -54,6 +60,7 @@ impl App {
             origins: Origins::new(store.clone(), runs.clone()),
             store,
             runs,
+            known_again: AGAIN,
             limiter: Arc::new(Limiter::new(limits)),
         }
     }

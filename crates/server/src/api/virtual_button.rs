@@ -4,6 +4,7 @@ use super::audit::note;
 use super::caller::{Operator, Viewer};
 use super::live::Item;
 use super::problem::{Body, Problem, Refused};
+use super::rights::while_known;
 use super::state::App;
 use crate::buttons::NoButton;
 use axum::extract::{Path, State};
@@ -91,7 +92,7 @@ pub(super) async fn press(
     (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
 ))]
 pub(super) async fn screen(
-    _: Viewer,
+    Viewer(caller): Viewer,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Item> + use<>>, Refused> {
@@ -103,7 +104,7 @@ pub(super) async fn screen(
         let event = Event::default().json_data(view).ok()?;
         Some((Ok(event), frames))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+    Ok(Sse::new(while_known(&app, caller, events)).keep_alive(KeepAlive::default()))
 }
 
 impl From<NoButton> for Refused {

@@ -82,17 +82,21 @@ impl Auth {
     /// # Errors
     /// [`Error::LastAdmin`]; the store's.
     pub async fn change_role(&self, name: &str, role: Role) -> Result<(), Error> {
-        let _one = self.roles.lock().await;
-        if role != Role::Admin {
-            self.not_the_last(name).await?;
+        let leaves = role != Role::Admin;
+        if leaves {
+            self.may_leave(name).await?;
         }
-        self.store
+        let changed = self
+            .store
             .change::<User, Error, _>(name, |user| {
                 user.role = role;
                 Ok(())
             })
-            .await?;
-        Ok(())
+            .await;
+        if leaves {
+            self.has_left(name).await;
+        }
+        changed.map(drop)
     }
 
     /// Deletes a user with sessions and tokens.
@@ -100,10 +104,11 @@ impl Auth {
     /// # Errors
     /// [`Error::LastAdmin`]; the store's, also where there is none.
     pub async fn delete_user(&self, name: &str) -> Result<(), Error> {
-        let _one = self.roles.lock().await;
-        self.not_the_last(name).await?;
+        self.may_leave(name).await?;
         let key = Key::new(Kind::User, name);
-        if !self.store.delete(&key, None).await? {
+        let deleted = self.store.delete(&key, None).await;
+        self.has_left(name).await;
+        if !deleted? {
             return Err(bramble_store::Error::Missing(key).into());
         }
         for token in self.store.all::<Token>().await? {
@@ -113,16 +118,6 @@ impl Auth {
             }
         }
         self.log_out_all(name, None).await
-    }
-
-    async fn not_the_last(&self, name: &str) -> Result<(), Error> {
-        let all = self.store.all::<User>().await?;
-        let mut admins = all.iter().filter(|user| user.it.role == Role::Admin);
-        let is_one = admins.clone().any(|user| user.name == name);
-        if is_one && admins.all(|user| user.name == name) {
-            return Err(Error::LastAdmin(name.into()));
-        }
-        Ok(())
     }
 
     async fn log_out_all(&self, name: &str, but: Option<&str>) -> Result<(), Error> {

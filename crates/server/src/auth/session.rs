@@ -2,7 +2,7 @@
 
 use super::{Auth, By, Caller, Error, hashed};
 use bramble_secret::Secret;
-use bramble_store::record::{Role, Session, User};
+use bramble_store::record::{Role, Session, Token, User};
 use bramble_store::{Key, Kind, Typed};
 use jiff::{SignedDuration, Timestamp};
 
@@ -91,11 +91,18 @@ impl Auth {
         Ok(())
     }
 
+    /// Drops sessions and tokens whose time is over.
     async fn drop_ended(&self) -> Result<(), Error> {
         let now = Timestamp::now();
         for session in self.store.all::<Session>().await? {
             if session.it.expires <= now {
                 self.log_out(&session.name).await?;
+            }
+        }
+        for token in self.store.all::<Token>().await? {
+            if token.it.expires.is_some_and(|end| end <= now) {
+                let key = Key::new(Kind::Token, token.name);
+                self.store.delete(&key, None).await?;
             }
         }
         Ok(())

@@ -90,3 +90,19 @@ async fn the_first_user_and_changed_passwords_are_noted() {
     assert_eq!(all, noted);
     assert!(!answer.text.contains(old) && !answer.text.contains(new));
 }
+
+#[tokio::test]
+async fn it_keeps_the_last_ten_thousand_entries() {
+    let daemon = Daemon::new("").await;
+    let token = daemon.token("anna", Role::Admin).await;
+    let store = &daemon.app.store;
+    let old = vec!["{}".to_owned(); 10_198];
+    store.append(&Log::Audit, old).await.unwrap();
+    for first in [1, 201] {
+        let path = "/lights/acknowledge";
+        daemon.as_token(&token, "POST", path, None).await.is(204);
+        let kept = store.read(&Log::Audit, 0, 1).await.unwrap();
+        assert_eq!(kept[0].at, first);
+    }
+    assert_eq!(numbers(&daemon, &token, "?limit=2").await, [10_200, 10_199]);
+}

@@ -3,7 +3,8 @@
 use bramble_secret::Secret;
 use bramble_server::auth::{Auth, By, Caller, Error};
 use bramble_store::record::{Role, Session, Token};
-use bramble_store::{Kind, Sqlite, Store, Typed};
+use bramble_store::{Document, Key, Kind, Sqlite, Store, Typed};
+use serde_json::json;
 use std::sync::Arc;
 
 async fn auth() -> (tempfile::TempDir, Arc<Sqlite>, Auth) {
@@ -188,6 +189,10 @@ async fn tokens_and_sessions_end_in_time() {
     }
     assert!(auth.by_token(&token.1).await.unwrap().is_none());
     assert!(auth.by_cookie(&cookie).await.unwrap().is_none());
+    // They don't stay for ever either.
+    auth.log_in("anna", &good()).await.unwrap();
+    assert!(auth.tokens(None).await.unwrap().is_empty());
+    assert_eq!(store.list(Kind::Session).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -202,6 +207,49 @@ async fn somebody_stays_who_can_change_things() {
     auth.delete_user("anna").await.unwrap();
     let gone = auth.delete_user("nobody").await;
     assert!(gone.is_err());
+}
+
+/// As by two daemons that share a store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_admins_who_delete_each_other_at_two_daemons_one_stays() {
+    let (_folder, store, one) = auth().await;
+    let two = Auth::new(store.clone());
+    for round in 0..8 {
+        for name in ["anna", "bob"] {
+            let made = one.make_user(name, &good(), Role::Admin).await;
+            assert!(made.is_ok() || round > 0, "{made:?}");
+        }
+        let (a, b) = match round % 2 {
+            0 => tokio::join!(one.delete_user("anna"), two.delete_user("bob")),
+            _ => tokio::join!(
+                one.change_role("anna", Role::Viewer),
+                two.delete_user("bob")
+            ),
+        };
+        let people = one.people().await.unwrap();
+        let admins = people.iter().filter(|p| p.role == Role::Admin).count();
+        assert_eq!(admins, 1, "{people:?} {a:?} {b:?}");
+        assert!(a.is_ok() || b.is_ok());
+        one.change_role("anna", Role::Admin).await.ok();
+    }
+}
+
+/// A daemon that was killed between note and change.
+#[tokio::test]
+async fn a_note_that_stayed_is_old_soon() {
+    let (_folder, store, auth) = auth().await;
+    anna(&auth).await;
+    auth.make_user("bob", &good(), Role::Admin).await.unwrap();
+    let key = Key::new(Kind::Setting, "leaving-admins");
+    let now = jiff::Timestamp::now();
+    let note = |since: jiff::Timestamp| json!({ "names": { "bob": since } });
+    let noted = store.create(&key, note(now)).await.unwrap();
+    let refused = auth.delete_user("anna").await;
+    assert!(matches!(refused, Err(Error::LastAdmin(_))), "{refused:?}");
+    let old = now - jiff::SignedDuration::from_mins(2);
+    let body = note(old);
+    store.replace(&Document { body, ..noted }).await.unwrap();
+    auth.delete_user("anna").await.unwrap();
 }
 
 #[tokio::test]

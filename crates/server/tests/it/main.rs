@@ -28,6 +28,7 @@ mod replicas;
 mod runs;
 mod schemathesis;
 mod serve;
+mod streams;
 #[path = "../../../bus/tests/it/world.rs"]
 #[allow(dead_code, reason = "another crate's tests use the rest")]
 mod world;

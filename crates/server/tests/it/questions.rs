@@ -1,6 +1,7 @@
 //! Questions that the program answers.
 
 use crate::daemon::{Daemon, FILE};
+use bramble_server::api::{App, Limits};
 use bramble_store::record::Role;
 use serde_json::{Value, json};
 
@@ -169,4 +170,15 @@ async fn a_platforms_cluster_has_a_kubeconfig_until_it_is_down() {
     )
     .await;
     asked(&daemon, &admin, question).await.is(409);
+}
+
+#[tokio::test]
+async fn what_a_killed_daemon_left_of_its_questions_is_deleted() {
+    let daemon = Daemon::new("").await;
+    let left = daemon.folder.path().join("questions/.tmpX");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("bramble.yaml"), FILE).unwrap();
+    let (store, runs) = (daemon.app.store.clone(), daemon.app.runs.clone());
+    let _again = App::new(store, runs, Limits::default());
+    assert!(!left.exists());
 }
