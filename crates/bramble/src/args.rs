@@ -119,7 +119,8 @@ pub struct Global {
         help_heading = "Options of every command",
         env = "BRAMBLE_CLUSTER",
         value_name = "NAME",
-        requires = "server"
+        requires = "server",
+        value_parser = cluster_name
     )]
     pub cluster: Option<String>,
     /// Seconds that each stage of connecting to a machine may take.
@@ -220,7 +221,7 @@ pub enum Command {
     Lights(LightsArgs),
     /// Log in at a daemon, for --server.
     #[command(
-        after_help = "Examples:\n  bramble login https://pi:7443 --ca ca.pem\n  bramble --server https://pi:7443 status\n\nThe daemon's authority is tls/ca.pem in its folder. What lets in is a token, kept in\n~/.config/bramble/servers.json, which only you can read; BRAMBLE_TOKEN and BRAMBLE_SERVER_CA (a file)\ntake its place for programs."
+        after_help = "Examples:\n  bramble login https://pi:7443 --ca ca.pem\n  bramble --server https://pi:7443 --cluster home status\n\nThe daemon's authority is tls/ca.pem in its folder. What lets in is a token, kept in\n~/.config/bramble/servers.json, which only you can read; BRAMBLE_TOKEN and BRAMBLE_SERVER_CA (a file)\ntake its place for programs."
     )]
     Login(LoginArgs),
     /// Forget a daemon, and have it forget the token.
@@ -510,4 +511,14 @@ pub struct ManArgs {
     /// Folder to write to; by default the page of `bramble` goes to standard output.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// A cluster's name: a DNS label (RFC 1123), which is a part of the API's paths.
+fn cluster_name(text: &str) -> Result<String, String> {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let fits = (1..=63).contains(&text.len()) && text.bytes().all(inner);
+    match fits && !text.starts_with('-') && !text.ends_with('-') {
+        true => Ok(text.to_owned()),
+        false => Err("no name of a cluster: small letters, digits and hyphens".into()),
+    }
 }

@@ -33,6 +33,10 @@ impl Way<'_> {
             }
         };
         let broker: Address = self.url.parse().map_err(wrong)?;
+        if let Some(path) = self.authority {
+            std::fs::File::open(path)
+                .map_err(|e| CliError::usage(format!("{}: {e}", path.display())))?;
+        }
         let proxy = self.proxy.map(str::parse::<Proxy>);
         Ok(Settings {
             broker,

@@ -34,8 +34,12 @@ fn client(authority: Option<&str>) -> Result<reqwest::Client, CliError> {
         .read_timeout(LIMIT)
         .https_only(true);
     if let Some(pem) = authority {
-        let authority = Certificate::from_pem(pem.as_bytes())
-            .map_err(|e| CliError::usage(format!("this is no certificate: {e}")))?;
+        let none = |why: &str| CliError::usage(format!("the authority is no certificate: {why}"));
+        // What isn't looked at would only be said by each connection: that it believes nobody.
+        if !pem.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(none("its file has none in PEM"));
+        }
+        let authority = Certificate::from_pem(pem.as_bytes()).map_err(|e| none(&e.to_string()))?;
         builder = builder.tls_certs_only([authority]);
     }
     builder

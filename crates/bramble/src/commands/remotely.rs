@@ -10,6 +10,7 @@ use crate::error::{CliError, Explain};
 use crate::printer::Printer;
 use crate::remote::Remote;
 use ask::{About, Question};
+use serde_json::Value;
 
 /// The cluster that is meant, and its file if there is one here.
 struct Meant {
@@ -26,10 +27,16 @@ pub async fn run(
 ) -> Result<(), CliError> {
     let question = match command {
         Command::Up(args) if whole(&args.scope) && !args.lab => {
-            return runs::up(remote, &meant(global, printer)?, printer).await;
+            return runs::up(remote, &meant(global, remote, printer).await?, printer).await;
         }
         Command::Down(args) if whole(&args.scope) && !args.lab => {
-            return runs::down(remote, &meant(global, printer)?, args.yes, printer).await;
+            return runs::down(
+                remote,
+                &meant(global, remote, printer).await?,
+                args.yes,
+                printer,
+            )
+            .await;
         }
         Command::Up(_) | Command::Down(_) => {
             return Err(
@@ -67,7 +74,13 @@ pub async fn run(
             ));
         }
     };
-    ask::ask(remote, &meant(global, printer)?, &question, printer).await
+    ask::ask(
+        remote,
+        &meant(global, remote, printer).await?,
+        &question,
+        printer,
+    )
+    .await
 }
 
 /// The daemon's cluster in and out of the kubeconfig of this computer.
@@ -77,7 +90,7 @@ async fn kubeconfig(
     args: &KubeconfigArgs,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let meant = meant(global, printer)?;
+    let meant = meant(global, remote, printer).await?;
     if args.remove {
         return kubeconfig::take_out(args, &meant.name, printer);
     }
@@ -101,20 +114,41 @@ fn whole(scope: &ScopeArgs) -> bool {
     scope.steps.is_empty() && scope.machines.is_empty()
 }
 
-fn meant(global: &Global, printer: &Printer) -> Result<Meant, CliError> {
+async fn meant(global: &Global, remote: &Remote, printer: &Printer) -> Result<Meant, CliError> {
     if let Some(name) = &global.cluster {
         return Ok(Meant {
             name: name.clone(),
             file: None,
         });
     }
-    let name = load_file(&global.file, printer)
-        .map_err(|e| e.hint("--cluster NAME is one that the daemon knows"))?
-        .name;
+    let name = match load_file(&global.file, printer) {
+        Ok(file) => file.name,
+        Err(error) if global.file.exists() => return Err(error),
+        Err(error) => return Err(error.hint(known(remote).await)),
+    };
     let what = format!("can't read {}", global.file.display());
     let file = std::fs::read_to_string(&global.file).explain(what)?;
     Ok(Meant {
         name,
         file: Some(file),
     })
+}
+
+/// What else could be meant than a file that is not there.
+async fn known(remote: &Remote) -> String {
+    let all = remote.get("/clusters").await.ok().flatten();
+    let all = all.as_ref().and_then(Value::as_array);
+    let names: Vec<&str> = all
+        .into_iter()
+        .flatten()
+        .filter_map(|cluster| cluster["name"].as_str())
+        .collect();
+    match (all, names.is_empty()) {
+        (None, _) => "--cluster NAME is one that the daemon knows".into(),
+        (Some(_), true) => format!(
+            "{} knows no cluster yet: its page makes one after a template, `up` one from a file",
+            remote.url()
+        ),
+        (Some(_), false) => format!("--cluster NAME is one of: {}", names.join(", ")),
+    }
 }

@@ -56,7 +56,9 @@ pub async fn log_in(args: &LoginArgs, printer: &Printer) -> Result<(), CliError>
         printer.value(&json!({ "server": url, "user": name, "role": me["role"] }));
     } else {
         printer.out(format!("logged in at {url} as {name}"));
-        printer.out(format!("use it      bramble --server {url} status"));
+        printer.out(format!(
+            "use it      bramble --server {url} --cluster NAME status"
+        ));
     }
     Ok(())
 }

@@ -236,3 +236,22 @@ async fn what_stands_in_the_way_is_said_as_it_is_here() {
     assert!(!place.path("asked").exists(), "nobody was asked");
     assert_eq!(place.read("config"), before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_names_no_cluster_is_told_which_there_are() {
+    let daemon = Daemon::new().await;
+    let token = daemon.token("viewer").await;
+    let status = || {
+        let mut command = daemon.bramble(&token, "status");
+        command.env_remove("BRAMBLE_CLUSTER");
+        command
+    };
+    let said = err(&status().assert().code(2));
+    assert!(said.contains("--cluster NAME is one of: home"), "{said}");
+    // A name is a part of the API's paths, and chooses no other one.
+    let said = err(&status().env("BRAMBLE_CLUSTER", "../x").assert().code(2));
+    assert!(said.contains("no name of a cluster"), "{said}");
+    std::fs::write(daemon.place.path("ca.pem"), "correct horse").unwrap();
+    let said = err(&status().assert().code(2));
+    assert!(said.contains("none in PEM"), "{said}");
+}

@@ -36,7 +36,7 @@ impl Error {
     /// What to do about it, if there is something in particular.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::Busy { .. } => Some("follow it, or cancel it first"),
+            Error::Busy { .. } => Some("follow it, or cancel it first, on the page of that run"),
             Error::Over { .. } => None,
             Error::Gone { .. } => Some("forget it, or bring it up again"),
             Error::Origin(error) => error.hint(),
