@@ -39,7 +39,7 @@ pub struct Task<'a> {
     pub origin: Option<Origin>,
     /// The cluster file.
     pub file: &'a str,
-    /// The file that is touched as long as the daemon leads, where there are several.
+    /// The file that is written as long as the daemon leads, where there are several.
     pub lead: Option<&'a Path>,
 }
 
