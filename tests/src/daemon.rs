@@ -6,9 +6,13 @@ use bramble_lab::{DEFAULT_BASE, Lab};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the first user's password is.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Daemons of two tests at once would choose the same free network for their labs.
+static ONE_TEST: Mutex<()> = Mutex::new(());
 
 /// A daemon with a folder of its own. What its runs left behind goes with it.
 pub struct Daemon {
@@ -21,6 +25,8 @@ pub struct Daemon {
     more: Vec<String>,
     /// Its name among several that share a store.
     replica: Option<String>,
+    /// Held until all else of it is gone.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Daemon {
@@ -30,7 +36,7 @@ impl Daemon {
     /// # Panics
     /// When it does not serve.
     pub fn new(prefix: &str, port: u16) -> Self {
-        let daemon = Self::bare(prefix, port, &[]);
+        let daemon = Self::bare(prefix, port, &[], turn());
         daemon.first_user();
         daemon.log_in();
         daemon
@@ -41,7 +47,7 @@ impl Daemon {
     /// # Panics
     /// When it does not serve.
     pub fn sharing(prefix: &str, port: u16, more: &[&str], first: bool) -> Self {
-        let daemon = Self::bare(prefix, port, more);
+        let daemon = Self::bare(prefix, port, more, first.then(turn).flatten());
         if first {
             daemon.first_user();
         }
@@ -49,7 +55,7 @@ impl Daemon {
         daemon
     }
 
-    fn bare(prefix: &str, port: u16, more: &[&str]) -> Self {
+    fn bare(prefix: &str, port: u16, more: &[&str], turn: Option<MutexGuard<'static, ()>>) -> Self {
         failure::remember();
         site::one_run_at_a_time();
         assert!(prefix.starts_with("t-"), "labs of tests are called t-...");
@@ -65,6 +71,7 @@ impl Daemon {
             prefix: prefix.into(),
             more: more.iter().map(|word| (*word).to_owned()).collect(),
             replica: None,
+            _turn: turn,
         };
         daemon.start();
         daemon
@@ -248,6 +255,10 @@ impl Daemon {
             }
         })
     }
+}
+
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    Some(ONE_TEST.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn labs(prefix: &str) -> Vec<String> {

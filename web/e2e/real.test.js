@@ -8,6 +8,8 @@ import { value } from './story.js';
 /** Milliseconds that a run may take. */
 const RUN = 300_000;
 const LOOK = 200;
+/** Milliseconds that anything else may take. */
+const WAIT = 90_000;
 /** Milliseconds that a button shows what came of a press (`bramble_button::limits::SHOW_RESULT`). */
 const LAST_SCREEN = 30_000;
 
@@ -32,6 +34,8 @@ it('is watched to its end, and taken down again', async () => {
   const browser = await launch();
   try {
     const page = await visitor(browser);
+    // The machines of the cluster are on this computer, too.
+    page.setDefaultTimeout(WAIT);
     await logIn(page, 'anna', PASSWORD);
     await page.goto(`/buttons/${BUTTON}`);
     await heading(page, `Button ${BUTTON}`);
@@ -59,7 +63,7 @@ it('is watched to its end, and taken down again', async () => {
     const ready = display.getByText('is ready.');
     await ready.waitFor();
     // A button that shows its last screen hears no press until it sleeps.
-    await ready.waitFor({ state: 'hidden', timeout: 2 * LAST_SCREEN });
+    await ready.waitFor({ state: 'hidden', timeout: LAST_SCREEN + WAIT });
     await page.getByRole('button', { name: 'Long press' }).click();
     await display.getByText('Press to confirm').waitFor();
     await page.getByRole('button', { name: 'Press', exact: true }).click();
