@@ -3,13 +3,14 @@
 import gzip
 import json
 import re
+import sqlite3
 import statistics
 import subprocess
 import threading
 import time
 
 from . import common, service
-from .common import BRAMBLE, Failed, median, run, say
+from .common import BRAMBLE, LABS, Failed, median, run, say
 from .listeners import Listeners, Watched
 from .service import PREFIX, Daemon
 
@@ -238,6 +239,11 @@ def watched(settings):
             daemon.end_runs()
             nowhere("del")
         events = sum(1 for file in daemon.data.glob("runs/*/events.jsonl") for _ in open(file))
+        try:
+            ready = standing(daemon, clusters, settings.idle)
+        finally:
+            daemon.end_runs()
+            service.clean()
     return {
         "clusters": CLUSTERS,
         "machines": MACHINES,
@@ -245,8 +251,66 @@ def watched(settings):
         "events": events,
         "readings": browser.readings,
         "still": still,
-        "highestMB": busy["highestMB"],
+        "busyMB": busy["highestMB"],
+        "ready": ready,
+        "highestMB": max(busy["highestMB"], ready["highestMB"]),
     }
+
+
+def standing(daemon, clusters, idle):
+    """Memory once the lights watch the API of each cluster. One of ten machines is made, and each of the clusters is
+    written down to be that one: the daemon has as many connections and watches as if there were as many clusters."""
+    name = f"{PREFIX}-stands"
+    [lab] = [t for t in daemon.ask("GET", "/templates") if t["name"] == "lab"]
+    template = {**lab, "name": "ten", "controlPlanes": 1, "workers": MACHINES - 1}
+    daemon.ask("POST", "/templates", template)
+    daemon.ask("POST", "/clusters/from-template", {"name": name, "template": "ten"})
+    daemon.ask("POST", f"/clusters/{name}/runs", {"verb": "up"})
+    done = daemon.over(f"{name}-1", RUN)
+    if done["state"] != "done":
+        raise Failed(f"the cluster of {MACHINES} machines failed: {done}")
+    daemon.stop()
+    written(daemon.data / "bramble.db", name, clusters)
+    daemon.start()
+    browser = Browser(daemon, clusters[0])
+    # Each has its access from a machine first, and is unknown until its API has been heard.
+    daemon.until("all are watched", "/lights", lambda lights: not lights["unknown"], RUN)
+    time.sleep(idle)
+    held = connections(daemon, name)
+    memory = daemon.memory()
+    browser.close()
+    if held < CLUSTERS:
+        raise Failed(f"the daemon has {held} connections to the API of {name}, which is {CLUSTERS} clusters")
+    return {**memory, "connections": held, **objects(name)}
+
+
+def written(database, real, clusters):
+    """Has the records of clusters say that they are the one that stands."""
+    with sqlite3.connect(database) as store:
+        rows = dict(store.execute("SELECT name, body FROM document WHERE kind = 'cluster'"))
+        stands = json.loads(rows[real])
+        for name in clusters:
+            record = json.loads(rows[name])
+            record.pop("claim", None)
+            record |= {key: stands[key] for key in ("file", "origin", "phase", "address")}
+            store.execute("UPDATE document SET body = ? WHERE kind = 'cluster' AND name = ?", (json.dumps(record), name))
+    store.close()
+
+
+def connections(daemon, cluster):
+    """How many connections the daemon has to a cluster's API."""
+    address = daemon.ask("GET", f"/clusters/{cluster}")["address"].removeprefix("https://")
+    said = run(["ss", "-Htnp", "state", "established", "dst", address])
+    return sum(f"pid={daemon.process.pid}," in line for line in said.splitlines())
+
+
+def objects(cluster):
+    """How many nodes and pods a cluster has, as its first machine says."""
+    machines = LABS / cluster / "ssh_config"
+    first = next(line.split()[1] for line in machines.read_text().splitlines() if line.startswith("Host "))
+    words = ["ssh", "-F", machines, first, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "-A", "-o", "name"]
+    return {kind: len(run([*words, kind]).split()) for kind in ("nodes", "pods")}
+
 
 
 def nowhere(what):

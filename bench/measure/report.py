@@ -165,7 +165,11 @@ def service(daemon):
     say(f"| idle for {idle['seconds']} s | {idle['residentMB']} | {idle['anonymousMB']} |")
     many = f"{watched['clusters']} clusters of {watched['machines']} machines, {watched['runs']} runs of each"
     say(f"| {many} | {watched['still']['residentMB']} | {watched['still']['anonymousMB']} |")
-    say(f"| the same, a run of each at once, highest | {watched['highestMB']} | |")
+    say(f"| the same, a run of each at once, highest | {watched['busyMB']} | |")
+    ready = watched["ready"]
+    say(f"| all of them ready, {ready['connections']} connections to their APIs | {ready['residentMB']} | {ready['anonymousMB']} |")
+    say(f"| the same, highest since its start | {ready['highestMB']} | |")
+    say(f"\nThe cluster that the lights watch so often has {ready['nodes']} nodes and {ready['pods']} pods.")
     page = daemon["page"]
     say(f"\nPage, styles and scripts: {page['gzip']} bytes with gzip, {page['br']} with brotli")
 
