@@ -6,7 +6,7 @@ import { labels, object, written } from '../src/lib/labels';
 import { often } from '../src/lib/often';
 import { profileOf, writtenOf } from '../src/lib/profile';
 import { path, place } from '../src/lib/routes';
-import { inWords, templateOf, writtenOf as writtenTemplate } from '../src/lib/template';
+import { inWords, sameWords, templateOf, writtenOf as writtenTemplate } from '../src/lib/template';
 import { actor, ago, count, lasting } from '../src/lib/words';
 
 describe('a place', () => {
@@ -172,6 +172,8 @@ describe('a template', () => {
     expect(templateOf(writtenTemplate(structuredClone(said))).said).toEqual(said);
     expect(templateOf(writtenTemplate()).said?.spec).toEqual({});
     expect(inWords(said)).toBe('3 control planes and 1 worker of the pool, disk=ssd');
+    expect(sameWords(said, structuredClone(said))).toBe(true);
+    expect(sameWords(said, { ...said, workers: 7 })).toBe(false);
   });
 
   it('says what is wrong with it', () => {

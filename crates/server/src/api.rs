@@ -25,6 +25,7 @@ mod state;
 mod templates;
 mod tokens;
 mod virtual_button;
+mod whole;
 
 pub use crate::limit::Limits;
 pub(crate) use problem::nothing;
@@ -38,6 +39,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -117,6 +119,7 @@ pub fn router(app: App) -> Router {
         .route("/api/openapi.json", axum::routing::get(described))
         .fallback(page::page)
         .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(from_fn_with_state(whole::Room::new(), whole::whole))
         .layer(axum::middleware::map_response(headed))
         .with_state(app)
 }

@@ -17,6 +17,9 @@ const APART: usize = 2;
 /// How long one may take, waiting for others included.
 const LIMIT: Duration = Duration::from_secs(180);
 
+/// What the cluster file is called.
+const NAME: &str = "bramble.yaml";
+
 /// Where and by what questions are answered.
 pub struct Asker {
     program: PathBuf,
@@ -78,12 +81,11 @@ impl Asker {
         let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
         files::folder(&self.folder)?;
         let folder = tempfile::Builder::new().tempdir_in(&self.folder)?;
-        let path = folder.path().join("bramble.yaml");
-        files::write(&path, file)?;
+        files::write(&folder.path().join(NAME), file)?;
         let child = Command::from(crate::program::command(&self.program))
             .args(words)
-            .arg("--file")
-            .arg(&path)
+            // By its name alone: what is said of it names no folder of the daemon.
+            .args(["--file", NAME])
             .current_dir(folder.path())
             .stdin(Stdio::null())
             // Whoever gives up waiting ends it.

@@ -69,7 +69,9 @@ pub async fn lead<F: Future<Output = ()> + Send + 'static>(
         }
     };
     tell.send_replace(true);
-    if tokio::time::timeout(STOP, work.join_next()).await.is_err() {
+    // Where renewals have failed before, less of the lead is left than that.
+    let limit = STOP.min(lead.left());
+    if tokio::time::timeout(limit, work.join_next()).await.is_err() {
         work.abort_all();
     }
     leave(replica);

@@ -189,7 +189,11 @@ pub async fn serve(
     };
     let mut broker = None;
     if let Some(ears) = &mut duties.ears {
-        app.buttons = ears.ears();
+        let other = match &shared {
+            None => watch::channel(None).1,
+            Some(shared) => shared.kubernetes.leader(),
+        };
+        app.buttons = ears.ears(other);
         if shared.is_none() {
             broker = ears.open().await?;
         }

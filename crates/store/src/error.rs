@@ -58,6 +58,15 @@ pub enum Error {
         /// Newest form that this release knows.
         known: i64,
     },
+    /// There is no room for more.
+    #[error("{}: the disk of this folder is full, so nothing more can be kept", folder.display())]
+    Full {
+        /// The database's folder.
+        folder: PathBuf,
+        /// What failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The home did not do what it should.
     #[error("{what}")]
     Home {
@@ -113,6 +122,9 @@ impl Error {
             }
             Error::Taken { .. } => {
                 Some("stop the other one, or give this one a folder of its own (--data)")
+            }
+            Error::Full { .. } => {
+                Some("make room on that disk (`df -h` shows how full it is), then try again")
             }
             Error::Newer { .. } => {
                 Some("run that release, or give this one a folder of its own (--data)")

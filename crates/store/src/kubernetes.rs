@@ -51,6 +51,8 @@ pub struct Kubernetes {
     secrets: Secrets,
     logs: Arc<Logs>,
     changes: broadcast::Sender<Change>,
+    /// Which other daemon leads.
+    leader: tokio::sync::watch::Sender<Option<String>>,
     /// Ends with the store.
     _watches: watch::Watches,
 }
@@ -82,6 +84,7 @@ impl Kubernetes {
             client,
             namespace,
             changes,
+            leader: tokio::sync::watch::Sender::new(None),
             _watches: watches,
         })
     }

@@ -3,13 +3,17 @@
 //! One thread has the connection. Calls reach it through a channel, in order; what it has answered is in the
 //! write-ahead log and synchronized to the disk (`synchronous = FULL`, <https://sqlite.org/pragma.html>).
 
+mod room;
+
 use crate::document::{Change, Document, Key, Kind, Line, Log};
 use crate::error::Error;
 use crate::store::Store;
 use async_trait::async_trait;
+use room::Room;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -42,6 +46,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct Sqlite {
     jobs: mpsc::Sender<Job>,
     changes: broadcast::Sender<Change>,
+    room: Arc<Room>,
     /// Held as long as this one has the database.
     _lock: std::fs::File,
 }
@@ -52,6 +57,7 @@ impl Sqlite {
     /// # Errors
     /// [`Error::Open`] where the file can't be used or another daemon has it; [`Error::Newer`].
     pub async fn open(path: &Path) -> Result<Self, Error> {
+        let room = Arc::new(Room::of(path));
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || Ok((lock(&path)?, open(&path)?)));
         let (lock, mut connection) = opened.await.map_err(|_| Error::Closed)??;
@@ -65,6 +71,7 @@ impl Sqlite {
         Ok(Self {
             jobs,
             changes,
+            room,
             _lock: lock,
         })
     }
@@ -116,6 +123,13 @@ impl Sqlite {
         match answered.await.map_err(|_| Error::Closed)? {
             Ok(it) => Ok(it),
             Err(Fault::Told(error)) => Err(error),
+            Err(Fault::Sqlite(source)) if room::is_full(&source) => {
+                self.room.is_out();
+                Err(Error::Full {
+                    folder: self.room.folder().to_owned(),
+                    source: source.into(),
+                })
+            }
             Err(Fault::Sqlite(source)) => Err(Error::Home {
                 what,
                 source: source.into(),
@@ -426,6 +440,18 @@ impl Store for Sqlite {
             now.execute("DELETE FROM line WHERE log = ?1", params![name])?;
             now.execute("DELETE FROM counter WHERE name = ?1", params![name])?;
             now.commit()?;
+            Ok(((), None))
+        })
+        .await
+    }
+
+    async fn room(&self) -> Result<(), Error> {
+        if !self.room.is_full() {
+            return Ok(());
+        }
+        let room = self.room.clone();
+        self.call("look for room", move |connection| {
+            room.try_again(connection)?;
             Ok(((), None))
         })
         .await

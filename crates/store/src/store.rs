@@ -70,6 +70,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Home`], [`Error::Closed`].
     async fn forget(&self, log: &Log) -> Result<(), Error>;
 
+    /// Whether there is room for more. It is cheap: something is tried only where there was none before.
+    ///
+    /// # Errors
+    /// [`Error::Full`]; [`Error::Home`], [`Error::Closed`].
+    async fn room(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What changes from now on. Who is too slow to read it is told so by the receiver and reads all anew.
     fn changes(&self) -> broadcast::Receiver<Change>;
 }

@@ -19,7 +19,7 @@ export interface Written {
 }
 
 /** What a template says besides its name. */
-export type Said = Omit<Template, 'name'>;
+export type Said = Omit<Template, 'name' | 'version'>;
 
 /** A template as it is written in a form; that of a new one. */
 export function writtenOf(template?: Said): Written {
@@ -42,4 +42,10 @@ export function templateOf(form: Written): { said?: Said; labels?: string; spec?
 export function inWords(template: Said): string {
   const machines = `${count(template.controlPlanes, 'control plane')} and ${count(template.workers, 'worker')}`;
   return [`${machines} ${ORIGINS[template.origin]}`, written(template.labels)].filter(Boolean).join(', ');
+}
+
+/** Whether two templates say the same. */
+export function sameWords(one: Said, other: Said): boolean {
+  const [a, b] = [one, other].map((template) => JSON.stringify(templateOf(writtenOf(template)).said));
+  return a === b;
 }

@@ -3,6 +3,7 @@
 use super::state::App;
 use axum::Json;
 use axum::extract::State;
+use bramble_store::Error;
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,6 +32,8 @@ pub(super) enum StoreHealth {
     Answers,
     /// It does not: until it does, the daemon can say little and do nothing.
     Away,
+    /// It does, and has no room for more: the disk is full, and nothing can be changed or begun.
+    Full,
 }
 
 /// That the daemon is there, and whether its store answers.
@@ -44,9 +47,17 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
         }
         Err(_) => None,
     };
+    let full = match timeout(LIMIT, app.store.room()).await {
+        Ok(Err(error @ Error::Full { .. })) => {
+            tracing::warn!("{error}");
+            true
+        }
+        _ => false,
+    };
     Json(Health {
         version: env!("CARGO_PKG_VERSION"),
         store: match first {
+            Some(_) if full => StoreHealth::Full,
             Some(_) => StoreHealth::Answers,
             None => StoreHealth::Away,
         },

@@ -86,13 +86,29 @@ impl Refused {
     }
 
     /// Something that should not happen; what exactly is for the daemon's log alone.
-    pub(super) fn broken(error: &dyn std::error::Error) -> Self {
+    pub(super) fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!("{}", chain(error));
+        if is_full(error) {
+            return Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "a disk of the daemon is full; its log names the file",
+            )
+            .hint("make room on the disks of its folder and of /tmp (`df -h`), then try again");
+        }
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the daemon could not do it; its log says why",
         )
     }
+}
+
+/// Whether a file had no room on its disk.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut errors = std::iter::successors(Some(error), |error| error.source());
+    errors.any(|error| {
+        let file = error.downcast_ref::<std::io::Error>();
+        file.is_some_and(|file| file.kind() == std::io::ErrorKind::StorageFull)
+    })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -130,6 +146,10 @@ impl From<bramble_store::Error> for Refused {
         let problem = match &error {
             E::Missing(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             E::Exists(_) | E::Changed(_) | E::Contended { .. } => Self::conflict(error.to_string()),
+            E::Full { .. } => {
+                tracing::error!("{}", chain(&error));
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+            }
             E::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping"),
             _ => Self::broken(&error),
         };

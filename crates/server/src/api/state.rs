@@ -13,6 +13,7 @@ use bramble_store::Store;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How often it is asked again whether who follows a stream may look.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -23,7 +24,12 @@ pub enum Ears {
     /// Nobody.
     None,
     /// This daemon, once it leads; one that is alone always does. While its bus is opened anew there is no handler.
-    Leader(Arc<RwLock<Option<Arc<Handler>>>>),
+    Leader {
+        /// The one that hears them.
+        handler: Arc<RwLock<Option<Arc<Handler>>>>,
+        /// Which other daemon leads, if it is known.
+        other: watch::Receiver<Option<String>>,
+    },
 }
 
 /// What all routes share.
@@ -81,17 +87,28 @@ impl App {
     pub(super) fn handler(&self) -> Result<Arc<Handler>, Refused> {
         match &self.buttons {
             Ears::None => Err(Refused::missing("handler of buttons in this daemon")),
-            Ears::Leader(handler) => {
+            Ears::Leader { handler, other } => {
                 let handler = handler.read().unwrap_or_else(PoisonError::into_inner);
-                handler.clone().ok_or_else(|| {
-                    // The Lease has its name; it is not asked for at each press.
-                    let said = "another daemon leads, and hears the buttons";
-                    Refused::new(StatusCode::SERVICE_UNAVAILABLE, said).hint(
-                        "press there: `kubectl get lease bramble` in the daemons' namespace names it; \
-                         just after the lead has changed, press again in some seconds",
-                    )
-                })
+                handler
+                    .clone()
+                    .ok_or_else(|| elsewhere(other.borrow().as_deref()))
             }
         }
     }
+}
+
+/// Nobody hears buttons here.
+fn elsewhere(leader: Option<&str>) -> Refused {
+    let (said, hint) = match leader {
+        Some(name) => (
+            format!("the daemon {name} leads, and hears the buttons"),
+            "press there; just after the lead has changed, press again in some seconds",
+        ),
+        None => (
+            "another daemon leads, and hears the buttons".into(),
+            "press there: `kubectl get lease bramble` in the daemons' namespace names it; just after the lead has \
+             changed, press again in some seconds",
+        ),
+    };
+    Refused::new(StatusCode::SERVICE_UNAVAILABLE, said).hint(hint)
 }

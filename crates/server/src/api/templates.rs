@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A template with its name.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = NamedTemplate)]
 pub(super) struct Named {
     /// Name: a DNS label.
     name: String,
+    /// What is sent back with a changed one.
+    version: String,
     /// What it says.
     #[serde(flatten)]
     template: Template,
@@ -29,9 +31,34 @@ impl Named {
     fn of(stored: Stored<Template>) -> Self {
         Self {
             name: stored.name,
+            version: stored.version,
             template: stored.it,
         }
     }
+}
+
+/// A template to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = NewTemplate)]
+pub(super) struct Wish {
+    /// Name: a DNS label.
+    name: String,
+    /// What it says.
+    #[serde(flatten)]
+    template: Template,
+}
+
+/// A changed template.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ChangedTemplate)]
+pub(super) struct Changed {
+    /// The version that it was read at: nobody overwrites what they have not seen.
+    version: String,
+    /// What it says.
+    #[serde(flatten)]
+    template: Template,
 }
 
 /// All templates.
@@ -45,14 +72,14 @@ pub(super) async fn list(_: Viewer, State(app): State<App>) -> Result<Json<Vec<N
 
 /// Makes a template.
 #[utoipa::path(post, path = "/templates", operation_id = "makeTemplate",
-    tag = "templates", request_body = Named, responses(
+    tag = "templates", request_body = Wish, responses(
     (status = 201, body = Named), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem, description = "its files would have mistakes"),
 ))]
 pub(super) async fn make(
     Admin(caller): Admin,
     State(app): State<App>,
-    Body(wish): Body<Named>,
+    Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<Named>), Refused> {
     label(&wish.name)?;
     app.origins.check_here(&wish.template)?;
@@ -63,23 +90,24 @@ pub(super) async fn make(
 
 /// Changes a template. Clusters that were made after it stay as they are.
 #[utoipa::path(put, path = "/templates/{name}", operation_id = "changeTemplate",
-    tag = "templates", request_body = Template,
+    tag = "templates", request_body = Changed,
     params(("name" = String, Path)), responses(
     (status = 200, body = Named), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem), (status = 422, body = Problem),
+    (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
 ))]
 pub(super) async fn replace(
     Admin(caller): Admin,
     State(app): State<App>,
     Path(name): Path<String>,
-    Body(template): Body<Template>,
+    Body(changed): Body<Changed>,
 ) -> Result<Json<Named>, Refused> {
-    app.origins.check_here(&template)?;
-    let change = |it: &mut Template| {
-        *it = template.clone();
-        Ok::<_, bramble_store::Error>(())
+    app.origins.check_here(&changed.template)?;
+    let changed = Stored {
+        name: name.clone(),
+        version: changed.version,
+        it: changed.template,
     };
-    let changed = app.store.change(&name, change).await?;
+    let changed = app.store.save(changed).await?;
     note(&app, &caller, format!("template {name} changed")).await?;
     Ok(Json(Named::of(changed)))
 }

@@ -68,9 +68,12 @@ impl Hearers {
         }
     }
 
-    /// Who answers requests about buttons.
-    pub(super) fn ears(&self) -> Ears {
-        Ears::Leader(self.handler.clone())
+    /// Who answers requests about buttons; `other` = which other daemon leads.
+    pub(super) fn ears(&self, other: watch::Receiver<Option<String>>) -> Ears {
+        Ears::Leader {
+            handler: self.handler.clone(),
+            other,
+        }
     }
 
     /// Opens the bus; where the own broker listens, if there is one.

@@ -4,8 +4,9 @@ use crate::daemon::Daemon;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::IntoResponse;
 use bramble_secret::Secret;
-use bramble_server::api::{App, Limits, router};
+use bramble_server::api::{App, Limits, Refused, router};
 use bramble_server::runs::{Runs, Settings};
 use bramble_store::{Change, Document, Error, Key, Kind, Line, Log, Store};
 use serde_json::Value;
@@ -13,16 +14,24 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use tower::ServiceExt;
 
-/// A store that is away: it refuses, or never answers.
-struct Away {
-    silent: bool,
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy)]
+enum Away {
+    Refuses,
+    Silent,
+    /// It reads, and keeps nothing more.
+    Full,
 }
 
 impl Away {
     async fn answer<T>(&self) -> Result<T, Error> {
-        match self.silent {
-            true => std::future::pending().await,
-            false => Err(Error::Closed),
+        match self {
+            Away::Silent => std::future::pending().await,
+            Away::Refuses => Err(Error::Closed),
+            Away::Full => Err(Error::Full {
+                folder: "/var/lib/bramble".into(),
+                source: "no space left".into(),
+            }),
         }
     }
 }
@@ -30,10 +39,20 @@ impl Away {
 #[async_trait]
 impl Store for Away {
     async fn get(&self, _: &Key) -> Result<Option<Document>, Error> {
-        self.answer().await
+        match self {
+            Away::Full => Ok(None),
+            _ => self.answer().await,
+        }
     }
 
     async fn list(&self, _: Kind) -> Result<Vec<Document>, Error> {
+        match self {
+            Away::Full => Ok(Vec::new()),
+            _ => self.answer().await,
+        }
+    }
+
+    async fn room(&self) -> Result<(), Error> {
         self.answer().await
     }
 
@@ -74,11 +93,10 @@ impl Store for Away {
     }
 }
 
-#[tokio::test]
-async fn a_daemon_whose_store_is_away_is_there_all_the_same() {
-    for silent in [false, true] {
+impl Away {
+    async fn says(self) -> Value {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(Away { silent });
+        let store: Arc<dyn Store> = Arc::new(self);
         let settings = Settings {
             data: folder.path().into(),
             program: folder.path().join("program"),
@@ -88,14 +106,34 @@ async fn a_daemon_whose_store_is_away_is_there_all_the_same() {
         let router = router(App::new(store, runs, Limits::default()));
         let asked = Request::get("/api/v1/health").body(Body::empty()).unwrap();
         let answer = router.oneshot(asked).await.unwrap();
-        assert_eq!(answer.status(), 200, "silent: {silent}");
+        assert_eq!(answer.status(), 200, "{self:?}");
         let text = axum::body::to_bytes(answer.into_body(), 4096)
             .await
             .unwrap();
-        let said: Value = serde_json::from_slice(&text).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_whose_store_is_away_is_there_all_the_same() {
+    for away in [Away::Refuses, Away::Silent] {
+        let said = away.says().await;
         assert_eq!(said["store"], "away");
         assert_eq!(said["first"], Value::Null);
     }
+}
+
+#[tokio::test]
+async fn a_daemon_whose_disk_is_full_says_so() {
+    assert_eq!(Away::Full.says().await["store"], "full");
+    let refused = Refused::from(Away::Full.answer::<()>().await.unwrap_err());
+    let answer = refused.into_response();
+    assert_eq!(answer.status(), 507);
+    let text = axum::body::to_bytes(answer.into_body(), 4096).await;
+    let said: Value = serde_json::from_slice(&text.unwrap()).unwrap();
+    let detail = said["detail"].as_str().unwrap();
+    assert!(detail.contains("/var/lib/bramble"), "{detail}");
+    assert!(said["hint"].as_str().unwrap().contains("make room"));
 }
 
 #[tokio::test]

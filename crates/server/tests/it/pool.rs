@@ -165,3 +165,35 @@ async fn the_key_of_a_button_is_told_once() {
     .await
     .is(422);
 }
+
+#[tokio::test]
+async fn of_two_who_change_a_template_the_second_is_told() {
+    let daemon = Daemon::new("").await;
+    let admin = daemon.token("anna", Role::Admin).await;
+    let ask = async |method: &str, path: &str, body: Value| {
+        daemon.as_token(&admin, method, path, Some(body)).await
+    };
+    let made = ask("POST", "/templates", template("small", "pool").unwrap()).await;
+    let read = made.is(201).json();
+    let with = |workers: u16| {
+        let mut changed = read.clone();
+        changed["workers"] = workers.into();
+        changed
+    };
+    let first = ask("PUT", "/templates/small", with(3)).await.is(200).json();
+    assert_ne!(first["version"], read["version"]);
+    let second = ask("PUT", "/templates/small", with(5)).await.is(409);
+    assert!(
+        second.text.contains("by someone else meanwhile"),
+        "{}",
+        second.text
+    );
+    let all = daemon.as_token(&admin, "GET", "/templates", None).await;
+    assert_eq!(all.is(200).json(), json!([first]));
+    // Who has read it again may.
+    let mut again = with(5);
+    again["version"] = first["version"].clone();
+    ask("PUT", "/templates/small", again).await.is(200);
+    let gone = ask("PUT", "/templates/large", with(5)).await;
+    gone.is(404);
+}

@@ -31,7 +31,7 @@ async fn the_program_answers_as_at_a_terminal() {
     assert_eq!(answer["code"], 3);
     assert_eq!(answer["stderr"], "beside\n");
     let said = answer["stdout"].as_str().unwrap();
-    let words = "plan --down --step=base --machine=--yes --output=json --file ";
+    let words = "plan --down --step=base --machine=--yes --output=json --file bramble.yaml\n";
     assert!(said.starts_with(words), "{said}");
     assert!(said.ends_with(FILE), "{said}");
     let left = std::fs::read_dir(daemon.folder.path().join("questions")).unwrap();

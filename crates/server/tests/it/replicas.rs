@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How long anything here may take.
@@ -310,6 +310,65 @@ async fn a_daemon_that_loses_its_lead_ends() {
         stopped.elapsed()
     );
     assert!(!daemon.folder.path().join("lead").exists(), "its runs end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_told_to_stop_late_works_no_longer_than_it_leads() {
+    /// Says when the work has ended.
+    struct Ended(Option<oneshot::Sender<Instant>>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let _ = self.0.take().unwrap().send(Instant::now());
+        }
+    }
+    let Some(server) = ApiServer::start() else {
+        return;
+    };
+    let namespace = server.namespace();
+    let store = server.store(&namespace).await;
+    let folder = TempDir::new().unwrap();
+    let replica = Replica::open(folder.path()).unwrap();
+    let candidate = store.candidate(replica.name(), quick());
+    let (stop, stopped) = watch::channel(false);
+    let (end, ended) = oneshot::channel();
+    let (begin, begun) = oneshot::channel();
+    let work = |_| async move {
+        let _end = Ended(Some(end));
+        begin.send(()).unwrap();
+        std::future::pending::<()>().await;
+    };
+    let leading = tokio::spawn(async move { lead(candidate, &replica, stopped, work).await });
+    begun.await.unwrap();
+    server.stop();
+    let last = Instant::now();
+    // Renewals fail by now, and it has not given up.
+    tokio::time::sleep(quick().give_up - quick().request).await;
+    stop.send_replace(true);
+    let ended = tokio::time::timeout(LIMIT, ended).await.unwrap().unwrap();
+    assert!(
+        ended < last + quick().duration + quick().look,
+        "{:?}",
+        ended - last
+    );
+    let _ = leading.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leads_is_known_to_those_who_do_not() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let _first = place.daemon("/bin/false".as_ref(), quick());
+    place.until_led().await;
+    let holder = "jsonpath={.spec.holderIdentity}";
+    let first = place.kubectl(&["get", "lease", "bramble", "-o", holder]);
+    let mut leader = place.store.leader();
+    let other = place.store.candidate("other", quick());
+    let waits = tokio::spawn(other.lead());
+    let seen = leader.wait_for(Option::is_some);
+    let seen = tokio::time::timeout(LIMIT, seen).await.unwrap().unwrap();
+    assert_eq!(seen.as_deref(), Some(first.as_str()));
+    waits.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -183,3 +183,33 @@ async fn what_is_in_its_way_is_named() {
     assert!(second.hint().is_some());
     daemon.end().await;
 }
+
+/// Over HTTP/2 some clients show an error of the stream where the answer comes before the request has ended.
+#[tokio::test]
+async fn a_request_with_a_small_body_is_refused_after_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(folder.path(), &NAMES).await;
+    for (path, status) in [("/clusters", 401), ("/health", 405)] {
+        let (end, mut ended) = watch::channel(false);
+        let parts = futures::stream::unfold((0, end), async |(number, end)| match number {
+            0 => Some((Ok::<_, std::io::Error>("{ \"file\":"), (1, end))),
+            1 => {
+                // An answer that does not wait for this comes before it.
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                Some((Ok("\"\" }"), (2, end)))
+            }
+            _ => {
+                end.send_replace(true);
+                None
+            }
+        });
+        let post = daemon.client().post(daemon.url(path));
+        let post = post.header("origin", daemon.origin());
+        let answer = post.body(reqwest::Body::wrap_stream(parts)).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+        assert_eq!(answer.status(), status, "{path}");
+        assert!(*ended.borrow_and_update(), "{path}: answered too early");
+    }
+    daemon.end().await;
+}

@@ -12,6 +12,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Name of the Lease.
@@ -120,6 +121,8 @@ pub struct Candidate {
     me: String,
     terms: Terms,
     seen: Option<Seen>,
+    /// Who else leads is told here.
+    leader: watch::Sender<Option<String>>,
 }
 
 /// The lead, as long as it is renewed.
@@ -143,6 +146,11 @@ pub enum Renewal {
 }
 
 impl Kubernetes {
+    /// Which other daemon leads, as its candidate has seen it last; none where it leads itself or nobody does.
+    pub fn leader(&self) -> watch::Receiver<Option<String>> {
+        self.leader.subscribe()
+    }
+
     /// A daemon that would lead, by a name that no other has.
     pub fn candidate(&self, me: &str, terms: Terms) -> Candidate {
         let kind = GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease");
@@ -152,6 +160,7 @@ impl Kubernetes {
             me: me.to_owned(),
             terms,
             seen: None,
+            leader: self.leader.clone(),
         }
     }
 }
@@ -168,6 +177,7 @@ impl Candidate {
             let asked = Instant::now();
             match self.try_lead(asked).await {
                 Ok(Some((object, spec))) => {
+                    self.leader.send_replace(None);
                     return Lead {
                         candidate: self,
                         object,
@@ -196,8 +206,12 @@ impl Candidate {
             since,
         });
         match decide(&spec, since, &self.me, now) {
-            Step::Wait => Ok(None),
+            Step::Wait => {
+                self.leader.send_replace(Some(spec.holder().to_owned()));
+                Ok(None)
+            }
             Step::Take { from_another } => {
+                self.leader.send_replace(None);
                 let spec = taken(&spec, &self.me, from_another, &self.terms, Timestamp::now());
                 self.replace(object, spec).await
             }
@@ -287,6 +301,11 @@ impl Lead {
     /// How long ago its last renewal was asked for.
     pub fn age(&self) -> Duration {
         self.renewed.elapsed()
+    }
+
+    /// How long it lasts still without being renewed, so that no other daemon leads meanwhile.
+    pub fn left(&self) -> Duration {
+        self.candidate.terms.duration.saturating_sub(self.age())
     }
 
     /// Renews it.

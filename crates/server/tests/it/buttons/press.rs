@@ -11,10 +11,14 @@ use bramble_server::api::{App, Ears, Limits, router};
 use bramble_server::runs::{Runs, Settings};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 pub fn api(world: &World) -> axum::Router {
-    let leads = Ears::Leader(Arc::new(Some(world.handler.clone()).into()));
+    let leads = Ears::Leader {
+        handler: Arc::new(Some(world.handler.clone()).into()),
+        other: watch::channel(None).1,
+    };
     hearing(world, leads)
 }
 
@@ -70,13 +74,21 @@ async fn a_signed_request_is_answered_with_the_signed_report_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_presses_at_a_daemon_that_does_not_lead_is_told_where_to() {
     let world = World::new(Kind::Embedded).await;
-    let api = hearing(&world, Ears::Leader(Arc::default()));
-    let signed = request(1, provision("dash01-a")).signed(&Key::new(KEY));
-    let (status, body) = post(&api, "dash01", signed.unwrap().to_vec()).await;
-    assert_eq!(status, 503);
-    let said: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let hint = said["hint"].as_str().unwrap();
+    let (leader, other) = watch::channel(None);
+    let handler = Arc::default();
+    let api = hearing(&world, Ears::Leader { handler, other });
+    let told = async || {
+        let signed = request(1, provision("dash01-a")).signed(&Key::new(KEY));
+        let (status, body) = post(&api, "dash01", signed.unwrap().to_vec()).await;
+        assert_eq!(status, 503);
+        let said: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        [&said["detail"], &said["hint"]].map(|text| text.as_str().unwrap().to_owned())
+    };
+    let [_, hint] = told().await;
     assert!(hint.contains("kubectl get lease bramble"), "{hint}");
+    leader.send_replace(Some("hall-2f61".into()));
+    let [detail, _] = told().await;
+    assert!(detail.contains("daemon hall-2f61 leads"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
