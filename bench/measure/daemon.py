@@ -263,6 +263,7 @@ def standing(daemon, clusters, idle):
     name = f"{PREFIX}-stands"
     [lab] = [t for t in daemon.ask("GET", "/templates") if t["name"] == "lab"]
     template = {**lab, "name": "ten", "controlPlanes": 1, "workers": MACHINES - 1}
+    del template["version"]
     daemon.ask("POST", "/templates", template)
     daemon.ask("POST", "/clusters/from-template", {"name": name, "template": "ten"})
     daemon.ask("POST", f"/clusters/{name}/runs", {"verb": "up"})

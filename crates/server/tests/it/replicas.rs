@@ -8,6 +8,7 @@ use bramble_server::replica::{Error as ReplicaError, Replica};
 use bramble_server::runs::{Runs, Settings};
 use bramble_store::record::{Actor, Cluster, End, Phase, Run, State, Verb};
 use bramble_store::{Kubernetes, Log, Store, Terms, Typed};
+use rustix::fs::{FlockOperation, flock};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -286,6 +287,33 @@ async fn a_daemon_that_is_told_to_stop_hands_over_at_once() {
     );
     assert_eq!(run.state, State::Ended(End::Done));
     assert!(place.lines("overlap").is_empty(), "both were at it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lives_from_an_earlier_lead_is_waited_for() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let program = place.program(&format!("echo $$ >>begun; echo '{DONE}'"));
+    place.cluster().await;
+    let daemon = place.daemon(&program, quick());
+    place.until_led().await;
+    // It led once and began the run; then another one led, and now this one leads again.
+    let folder = daemon.folder.path().join("runs/home-1");
+    std::fs::create_dir_all(&folder).unwrap();
+    let process = std::fs::File::create(folder.join("process")).unwrap();
+    flock(&process, FlockOperation::LockExclusive).unwrap();
+    let run = daemon.runs.accept("home", Verb::Up, anna()).await.unwrap();
+    // Longer than until it looks once more.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(place.lines("begun").is_empty(), "two would be at it");
+    assert!(folder.join("process").exists(), "it is known no more");
+    drop(process);
+    let run = place
+        .until(&run.name, "it is over", |run| run.state.is_over())
+        .await;
+    assert_eq!((run.state, run.tries), (State::Ended(End::Done), 1));
+    assert_eq!(place.lines("begun").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
