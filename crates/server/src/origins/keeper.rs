@@ -42,6 +42,9 @@ impl Origins {
                 if let Err(error) = self.runs.prune(RUNS).await {
                     tracing::error!("old runs stay: {error}");
                 }
+                if let Err(error) = self.runs.sweep().await {
+                    tracing::error!("folders of old runs stay: {error}");
+                }
             }
             let pause = match self.look(Timestamp::now()).await {
                 Ok(next) => next,

@@ -18,17 +18,26 @@ const EXPLAIN: usize = 6;
 
 /// Whether any process of a run below the daemon's folder lives.
 pub(crate) fn lives(data: &Path) -> io::Result<bool> {
-    let entries = match std::fs::read_dir(data.join(RUNS)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        if Folder(entry?.path()).lives()? {
+    for name in folders(data)? {
+        if Folder::of(data, &name).lives()? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Names of the runs that have a folder below the daemon's.
+pub(super) fn folders(data: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(data.join(RUNS)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string()));
+    // A name that is no text is no run's.
+    names
+        .filter_map(|name| name.map(Result::ok).transpose())
+        .collect()
 }
 
 /// What a run's program is to do.

@@ -1,9 +1,10 @@
 //! Old runs are forgotten.
 
+use super::child::{self, Folder};
 use super::{Error, Runs};
 use bramble_store::record::Run;
 use bramble_store::{Stored, Typed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Runs {
     /// Forgets all but the last runs of each cluster, with their events and files; those that are not over stay.
@@ -28,5 +29,36 @@ impl Runs {
             }
         }
         Ok(forgotten)
+    }
+    /// Deletes folders of runs that nobody remembers: another daemon has forgotten them, which has no access to the
+    /// files of this one. How many there were.
+    ///
+    /// # Errors
+    /// The store's; then none is deleted.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        // Looked for first: a run has its record before it has a folder.
+        let folders = match child::folders(&self.settings.data) {
+            Ok(folders) => folders,
+            Err(error) => {
+                tracing::warn!("folders of old runs can't be looked for: {error}");
+                return Ok(0);
+            }
+        };
+        let known = self.store.all::<Run>().await?;
+        let known: BTreeSet<String> = known.into_iter().map(|run| run.name).collect();
+        let mut swept = 0;
+        for name in folders.iter().filter(|name| !known.contains(*name)) {
+            let folder = Folder::of(&self.settings.data, name);
+            let deleted = match folder.lives() {
+                Ok(true) => continue,
+                Ok(false) => folder.delete(),
+                Err(error) => Err(error),
+            };
+            match deleted {
+                Ok(()) => swept += 1,
+                Err(error) => tracing::warn!("files of run {name} stay: {error}"),
+            }
+        }
+        Ok(swept)
     }
 }

@@ -146,6 +146,10 @@ impl Duties {
             kubernetes,
             replica,
         } = shared;
+        // What was begun here and has been forgotten since: it may be long until this daemon leads and keeps order.
+        if let Err(error) = self.runs.sweep().await {
+            tracing::error!("folders of old runs stay: {error}");
+        }
         let candidate = kubernetes.candidate(replica.name(), Terms::default());
         let work = |told: watch::Receiver<bool>| async move {
             let declared = controller::control(kubernetes, self.runs.clone(), told.clone());

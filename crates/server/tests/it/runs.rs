@@ -4,6 +4,7 @@
 use bramble_server::runs::{Error, Runs, Settings};
 use bramble_store::record::{Actor, Cluster, End, Origin, Phase, Run, State, Verb};
 use bramble_store::{Key, Kind, Log, Sqlite, Store, Typed};
+use rustix::fs::{FlockOperation, flock};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -398,4 +399,26 @@ async fn old_runs_are_forgotten_and_those_under_way_never() {
     assert_eq!(left, ["home-3", "home-4"]);
     assert!(!place.path("runs/home-1").exists());
     assert_eq!(runs.prune(0).await.unwrap(), 1, "home-4 is not over");
+}
+
+#[tokio::test]
+async fn folders_that_no_run_has_go_unless_something_lives_there() {
+    let place = Place::new(&say(&[DONE])).await;
+    let runs = place.runs();
+    let kept = runs.accept("home", Verb::Up, anna()).await.unwrap();
+    let process = |name: &str| {
+        let folder = place.path("runs").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("events.jsonl"), DONE).unwrap();
+        std::fs::File::create(folder.join("process")).unwrap()
+    };
+    let [_, living, _] = [&kept.name, "gone-1", "gone-2"].map(|name| process(name));
+    flock(&living, FlockOperation::LockExclusive).unwrap();
+    assert_eq!(runs.sweep().await.unwrap(), 1);
+    let left = std::fs::read_dir(place.path("runs")).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["gone-1", "home-1"]);
+    drop(living);
+    assert_eq!(runs.sweep().await.unwrap(), 1);
 }
