@@ -14,7 +14,7 @@ use crossterm::{execute, queue};
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, sleep};
 
 const KEYS: &str = "space: press   l: long press   q: quit";
 
@@ -39,12 +39,12 @@ pub async fn run(simulator: &Simulator, press: Option<Press>, way: &Way) -> Resu
     let mut keys = keys();
     let mut frames = simulator.frames();
     let mut troubles = simulator.troubles();
-    let mut tick = interval(TICK);
     frames.mark_changed();
     if let Some(press) = press {
         simulator.press(press);
     }
     loop {
+        let counts = frames.borrow().deaf_until.is_some();
         tokio::select! {
             changed = frames.changed() => changed.map_err(|_| ended())?,
             changed = troubles.changed() => changed.map_err(|_| ended())?,
@@ -53,7 +53,7 @@ pub async fn run(simulator: &Simulator, press: Option<Press>, way: &Way) -> Resu
                 Some(Key::Redraw) => {}
                 Some(Key::Quit) | None => return Ok(()),
             },
-            _ = tick.tick() => {}
+            () = sleep(TICK), if counts => {}
         }
         let frame = frames.borrow_and_update().clone();
         let trouble = troubles.borrow_and_update().clone();
