@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { address } from '../src/api/client';
 import { lineAt, mistakes, standing } from '../src/lib/file';
-import { pixels } from '../src/lib/frame';
+import { pixels, secondsUntil } from '../src/lib/frame';
 import { labels, object, written } from '../src/lib/labels';
 import { often } from '../src/lib/often';
 import { profileOf, writtenOf } from '../src/lib/profile';
@@ -48,6 +48,15 @@ describe('an object in JSON', () => {
     expect(object('{"a":[1]}')).toEqual({ a: [1] });
     expect(object('[1]')).toMatch(/no object/);
     expect(object('{a}')).toMatch(/no JSON/);
+  });
+});
+
+describe('the seconds until a button hears again', () => {
+  it('are whole ones, down to none', () => {
+    expect(secondsUntil(31_000, 1_000)).toBe(30);
+    expect(secondsUntil(31_000, 30_001)).toBe(1);
+    expect(secondsUntil(31_000, 31_000)).toBe(0);
+    expect(secondsUntil(31_000, 40_000)).toBe(0);
   });
 });
 

@@ -2,6 +2,8 @@
 
 use crate::error::{CliError, chain};
 use crate::files;
+use crate::printer::Printer;
+use crate::secrets::tell_if_open;
 use bramble_bus::{Address, Proxy, Settings};
 use bramble_secret::Secret;
 use std::path::Path;
@@ -19,11 +21,11 @@ pub struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// For a client of this name, without a last will.
+    /// For a client of this name, without a last will. Says so where others can read the password.
     ///
     /// # Errors
     /// What can't be read, as wrong use.
-    pub fn settings(&self, client: &str) -> Result<Settings, CliError> {
+    pub fn settings(&self, client: &str, printer: &Printer) -> Result<Settings, CliError> {
         let wrong = |error: bramble_bus::Error| {
             let hint = error.hint();
             let error = CliError::usage(chain(&error));
@@ -41,7 +43,7 @@ impl Way<'_> {
         Ok(Settings {
             broker,
             client: client.into(),
-            login: self.login.map(login).transpose()?,
+            login: self.login.map(|path| login(path, printer)).transpose()?,
             authority: self.authority.map(Into::into),
             proxy: proxy.transpose().map_err(wrong)?,
             will: None,
@@ -49,11 +51,11 @@ impl Way<'_> {
     }
 }
 
-/// User and password, a line each.
+/// User and password, a line each. Says so where others can read them.
 ///
 /// # Errors
 /// A file that is missing, or has another form.
-pub fn login(path: &Path) -> Result<(String, Secret), CliError> {
+pub fn login(path: &Path, printer: &Printer) -> Result<(String, Secret), CliError> {
     let wrong = |why: &str| {
         CliError::usage(format!("{}: {why}", path.display()))
             .hint("it has the user in its first line and the password in its second")
@@ -62,6 +64,7 @@ pub fn login(path: &Path) -> Result<(String, Secret), CliError> {
     let mut lines = text.expose().lines();
     match (lines.next(), lines.next(), lines.next()) {
         (Some(user), Some(password), None) if !user.is_empty() && !password.is_empty() => {
+            tell_if_open(path, "login at the broker", printer);
             Ok((user.to_owned(), Secret::new(password)))
         }
         _ => Err(wrong("it does not have two lines")),

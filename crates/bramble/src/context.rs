@@ -83,7 +83,7 @@ impl Context {
         let fresh = crate::secrets::fresh(&cluster, &secrets)?;
         let found = bundles::find(&cluster, named)?;
         let lab = lab_of(&cluster);
-        let sudo = sudo_password(global)?;
+        let sudo = sudo_password(global, printer)?;
         Ok(Self {
             cluster,
             path,
@@ -103,7 +103,7 @@ impl Context {
         let path = global.file.clone();
         let cluster = load_file(&path, printer)?;
         let lab = lab_of(&cluster);
-        let sudo = sudo_password(global)?;
+        let sudo = sudo_password(global, printer)?;
         Ok(Self {
             cluster,
             path,
@@ -352,10 +352,11 @@ fn addresses(topology: &Topology) -> Vec<IpAddr> {
         .collect()
 }
 
-fn sudo_password(global: &Global) -> Result<Option<Secret>, CliError> {
+fn sudo_password(global: &Global, printer: &Printer) -> Result<Option<Secret>, CliError> {
     if let Some(path) = &global.sudo_password_file {
         let text = std::fs::read_to_string(path)
             .explain(format!("the sudo password in {}", path.display()))?;
+        crate::secrets::tell_if_open(path, "sudo password", printer);
         return Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))));
     }
     if global.ask_sudo_password {

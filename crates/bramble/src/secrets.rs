@@ -11,6 +11,7 @@ use bramble_keys::{
 use bramble_secret::Secret;
 use bramble_spec::cluster::{Router, Vpn};
 use bramble_spec::{Cluster, Fault};
+use std::fmt::Display;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -120,7 +121,7 @@ pub fn line(path: &Path, what: &str, printer: &Printer) -> Result<Secret, String
 }
 
 /// Says that others on this computer can read a secret: most often nobody meant that.
-fn tell_if_open(path: &Path, what: &str, printer: &Printer) {
+pub fn tell_if_open(path: &Path, what: impl Display, printer: &Printer) {
     let mode = std::fs::metadata(path).map_or(0, |meta| meta.mode());
     if mode & OTHERS != 0 {
         let path = path.display();

@@ -1,6 +1,7 @@
 //! A connection to any broker: TCP or TLS, also through a SOCKS5 proxy.
 
 mod address;
+mod certificate;
 mod connection;
 mod relay;
 
@@ -74,7 +75,8 @@ impl Client {
     /// Connects once: what is lost stays lost.
     ///
     /// # Errors
-    /// Why there is no connection: [`Error::Unreachable`], [`Error::Refused`], [`Error::File`].
+    /// Why there is no connection: [`Error::Unreachable`], [`Error::Closed`], [`Error::Certificate`],
+    /// [`Error::Refused`], [`Error::File`].
     pub async fn once(settings: Settings) -> Result<Self, Error> {
         let connection = Connection::open(&settings).await?;
         let client = Self::begin(settings, Some(connection));

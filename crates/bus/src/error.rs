@@ -1,5 +1,6 @@
 //! What can go wrong, with what to do about it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -45,6 +46,20 @@ pub enum Error {
         broker: String,
         /// Why.
         why: String,
+    },
+    /// Its computer is there, but no program takes connections at that port.
+    #[error("nobody listens at {broker}")]
+    Closed {
+        /// Which.
+        broker: String,
+    },
+    /// Its certificate is not believed.
+    #[error("the certificate of {broker} {why}")]
+    Certificate {
+        /// Which.
+        broker: String,
+        /// Why not.
+        why: Distrust,
     },
     /// The broker doesn't let this client in.
     #[error("the broker {broker} refuses {user}: {why}")]
@@ -92,6 +107,73 @@ pub enum Error {
     },
 }
 
+/// Why a certificate is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// None of the authorities in a file signed it.
+    Signed {
+        /// The file.
+        file: PathBuf,
+    },
+    /// None of the authorities that browsers trust signed it.
+    SignedForTheWeb,
+    /// It is for other names.
+    Named {
+        /// What the broker is called here.
+        wanted: String,
+        /// What it is called in the certificate; empty where that isn't known.
+        names: Vec<String>,
+    },
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun.
+    Early,
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signed { file } => {
+                write!(f, "is not signed by the authority in {}", file.display())
+            }
+            Self::SignedForTheWeb => f.write_str("is not signed by an authority of the web"),
+            Self::Named { wanted, names } if names.is_empty() => {
+                write!(f, "is not for the name {wanted}")
+            }
+            Self::Named { wanted, names } => {
+                let names = names.join(", ");
+                write!(f, "is not for the name {wanted}, but for {names}")
+            }
+            Self::Expired => f.write_str("has expired"),
+            Self::Early => f.write_str("is not valid yet"),
+            Self::Other(why) => write!(f, "is not believed: {why}"),
+        }
+    }
+}
+
+impl Distrust {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Signed { .. } => Some(
+                "name the file with the authority of this very broker: a daemon's is tls/ca.pem in its folder",
+            ),
+            Self::SignedForTheWeb => Some(
+                "name a file with the broker's own authority: a daemon's is tls/ca.pem in its folder",
+            ),
+            Self::Named { .. } => Some(
+                "call the broker by a name that its certificate has; a daemon gets more with serve --name",
+            ),
+            Self::Expired | Self::Early => {
+                Some("is this computer's clock right? else the broker needs a new certificate")
+            }
+            Self::Other(_) => None,
+        }
+    }
+}
+
 impl Error {
     /// What to do about it, if there is something in particular.
     pub fn hint(&self) -> Option<&'static str> {
@@ -102,6 +184,8 @@ impl Error {
             Error::Listen { .. } => {
                 Some("another program listens there, or the address is none of this computer's")
             }
+            Error::Closed { .. } => Some("is the broker running, and is that its port?"),
+            Error::Certificate { why, .. } => why.hint(),
             Error::Refused { .. } => Some("check user and password at the broker"),
             Error::Elsewhere { .. } => {
                 Some("if that server is to be trusted, give its address as the broker's")

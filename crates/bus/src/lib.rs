@@ -17,7 +17,7 @@ mod subscription;
 
 pub use client::{Address, Client, Proxy, Settings};
 pub use embedded::{Act, Embedded, Gate, Listen, Visitor};
-pub use error::Error;
+pub use error::{Distrust, Error};
 pub use message::{Link, Message};
 pub use subscription::Subscription;
 

@@ -147,6 +147,11 @@ impl State {
     pub fn is_asleep(&self) -> bool {
         self.phase == Phase::Asleep
     }
+
+    /// When a button that shows its last screen sleeps: it hears no press before.
+    pub fn deaf_until(&self) -> Option<Millis> {
+        self.due.filter(|_| self.phase == Phase::Showing)
+    }
 }
 
 /// One step: what follows from an input at a time.

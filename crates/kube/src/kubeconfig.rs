@@ -14,6 +14,14 @@ const LISTS: [(&str, &str); 3] = [
     ("users", "user"),
 ];
 
+/// Whether a connection can be made with a kubeconfig. Nobody is asked.
+///
+/// # Errors
+/// [`Error::Kubeconfig`], and a client that can't be made of it.
+pub fn check(text: &Secret) -> Result<(), Error> {
+    crate::connect::client(text, None).map(drop)
+}
+
 /// Cluster and user of the current context.
 pub(crate) struct Parts {
     pub(crate) cluster: Value,

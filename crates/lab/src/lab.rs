@@ -14,7 +14,7 @@ use crate::power::cut;
 use crate::preflight::preflight;
 use crate::remove::remove_tree;
 use crate::state::{Places, Record, read_json, write_json};
-use crate::status::{self, LabStatus};
+use crate::status::{self, LabStatus, MachineState};
 use crate::topology::{Boot, Topology, veth_name};
 use crate::{disk, network, ssh};
 
@@ -178,6 +178,17 @@ impl Lab {
             }
         }
         status
+    }
+
+    /// Whether none of its machines is on, as after a restart of this computer. Not known where the record can't be
+    /// read.
+    pub fn is_off(&self) -> bool {
+        let (Ok(record), Some(layout)) = (self.record(), Layout::detect()) else {
+            return false;
+        };
+        let mut machines = record.topology.machines.iter();
+        machines
+            .all(|m| status::state(&layout.machine(&self.name, &m.name)) == MachineState::Stopped)
     }
 
     /// Removes the lab with everything that belongs to it, in whatever condition it is.

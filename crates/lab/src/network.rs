@@ -76,6 +76,27 @@ pub(crate) fn check_free(topology: &Topology, others: &[Topology]) -> Result<()>
             taken.push((net.range, with));
         }
     }
+    taken.extend(in_use()?);
+    for net in &topology.networks {
+        if let Some((_, with)) = taken.iter().find(|(range, _)| overlap(*range, net.range)) {
+            return Err(Error::Overlap {
+                lab: topology.name.clone(),
+                net: net.name.clone(),
+                range: net.range,
+                with: with.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Ranges that a lab can't have since this computer has them by a route, an address or a name server, with what has
+/// them.
+///
+/// # Errors
+/// When this computer's network can't be looked at.
+pub fn in_use() -> Result<Vec<(Ipv4Net, String)>> {
+    let mut taken = Vec::new();
     for route in ip_json::<Vec<Route>>(&["-4", "route", "show"])? {
         // A default route, which has no range, takes none.
         if let Some(range) = parse_range(&route.dst)
@@ -101,17 +122,7 @@ pub(crate) fn check_free(topology: &Topology, others: &[Topology]) -> Result<()>
             format!("this computer's name server {server}"),
         ));
     }
-    for net in &topology.networks {
-        if let Some((_, with)) = taken.iter().find(|(range, _)| overlap(*range, net.range)) {
-            return Err(Error::Overlap {
-                lab: topology.name.clone(),
-                net: net.name.clone(),
-                range: net.range,
-                with: with.clone(),
-            });
-        }
-    }
-    Ok(())
+    Ok(taken)
 }
 
 fn parse_range(text: &str) -> Option<Ipv4Net> {

@@ -5,11 +5,13 @@ mod error;
 mod file;
 mod keeper;
 mod lab;
+mod networks;
 mod orders;
 mod pool;
 
 pub(crate) use ccp::kubeconfig;
 pub use error::Error;
+pub(crate) use networks::Networks;
 
 use crate::runs::Runs;
 use async_trait::async_trait;
@@ -93,11 +95,12 @@ pub struct Origins {
 /// where nothing is taken by a claim.
 pub(crate) async fn again(
     store: &Arc<dyn Store>,
+    networks: &Arc<Networks>,
     name: &str,
     gone: &Cluster,
 ) -> Result<Option<Claim>, Error> {
     let pool = pool::Pool::new(store.clone());
-    let lab = lab::Lab::new(store.clone());
+    let lab = lab::Lab::new(store.clone(), networks.clone());
     let source: &dyn Source = match gone.origin {
         Some(Origin::Pool) => &pool,
         Some(Origin::Lab) => &lab,
@@ -113,7 +116,7 @@ impl Origins {
     pub fn new(store: Arc<dyn Store>, runs: Arc<Runs>) -> Arc<Self> {
         Arc::new(Self {
             pool: pool::Pool::new(store.clone()),
-            lab: lab::Lab::new(store.clone()),
+            lab: lab::Lab::new(store.clone(), runs.networks().clone()),
             store,
             runs,
         })

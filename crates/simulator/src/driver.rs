@@ -2,7 +2,7 @@
 
 use crate::frame::Frame;
 use crate::network::Network;
-use crate::talk::{News, Talk};
+use crate::talk::{News, Talk, Trouble};
 use bramble_bus::Message;
 use bramble_button::{ENTROPY, Input, Output, Press, Settings, State, step};
 use std::collections::VecDeque;
@@ -16,6 +16,7 @@ pub(crate) struct Driver {
     settings: Settings,
     network: Arc<dyn Network>,
     show: watch::Sender<Frame>,
+    trouble: watch::Sender<Trouble>,
     state: State,
     /// When the machine's time began.
     began: Instant,
@@ -30,11 +31,17 @@ enum Done {
 }
 
 impl Driver {
-    pub fn new(settings: Settings, network: Arc<dyn Network>, show: watch::Sender<Frame>) -> Self {
+    pub fn new(
+        settings: Settings,
+        network: Arc<dyn Network>,
+        show: watch::Sender<Frame>,
+        trouble: watch::Sender<Trouble>,
+    ) -> Self {
         Self {
             settings,
             network,
             show,
+            trouble,
             state: State::default(),
             began: Instant::now(),
             timer: None,
@@ -111,12 +118,17 @@ impl Driver {
             Output::SyncClock => return Some(Done::ClockSet(seconds())),
             Output::Connect => {
                 let topics = self.settings.subscriptions().into_iter().collect();
-                self.talk = Some(Talk::begin(self.network.clone(), topics));
+                let trouble = self.trouble.clone();
+                self.talk = Some(Talk::begin(self.network.clone(), topics, trouble));
             }
             Output::Disconnect => self.talk = None,
             Output::Publish(request) => self.publish(&request),
             Output::Show(screen) => {
-                self.show.send_replace(Frame::of(screen));
+                let deaf = self.state.deaf_until().map(Duration::from_millis);
+                self.show.send_replace(Frame {
+                    deaf_until: deaf.map(|deaf| self.began + deaf),
+                    ..Frame::of(screen)
+                });
             }
             Output::Timer(wait) => self.timer = Some(Instant::now() + Duration::from_millis(wait)),
             Output::Sleep => {

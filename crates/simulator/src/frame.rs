@@ -7,6 +7,7 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::BinaryColor;
 use std::convert::Infallible;
+use tokio::time::Instant;
 
 /// Bytes of a row.
 const ROW: usize = WIDTH as usize / 8;
@@ -22,6 +23,8 @@ pub struct Frame {
     pub panel: Panel,
     /// What it shows; `None` in sleep.
     pub screen: Option<Screen>,
+    /// When the button sleeps, where this is its last screen: it hears no press before.
+    pub deaf_until: Option<Instant>,
 }
 
 impl Panel {
@@ -50,6 +53,7 @@ impl Frame {
         Self {
             panel,
             screen: Some(screen),
+            deaf_until: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod talk;
 
 pub use frame::{Frame, Panel};
 pub use network::{Dialled, Network, Shared};
+pub use talk::Trouble;
 
 use bramble_button::{Press, Settings};
 use driver::Driver;
@@ -26,6 +27,7 @@ const PRESSES: usize = 16;
 pub struct Simulator {
     presses: mpsc::Sender<Press>,
     show: watch::Sender<Frame>,
+    trouble: watch::Sender<Trouble>,
     task: JoinHandle<()>,
 }
 
@@ -34,11 +36,13 @@ impl Simulator {
     pub fn new(settings: Settings, network: Arc<dyn Network>) -> Self {
         let (presses, pressed) = mpsc::channel(PRESSES);
         let show = watch::Sender::new(Frame::default());
-        let driver = Driver::new(settings, network, show.clone());
+        let trouble = watch::Sender::new(None);
+        let driver = Driver::new(settings, network, show.clone(), trouble.clone());
         let task = tokio::spawn(driver.run(pressed));
         Self {
             presses,
             show,
+            trouble,
             task,
         }
     }
@@ -53,6 +57,11 @@ impl Simulator {
     /// What its display shows, as it changes.
     pub fn frames(&self) -> watch::Receiver<Frame> {
         self.show.subscribe()
+    }
+
+    /// What is in the way of its messages, as it changes: more than its display has room for.
+    pub fn troubles(&self) -> watch::Receiver<Trouble> {
+        self.trouble.subscribe()
     }
 
     /// Whether somebody looks at it, or it is awake: else it has nothing to remember.

@@ -4,11 +4,14 @@ use crate::network::Network;
 use bramble_bus::{Bus, Error, Link, Message, Subscription};
 use bramble_button::{Failure, Topic};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Messages between the connection and the machine.
 const WAITING: usize = 256;
+
+/// What was last in the way; `None` since a connection came about.
+pub type Trouble = Option<Arc<Error>>;
 
 /// What a connection tells.
 #[derive(Debug)]
@@ -32,23 +35,30 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// Connects and subscribes to these topics.
-    pub fn begin(network: Arc<dyn Network>, topics: Vec<Topic>) -> Self {
+    pub fn begin(
+        network: Arc<dyn Network>,
+        topics: Vec<Topic>,
+        trouble: watch::Sender<Trouble>,
+    ) -> Self {
         let (tell, news) = mpsc::channel(WAITING);
         let (outbox, publish) = mpsc::channel(WAITING);
         let task = tokio::spawn(async move {
             let news = match open(&*network, &topics).await {
                 Ok((bus, subscriptions)) => {
+                    trouble.send_replace(None);
                     // Who is told so may have left already.
                     let _ = tell.send(News::Up).await;
-                    talk(bus, subscriptions, publish, &tell).await;
+                    talk(bus, subscriptions, publish, &tell, &trouble).await;
                     News::Lost
                 }
                 Err(error) => {
                     tracing::info!("{error}");
-                    News::Failed(match error.is_final() {
+                    let failure = match error.is_final() {
                         true => Failure::Refused,
                         false => Failure::Unreachable,
-                    })
+                    };
+                    trouble.send_replace(Some(Arc::new(error)));
+                    News::Failed(failure)
                 }
             };
             let _ = tell.send(news).await;
@@ -96,6 +106,7 @@ async fn talk(
     subscriptions: Vec<Subscription>,
     mut publish: mpsc::Receiver<Message>,
     tell: &mpsc::Sender<News>,
+    trouble: &watch::Sender<Trouble>,
 ) {
     let mut link = bus.link();
     let hearing = subscriptions
@@ -112,6 +123,7 @@ async fn talk(
         while let Some(message) = publish.recv().await {
             if let Err(error) = bus.publish(message).await {
                 tracing::info!("{error}");
+                trouble.send_replace(Some(Arc::new(error)));
             }
         }
     };

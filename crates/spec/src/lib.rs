@@ -69,6 +69,11 @@ pub fn value(text: &str) -> Option<serde_json::Value> {
     root.map(|root| root.to_json())
 }
 
+/// Whether text can be a host: an address or a DNS name, without a port.
+pub fn is_host(text: &str) -> bool {
+    syntax::host(text)
+}
+
 fn check(text: &str, context: &Context<'_>) -> Result<Cluster, Vec<Problem>> {
     let (root, mut problems) = tree::parse(text);
     let Some(mut root) = root else {

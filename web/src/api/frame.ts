@@ -4,4 +4,6 @@ export interface Frame {
   screen: string;
   text: string[];
   awake: boolean;
+  /** For so many milliseconds it hears no press: it shows its last screen. */
+  deafFor?: number;
 }

@@ -30,3 +30,8 @@ export function pixels(
   }
   return out;
 }
+
+/** Whole seconds until then, of two times in milliseconds; the last one counts as one. */
+export function secondsUntil(then: number, now: number): number {
+  return Math.max(0, Math.ceil((then - now) / 1000));
+}

@@ -102,7 +102,7 @@ pub struct ButtonArgs {
     #[arg(long, value_name = "TOPIC")]
     pub old_topic: Option<String>,
     /// Address and port of the broker inside for old buttons, without TLS.
-    #[arg(long, value_name = "ADDRESS:PORT", requires_all = ["old_topic", "old_login"])]
+    #[arg(long, value_name = "ADDRESS:PORT", requires_all = ["old_topic", "old_login"], conflicts_with = "broker")]
     pub old_listen: Option<SocketAddr>,
     /// File with user and password of all old buttons, a line each. They go over the network in clear.
     #[arg(long, value_name = "FILE", requires = "old_listen")]

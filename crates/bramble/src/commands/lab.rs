@@ -11,9 +11,11 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+mod off;
 mod part;
 mod topology;
 
+pub use off::{check_on, perhaps_gone};
 pub use part::{gone, ready};
 
 /// How long a machine's sshd may take to be heard.

@@ -11,9 +11,11 @@ mod watch;
 use crate::args::{Global, LightsAction, LightsPlaceArgs};
 use crate::error::{CliError, Explain, chain};
 use crate::printer::Printer;
+use crate::secrets::tell_if_open;
 use bramble_lights::outputs::gpio::{Chip, drive};
 use bramble_lights::sequence::Play;
 use bramble_lights::{Panel, Rules, file};
+use bramble_secret::Secret;
 use std::path::Path;
 
 /// Runs one of the actions.
@@ -72,9 +74,10 @@ fn failed(error: bramble_lights::Error) -> CliError {
     }
 }
 
-/// A secret in a file of its own.
-fn secret(path: &Path) -> Result<bramble_secret::Secret, CliError> {
+/// A secret in a file of its own. Says so where others can read it.
+fn secret(path: &Path, what: &str, printer: &Printer) -> Result<Secret, CliError> {
     let text = std::fs::read_to_string(path);
     let text = text.explain(format!("can't read {}", path.display()))?;
-    Ok(bramble_secret::Secret::new(text.trim()))
+    tell_if_open(path, what, printer);
+    Ok(Secret::new(text.trim()))
 }

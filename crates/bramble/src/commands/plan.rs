@@ -1,6 +1,6 @@
 //! `bramble plan`.
 
-use super::session;
+use super::{lab, session};
 use crate::args::{Global, PlanArgs};
 use crate::context::Context;
 use crate::error::{CliError, Kind};
@@ -16,6 +16,7 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
     } else {
         Context::load(global, printer).await?
     };
+    lab::check_on(&context)?;
     let progress = Progress::new(printer);
     let mut session = session::prepare(&context, global, &args.scope, args.down, &progress).await?;
     if let Some(release) = session.first {
@@ -37,7 +38,16 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
         }
         printer.out(printer.paint(Style::Bold, plan_view::summary(plan)));
     }
-    session::unreachable(&session, printer)?;
+    session::unreachable(&session, printer).map_err(|error| {
+        let unseen = error.kind == Kind::Unreachable;
+        match unseen
+            .then(|| lab::perhaps_gone(&context.cluster))
+            .flatten()
+        {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    })?;
     if args.exit_code && !plan.is_empty() {
         return Err(CliError::silent(Kind::Changes));
     }

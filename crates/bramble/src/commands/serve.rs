@@ -33,7 +33,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
     let data = args.data.clone().unwrap_or_else(usual_data);
     let names = match args.names.is_empty() {
         true => own_names(),
-        false => args.names.clone(),
+        false => checked(&args.names)?,
     };
     let settings = Settings {
         listen: args.listen,
@@ -43,7 +43,7 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         program: std::env::current_exe().explain("this program can't be found")?,
         kubernetes: newest_bundle(),
         limits: Default::default(),
-        buttons: buttons::settings(&args.buttons)?,
+        buttons: buttons::settings(&args.buttons, printer)?,
         watches_clusters: args.watch_clusters == OnOff::On,
     };
     let mut failed = None;
@@ -61,6 +61,20 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
         }
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+/// The names that were given, if people and certificates can have them.
+///
+/// # Errors
+/// One that is no host, as wrong use.
+fn checked(names: &[String]) -> Result<Vec<String>, CliError> {
+    match names.iter().find(|name| !bramble_spec::is_host(name)) {
+        None => Ok(names.to_vec()),
+        Some(wrong) => Err(CliError::usage(format!(
+            "--name {wrong:?} is neither a host's name nor an address"
+        ))
+        .hint("such as pi.home.arpa, 192.168.1.5 or fd00::5: without https:// and port")),
+    }
 }
 
 /// Where it keeps what it knows.

@@ -6,6 +6,7 @@ mod view;
 
 pub use look::{State, look};
 
+use super::lab;
 use crate::args::Global;
 use crate::context::Context;
 use crate::error::{CliError, Kind};
@@ -15,8 +16,12 @@ use crate::progress::Progress;
 /// Looks at everything, changes nothing. Fails if anything is not as it should be.
 pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     let context = Context::load(global, printer).await?;
+    lab::check_on(&context)?;
     let progress = Progress::new(printer);
-    let state = look(&context, global, &progress).await?;
+    let mut state = look(&context, global, &progress).await?;
+    if !state.unreachable().is_empty() {
+        state.remarks.extend(lab::perhaps_gone(&context.cluster));
+    }
     progress.planned();
     if printer.json() {
         printer.value(&view::json(&context, &state));

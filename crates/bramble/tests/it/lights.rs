@@ -2,7 +2,8 @@
 
 use crate::common::{Place, err, json, out};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -128,8 +129,12 @@ fn a_reader_that_sleeps_holds_nothing_up() {
 #[test]
 fn who_sends_needs_the_token() {
     let place = Place::new();
-    std::fs::write(place.path("token"), "0123456789abcdef\n").unwrap();
-    std::fs::write(place.path("short"), "abc").unwrap();
+    let secret = |name: &str, text: &str| {
+        std::fs::write(place.path(name), text).unwrap();
+        mode(&place, name, 0o600);
+    };
+    secret("token", "0123456789abcdef\n");
+    secret("short", "abc");
     let open = place
         .bramble("lights watch --listen 0.0.0.0:0")
         .assert()
@@ -158,6 +163,49 @@ fn who_sends_needs_the_token() {
         (&line["light"], &line["reasons"][0]["reason"]),
         (&"red".into(), &"Down".into())
     );
+    lights.end();
+}
+
+fn mode(place: &Place, name: &str, mode: u32) {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(place.path(name), permissions).unwrap();
+}
+
+/// A green light would say that all is well with what nobody watches.
+#[test]
+fn what_is_refused_is_refused_before_anything_is_shown() {
+    let place = Place::new();
+    std::fs::write(place.path("wrong.conf"), "clusters: []\n").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    for (arguments, said) in [
+        ("--listen 0.0.0.0:0".to_owned(), "--token-file"),
+        (format!("--listen {taken}"), "can't be listened at"),
+        (
+            "--listen 127.0.0.1:0 --kubeconfig none".into(),
+            "no file none",
+        ),
+        ("--kubeconfig wrong.conf".into(), "kubeconfig"),
+    ] {
+        let watch = format!("lights watch {arguments}");
+        let refused = place.bramble(&watch).assert().failure();
+        assert_eq!(out(&refused), "", "{arguments}");
+        let text = err(&refused);
+        assert!(text.contains(said), "{arguments}: {text}");
+        assert!(!text.contains("webhooks:"), "{arguments}: {text}");
+    }
+}
+
+#[test]
+fn a_token_that_others_can_read_is_told() {
+    let place = Place::new();
+    std::fs::write(place.path("token"), "0123456789abcdef\n").unwrap();
+    mode(&place, "token", 0o644);
+    let mut lights = Lights::begin(&place, "watch --listen 127.0.0.1:0 --token-file token");
+    let mut said = String::new();
+    lights.err.read_line(&mut said).unwrap();
+    assert!(said.contains("chmod 600 token"), "{said}");
+    lights.address();
     lights.end();
 }
 

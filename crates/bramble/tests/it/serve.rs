@@ -1,6 +1,6 @@
 //! `bramble serve` as a process of this computer.
 
-use crate::common::Place;
+use crate::common::{Place, err};
 use crate::served::Served;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -103,4 +103,41 @@ async fn a_wrong_password_is_in_the_log_without_a_word_of_what_was_typed() {
     let said = "127.0.0.1 tried a wrong name or password";
     assert!(log.contains(said), "{log}");
     assert!(!log.contains("typed too soon") && !log.contains("correct horse"));
+}
+
+#[test]
+fn what_can_t_be_served_with_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    for (name, said) in [
+        ("bad name", "\"bad name\""),
+        ("https://pi", "without https://"),
+        ("pi:7443", "\"pi:7443\""),
+        ("", "\"\""),
+        ("1.2.3.400", "\"1.2.3.400\""),
+    ] {
+        let mut serve = place.bramble("serve --data data --listen 127.0.0.1:0 --mqtt off");
+        let text = err(&serve
+            .args(["--name", "pi.lan", "--name", name])
+            .assert()
+            .code(2));
+        assert!(
+            text.contains("--name") && text.contains(said),
+            "{name}: {text}"
+        );
+        assert!(!place.path("data").exists(), "{name}");
+    }
+    for (arguments, said) in [
+        ("--mqtt off --old-topic DashButton", "--mqtt off"),
+        ("--mqtt 127.0.0.1:0 --old-topic Dash/#", "\"Dash/#\""),
+        ("--mqtt nowhere", "no address with a port"),
+        (
+            "--broker mqtt://b --old-topic D --old-listen 127.0.0.1:0 --old-login x",
+            "--old-listen",
+        ),
+    ] {
+        let serve = format!("serve --data data --listen 127.0.0.1:0 {arguments}");
+        let text = err(&place.bramble(&serve).assert().code(2));
+        assert!(text.contains(said), "{arguments}: {text}");
+        assert!(!place.path("data").exists(), "{arguments}");
+    }
 }

@@ -87,3 +87,28 @@ fn what_must_be_confirmed_is_not_done_unasked() {
     let text = err(&place.bramble("fleet reboot").assert().code(2));
     assert!(text.contains("gone") && text.contains("--yes"), "{text}");
 }
+
+/// Nothing answers where a lab was taken down, and ssh can't know why.
+#[test]
+fn machines_that_may_be_a_lab_which_is_gone_are_told_as_such() {
+    let text = |lan: &str| {
+        let port = closed_port();
+        format!(
+            "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: faded }}\nspec:\n  network: {{ lan: {lan} }}\n  machines:\n    - {{ name: gone, roles: [control-plane], address: 198.18.77.5, management: 127.0.0.1, ssh: {{ port: {port} }} }}\n"
+        )
+    };
+    let place = Place::with(&text("198.18.77.0/24"));
+    for command in ["plan --down", "status"] {
+        let said = err(&place.bramble(command).assert().code(4));
+        assert!(
+            said.contains("the lab faded is not up"),
+            "{command}: {said}"
+        );
+        assert!(said.contains("bramble up --lab"), "{command}: {said}");
+    }
+    // No lab can be made of a file that names no network.
+    let own = text("198.18.77.0/24").replace("  network: { lan: 198.18.77.0/24 }\n", "");
+    std::fs::write(place.path("bramble.yaml"), own).unwrap();
+    let said = err(&place.bramble("plan --down").assert().code(4));
+    assert!(!said.contains("lab"), "{said}");
+}

@@ -124,6 +124,8 @@ async fn open(settings: &Settings) -> Result<Connection, Error> {
             Ok(connection) => return Ok(connection),
             // Another address is the same broker.
             Err(error) if error.is_final() => return Err(error),
+            // It listens at one of its addresses only: what it said there tells more.
+            Err(Error::Closed { .. }) if matches!(last, Error::Certificate { .. }) => {}
             Err(error) => last = error,
         }
     }

@@ -2,7 +2,7 @@
 //! server it follows, with its password, to anybody and without TLS. So it dials a port of this computer, whose one
 //! connection is passed on, and what the broker says first is looked at on the way.
 
-use super::{Address, Settings};
+use super::{Address, Settings, certificate};
 use crate::error::Error;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use mqtt5::transport::TlsConfig;
@@ -44,7 +44,7 @@ impl Relay {
     /// Opens the way to a broker; `at` is one of its addresses, unless a proxy looks its name up.
     ///
     /// # Errors
-    /// What is in the way: [`Error::Unreachable`], [`Error::File`].
+    /// What is in the way: [`Error::Unreachable`], [`Error::Closed`], [`Error::Certificate`], [`Error::File`].
     pub async fn open(settings: &Settings, at: Option<SocketAddr>) -> Result<Self, Error> {
         let failed = |why: String| Error::Unreachable {
             broker: settings.broker.to_string(),
@@ -53,7 +53,7 @@ impl Relay {
         let stream = match at {
             Some(at) => TcpStream::connect(at)
                 .await
-                .map_err(|e| failed(e.to_string()))?,
+                .map_err(|e| unopened(settings, &e))?,
             None => proxied(settings).await.map_err(failed)?,
         };
         stream
@@ -66,7 +66,7 @@ impl Relay {
                 let name = ServerName::try_from(settings.broker.host.clone())
                     .map_err(|e| failed(e.to_string()))?;
                 let stream = connector.connect(name, stream).await;
-                Box::new(stream.map_err(|e| failed(e.to_string()))?)
+                Box::new(stream.map_err(|e| certificate::failed(settings, &e))?)
             }
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -96,6 +96,18 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// The error of a connection that did not come about.
+fn unopened(settings: &Settings, error: &io::Error) -> Error {
+    let broker = settings.broker.to_string();
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::Closed { broker },
+        _ => Error::Unreachable {
+            broker,
+            why: error.to_string(),
+        },
     }
 }
 

@@ -109,7 +109,7 @@ async fn a_stranger_s_certificate_is_refused() {
     let mut settings = settings(&broker, HANDLER);
     settings.authority = Some(other.authority());
     let error = Client::once(settings.clone()).await.err().unwrap();
-    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(matches!(error, Error::Certificate { .. }), "{error}");
     settings.authority = Some(other.certificates.file("passwords"));
     let error = Client::once(settings).await.err().unwrap();
     assert!(matches!(error, Error::File { .. }), "{error}");

@@ -51,7 +51,10 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let certificates = Certificates::new();
+        Self::with(Certificates::new()).await
+    }
+
+    async fn with(certificates: Certificates) -> Self {
         let users = Arc::new(Users::default());
         let listen = Listen {
             tls: "127.0.0.1:0".parse().unwrap(),
@@ -115,6 +118,54 @@ async fn mosquitto_s_clients_are_served() {
         .subscribe(ONE, &["-t", "one/status", "-q", "1", "-C", "1", "-W", "10"])
         .await;
     assert_eq!(said(&read), "ready\n");
+}
+
+/// Each for itself, so that nobody has to guess which of them it is.
+#[tokio::test]
+async fn what_is_in_the_way_is_told_apart() {
+    let world = World::with(Certificates::of(&["pi.lan", "10.9.8.7"])).await;
+    let settings = world.settings(ONE);
+    let port = world.bus.tls().port();
+    let said = async |settings: &Settings| {
+        let error = Client::once(settings.clone()).await.err().unwrap();
+        let hint = error.hint().unwrap_or_default();
+        assert!(!error.is_final() || matches!(error, Error::Refused { .. }));
+        format!("{error}\n{hint}")
+    };
+    let other_name = said(&settings).await;
+    let expected = format!(
+        "the certificate of mqtts://localhost:{port} is not for the name localhost, but for pi.lan, 10.9.8.7\n"
+    );
+    assert!(other_name.starts_with(&expected), "{other_name}");
+    assert!(other_name.contains("serve --name"), "{other_name}");
+
+    let others = Certificates::new();
+    let mut wrong = settings.clone();
+    wrong.authority = Some(others.file("ca.pem"));
+    let other_authority = said(&wrong).await;
+    let file = others.file("ca.pem");
+    let expected = format!(
+        "the certificate of mqtts://localhost:{port} is not signed by the authority in {}\n",
+        file.display()
+    );
+    assert!(other_authority.starts_with(&expected), "{other_authority}");
+    wrong.authority = None;
+    let of_the_web = said(&wrong).await;
+    assert!(
+        of_the_web.contains("an authority of the web"),
+        "{of_the_web}"
+    );
+
+    let closed = crate::world::free_port();
+    wrong.broker = format!("mqtts://localhost:{closed}").parse().unwrap();
+    let nobody = said(&wrong).await;
+    let expected = format!("nobody listens at mqtts://localhost:{closed}\n");
+    assert!(nobody.starts_with(&expected), "{nobody}");
+
+    let plain = world.bus.plain().unwrap().port();
+    wrong.broker = format!("mqtts://localhost:{plain}").parse().unwrap();
+    let no_tls = said(&wrong).await;
+    assert!(no_tls.contains("can't be reached"), "{no_tls}");
 }
 
 #[tokio::test]

@@ -33,11 +33,16 @@ pub struct Certificates {
 
 impl Certificates {
     pub fn new() -> Self {
+        Self::of(&["localhost", "127.0.0.1"])
+    }
+
+    /// For a broker of these names.
+    pub fn of(names: &[&str]) -> Self {
         provider();
         let folder = tempfile::tempdir().unwrap();
         let authority = bramble_keys::authority("Test").unwrap();
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let broker = bramble_keys::signed(&authority, "localhost", &names).unwrap();
+        let owned: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let broker = bramble_keys::signed(&authority, names[0], &owned).unwrap();
         let write = |name: &str, text: &str| {
             std::fs::write(folder.path().join(name), text).unwrap();
         };

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use bramble_simulator::Frame;
 use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// A press.
@@ -47,14 +48,19 @@ pub(super) struct View {
     text: Vec<String>,
     /// Whether it is on.
     awake: bool,
+    /// For so many milliseconds from now on it hears no press, since it shows its last screen.
+    #[serde(rename = "deafFor", skip_serializing_if = "Option::is_none")]
+    deaf_for: Option<u64>,
 }
 
 impl View {
     fn of(frame: &Frame) -> Self {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now()).as_millis();
         Self {
             screen: STANDARD.encode(frame.panel.bytes()),
             text: frame.lines(),
             awake: frame.screen.is_some(),
+            deaf_for: frame.deaf_until.and_then(|at| left(at).try_into().ok()),
         }
     }
 }

@@ -75,7 +75,9 @@ impl Error {
             Error::Unregistered(_) => {
                 Some("register it as it was, or make another cluster: it gets what is free")
             }
-            Error::NoNetwork => Some("take a lab down: bramble lab list"),
+            Error::NoNetwork => Some(
+                "take a lab down (bramble lab list), or look for a route of this computer that has 10.80.0.0/16: ip route",
+            ),
             Error::Shared => Some(
                 "order the cluster with `bramble ccp up`, or by a daemon with a store of its own",
             ),

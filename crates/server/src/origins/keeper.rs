@@ -35,6 +35,9 @@ impl Origins {
             let _ = stop.wait_for(|stop| *stop).await.map(drop);
         };
         tokio::pin!(told);
+        if let Err(error) = self.lab.hold().await {
+            tracing::error!("networks of labs are not held: {error}");
+        }
         let mut pruned = None;
         loop {
             if pruned.is_none_or(|at: Instant| at.elapsed() >= PRUNED) {

@@ -1,6 +1,7 @@
 //! Machines on the daemon's own computer. A run makes them and takes them away: see [`crate::runs`].
 
 use super::file::{Placed, roles};
+use super::networks::Networks;
 use super::{Error, Place, Source};
 use async_trait::async_trait;
 use bramble_spec::cluster::Role;
@@ -8,6 +9,7 @@ use bramble_store::record::{Claim, Cluster, Origin, Phase, Template};
 use bramble_store::{Store, Typed};
 use ipnet::{IpNet, Ipv4Net};
 use serde_json::{Map, json};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,32 +26,58 @@ const SHARED: u8 = 250;
 /// Labs on this computer.
 pub(super) struct Lab {
     store: Arc<dyn Store>,
+    networks: Arc<Networks>,
 }
 
 impl Lab {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub(super) fn new(store: Arc<dyn Store>, networks: Arc<Networks>) -> Self {
+        Self { store, networks }
     }
 
-    /// Networks that a cluster which may come up or a lab has, with whose they are.
-    async fn taken(&self) -> Result<Vec<(String, IpNet)>, Error> {
-        let mut taken = of_labs().await;
+    /// Networks of clusters that may come up, with whose they are.
+    async fn own(&self) -> Result<Vec<(String, IpNet)>, Error> {
+        let mut own = Vec::new();
         for cluster in self.store.all::<Cluster>().await? {
             if cluster.it.origin == Some(Origin::Lab) && cluster.it.phase != Phase::Gone {
                 let lan = lan(&cluster.it.file);
-                taken.extend(lan.map(|net| (format!("cluster {}", cluster.name), net)));
+                own.extend(lan.map(|net| (format!("cluster {}", cluster.name), net)));
             }
         }
-        Ok(taken)
+        Ok(own)
     }
 
-    /// A network that is free.
+    /// Holds the networks of all clusters that may come up, as this daemon did before it was started anew.
+    pub(super) async fn hold(&self) -> Result<(), Error> {
+        for net in v4(&self.own().await?) {
+            if !self.networks.hold(net) {
+                tracing::warn!("another daemon of this computer has a cluster in {net} as well");
+            }
+        }
+        Ok(())
+    }
+
+    /// A network that is free, and this daemon's from now on.
     async fn network(&self) -> Result<Ipv4Net, Error> {
-        let taken = self.taken().await?;
+        let own = self.own().await?;
+        let mut wanted: BTreeSet<Ipv4Net> = v4(&own).collect();
+        let mut taken = of_labs().await;
+        taken.extend(of_this_computer().await);
+        taken.extend(own);
         let all = (0..=u8::MAX).map(network);
         let mut free = all.filter(|net| !taken.iter().any(|(_, t)| overlap(*t, IpNet::V4(*net))));
-        free.next().ok_or(Error::NoNetwork)
+        let chosen = free.find(|net| self.networks.hold(*net));
+        wanted.extend(chosen);
+        // Those of clusters that are gone.
+        self.networks.keep(&wanted);
+        chosen.ok_or(Error::NoNetwork)
     }
+}
+
+fn v4(networks: &[(String, IpNet)]) -> impl Iterator<Item = Ipv4Net> {
+    networks.iter().filter_map(|(_, net)| match net {
+        IpNet::V4(net) => Some(*net),
+        IpNet::V6(_) => None,
+    })
 }
 
 fn network(third: u8) -> Ipv4Net {
@@ -78,6 +106,22 @@ async fn of_labs() -> Vec<(String, IpNet)> {
             .map(move |net| (name.clone(), IpNet::V4(net.range)))
     });
     networks.collect()
+}
+
+/// Networks that this computer has otherwise.
+async fn of_this_computer() -> Vec<(String, IpNet)> {
+    let looked = tokio::task::spawn_blocking(bramble_lab::in_use).await;
+    match looked {
+        Ok(Ok(all)) => all
+            .into_iter()
+            .map(|(net, with)| (with, net.into()))
+            .collect(),
+        Ok(Err(error)) => {
+            tracing::debug!("{error}");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 #[async_trait]
@@ -116,11 +160,21 @@ impl Source for Lab {
             return Ok(());
         };
         let own = format!("lab {}", claim.cluster);
-        let taken = self.taken().await?;
+        let mut taken = of_labs().await;
+        taken.extend(self.own().await?);
         let other = taken
             .into_iter()
             .find(|(whose, net)| *whose != own && overlap(*net, network));
-        other.map_or(Ok(()), |(lab, _)| Err(Error::Network { network, lab }))
+        if let Some((lab, _)) = other {
+            return Err(Error::Network { network, lab });
+        }
+        match network {
+            IpNet::V4(net) if !self.networks.hold(net) => Err(Error::Network {
+                network,
+                lab: "another daemon of this computer".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The cluster's record is the claim.

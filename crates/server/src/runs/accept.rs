@@ -128,7 +128,7 @@ impl Runs {
         if gone.it.phase != Phase::Gone {
             return Ok(gone);
         }
-        let claim = origins::again(&self.store, cluster, &gone.it).await?;
+        let claim = origins::again(&self.store, &self.networks, cluster, &gone.it).await?;
         let mut revived = gone;
         revived.it.phase = Phase::New;
         revived.it.message = None;

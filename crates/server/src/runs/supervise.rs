@@ -4,6 +4,7 @@ use super::accept::FORGOTTEN;
 use super::child::{Folder, Task};
 use super::events::Heard;
 use super::follow::Lines;
+use crate::origins::Networks;
 use crate::replica::Replica;
 use crate::{files, origins};
 use bramble_store::record::{Cluster, End, Origin, Phase, Run, State, Verb};
@@ -48,6 +49,7 @@ pub struct Runs {
     pub(super) replica: Option<Arc<Replica>>,
     followed: Mutex<HashSet<String>>,
     choosing: tokio::sync::Mutex<()>,
+    pub(super) networks: Arc<Networks>,
 }
 
 impl Runs {
@@ -68,12 +70,18 @@ impl Runs {
             replica,
             followed: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
+            networks: Arc::default(),
         })
     }
 
     /// Held by who takes or frees machines: two who choose at once would choose the same.
     pub(crate) async fn choosing(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.choosing.lock().await
+    }
+
+    /// Networks of labs that are this daemon's.
+    pub(crate) fn networks(&self) -> &Arc<Networks> {
+        &self.networks
     }
 
     /// Where and how they are carried out.

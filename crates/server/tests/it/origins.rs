@@ -230,6 +230,39 @@ async fn labs_have_networks_of_their_own() {
     assert_eq!(loaded(&made.it).network.lan, Some(networks[0]));
 }
 
+/// Neither knows the other's store, and no lab is up yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_daemons_of_one_computer_choose_different_networks() {
+    let (one, two) = (Place::new().await, Place::new().await);
+    let mut networks = Vec::new();
+    for place in [&one, &two] {
+        place.template("lab", template(Origin::Lab, 1, 0)).await;
+        let made = place.origins.make(wish("red", "lab")).await.unwrap();
+        networks.push(loaded(&made.it).network.lan.unwrap());
+    }
+    assert_ne!(networks[0], networks[1]);
+    // A cluster that comes up again finds its own network, or is told that it is another's now.
+    two.phase("red", Phase::Gone).await;
+    let by = || Actor::User("anna".into());
+    two.runs.accept("red", Verb::Up, by()).await.unwrap();
+    let over = |it: &mut Run| {
+        it.state = State::Ended(End::Done);
+        Ok::<_, bramble_store::Error>(())
+    };
+    two.store.change("red-1", over).await.unwrap();
+    let taken = |it: &mut Cluster| {
+        let [one, two] = [networks[0], networks[1]].map(|net| net.to_string());
+        let [one, two] = [one, two].map(|net| net.trim_end_matches("0/24").to_owned());
+        it.file = it.file.replace(&two, &one);
+        it.phase = Phase::Gone;
+        Ok::<_, bramble_store::Error>(())
+    };
+    two.store.change("red", taken).await.unwrap();
+    let refused = two.runs.accept("red", Verb::Up, by()).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("another daemon of this computer"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_taken_down_when_its_time_is_over() {
     let place = Place::new().await;

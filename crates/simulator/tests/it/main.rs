@@ -100,6 +100,35 @@ async fn without_a_broker_it_says_so_and_sleeps() {
     let simulator = Simulator::new(settings(Protocol::Signed { key }), Arc::new(network));
     let shown = shown(&simulator, Press::Short).await;
     assert_eq!(shown.last().unwrap(), "MQTT connection / failed");
+    // The display has no room for the cause.
+    let trouble = simulator.troubles().borrow().clone().unwrap();
+    let said = format!("nobody listens at mqtt://{address}");
+    assert_eq!(trouble.to_string(), said);
+}
+
+#[tokio::test]
+async fn it_tells_until_when_it_hears_no_press() {
+    let network = Dialled(bramble_bus::Settings {
+        broker: "mqtt://127.0.0.1".parse().unwrap(),
+        client: "dash01".into(),
+        login: None,
+        authority: None,
+        proxy: None,
+        will: None,
+    });
+    let topic = bramble_button::seed::DEFAULT_TOPIC.chars().collect();
+    let simulator = Simulator::new(settings(Protocol::Seed { topic }), Arc::new(network));
+    let mut frames = simulator.frames();
+    simulator.press(Press::Long);
+    let last = frames.wait_for(|frame| frame.screen == Some(Screen::RemovalUnknown));
+    let last = tokio::time::timeout(LIMIT, last).await.unwrap().unwrap();
+    let until = last.deaf_until.expect("the last screen has an end");
+    drop(last);
+    simulator.press(Press::Short);
+    let asleep = frames.wait_for(|frame| frame.screen.is_none());
+    let asleep = tokio::time::timeout(LIMIT, asleep).await.unwrap().unwrap();
+    assert_eq!(asleep.deaf_until, None);
+    assert!(tokio::time::Instant::now() >= until);
 }
 
 #[tokio::test]

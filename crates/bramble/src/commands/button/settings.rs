@@ -1,6 +1,8 @@
 //! The settings of a simulated button.
 
 use crate::error::CliError;
+use crate::printer::Printer;
+use crate::secrets::tell_if_open;
 use bramble_button::signed::Key;
 use bramble_button::{ButtonId, Protocol, Settings, seed};
 use bramble_secret::Secret;
@@ -47,8 +49,8 @@ fn usual_average() -> u16 {
     Settings::AVERAGE_S
 }
 
-/// Reads them.
-pub fn read(path: &Path) -> Result<Read, CliError> {
+/// Reads them. Says so where others can read a secret that they name.
+pub fn read(path: &Path, printer: &Printer) -> Result<Read, CliError> {
     let wrong = |field: &str, why: &dyn Display| {
         let place = if field.is_empty() {
             String::new()
@@ -62,7 +64,9 @@ pub fn read(path: &Path) -> Result<Read, CliError> {
     let id: ButtonId = file.id.parse().map_err(|e| wrong("id", &e))?;
     let (protocol, login) = match &file.key_file {
         Some(key) => {
-            let key = self::key(&folder.join(key)).map_err(|why| wrong("keyFile", &why))?;
+            let place = folder.join(key);
+            let key = self::key(&place).map_err(|why| wrong("keyFile", &why))?;
+            tell_if_open(&place, "key of the button", printer);
             let password = Secret::new(key.password().expose());
             (Protocol::Signed { key }, Some((file.id.clone(), password)))
         }
@@ -70,6 +74,9 @@ pub fn read(path: &Path) -> Result<Read, CliError> {
             let topic = file.topic.as_str().try_into();
             let topic = topic.map_err(|_| wrong("topic", &"it is too long"))?;
             let login = login(&file, folder).map_err(|why| wrong("passwordFile", &why))?;
+            if let Some(place) = &file.password_file {
+                tell_if_open(&folder.join(place), "password of the button", printer);
+            }
             (Protocol::Seed { topic }, login)
         }
     };
@@ -132,6 +139,15 @@ fn secret(path: &Path) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::printer::Output;
+
+    const PRINTER: Printer = Printer {
+        output: Output::Text,
+        quiet: true,
+        color: false,
+        color_err: false,
+        live: false,
+    };
 
     const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
@@ -141,7 +157,7 @@ mod tests {
         std::fs::write(folder.path().join("bad"), "abc").expect("written");
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("written");
-        read(&path)
+        read(&path, &PRINTER)
     }
 
     #[test]

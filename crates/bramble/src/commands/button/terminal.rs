@@ -1,9 +1,10 @@
 //! The display in the terminal: two pixels in each character, one above the other.
 
+use super::trouble::{Explained, Way};
 use crate::error::CliError;
 use bramble_button::Press;
 use bramble_button::draw::{HEIGHT, WIDTH};
-use bramble_simulator::{Panel, Simulator};
+use bramble_simulator::{Frame, Panel, Simulator};
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{
@@ -13,11 +14,15 @@ use crossterm::{execute, queue};
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 const KEYS: &str = "space: press   l: long press   q: quit";
 
 /// How often it is looked whether nobody waits for keys any more.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often the seconds are counted down until it hears again.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a key is for.
 enum Key {
@@ -27,41 +32,69 @@ enum Key {
 }
 
 /// Shows the display until somebody quits.
-pub async fn run(simulator: &Simulator, press: Option<Press>) -> Result<(), CliError> {
+pub async fn run(simulator: &Simulator, press: Option<Press>, way: &Way) -> Result<(), CliError> {
     let failed = |e: io::Error| CliError::failed(format!("the terminal: {e}"));
+    let ended = || CliError::failed("the button has ended");
     let _screen = Alternate::enter().map_err(failed)?;
     let mut keys = keys();
     let mut frames = simulator.frames();
+    let mut troubles = simulator.troubles();
     frames.mark_changed();
     if let Some(press) = press {
         simulator.press(press);
     }
     loop {
+        let counts = frames.borrow().deaf_until.is_some();
         tokio::select! {
-            changed = frames.changed() => {
-                if changed.is_err() {
-                    return Err(CliError::failed("the button has ended"));
-                }
-            }
+            changed = frames.changed() => changed.map_err(|_| ended())?,
+            changed = troubles.changed() => changed.map_err(|_| ended())?,
             key = keys.recv() => match key {
                 Some(Key::Press(press)) => simulator.press(press),
                 Some(Key::Redraw) => {}
                 Some(Key::Quit) | None => return Ok(()),
             },
+            () = sleep(TICK), if counts => {}
         }
         let frame = frames.borrow_and_update().clone();
-        draw(&frame.panel, frame.screen.is_some()).map_err(failed)?;
+        let trouble = troubles.borrow_and_update().clone();
+        let trouble = trouble.map(|error| way.explain(&error));
+        let below = below(&frame, Instant::now(), trouble.as_ref());
+        draw(&frame.panel, &below).map_err(failed)?;
     }
 }
 
-fn draw(panel: &Panel, awake: bool) -> io::Result<()> {
+/// The lines below the display: what the button does, and what it has no room to say.
+fn below(frame: &Frame, now: Instant, trouble: Option<&Explained>) -> Vec<String> {
+    let state = match (&frame.screen, frame.deaf_until) {
+        (None, _) => "asleep".to_owned(),
+        (Some(_), None) => "awake".to_owned(),
+        (Some(_), Some(until)) => {
+            let left = until.saturating_duration_since(now);
+            // The last second counts as one.
+            let seconds = left.as_millis().div_ceil(1000);
+            format!("hears presses again in {seconds} s")
+        }
+    };
+    let mut lines = vec![format!("{state}   {KEYS}")];
+    if let Some(trouble) = trouble {
+        lines.push(trouble.what.clone());
+        lines.extend(trouble.hint.clone());
+    }
+    lines
+}
+
+fn draw(panel: &Panel, below: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (row, line) in lines(panel).iter().enumerate() {
         queue!(out, MoveTo(0, u16::try_from(row).unwrap_or(u16::MAX)))?;
         write!(out, "{line}")?;
     }
-    let state = if awake { "awake " } else { "asleep" };
-    write!(out, "\r\n{state}   {KEYS}")?;
+    for line in below {
+        write!(out, "\r\n")?;
+        queue!(out, Clear(ClearType::UntilNewLine))?;
+        write!(out, "{line}")?;
+    }
+    queue!(out, Clear(ClearType::FromCursorDown))?;
     out.flush()
 }
 
@@ -147,7 +180,23 @@ impl Drop for Alternate {
 mod tests {
     use super::*;
     use bramble_button::Screen;
-    use bramble_simulator::Frame;
+
+    #[test]
+    fn below_the_display_is_what_it_does_not_say() {
+        let now = Instant::now();
+        let first = |frame: &Frame| below(frame, now, None).swap_remove(0);
+        assert!(first(&Frame::default()).starts_with("asleep "));
+        let mut frame = Frame::of(Screen::BrokerFailed);
+        assert!(first(&frame).starts_with("awake "));
+        frame.deaf_until = Some(now + Duration::from_millis(4_200));
+        assert!(first(&frame).starts_with("hears presses again in 5 s "));
+        let trouble = Explained {
+            what: "nobody listens at mqtts://pi:8883".into(),
+            hint: Some("is it running?".into()),
+        };
+        let lines = below(&frame, now, Some(&trouble));
+        assert_eq!(lines[1..], [trouble.what, "is it running?".to_owned()]);
+    }
 
     #[test]
     fn two_pixels_are_a_character() {

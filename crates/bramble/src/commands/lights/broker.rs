@@ -20,7 +20,7 @@ impl Told {
     ///
     /// # Errors
     /// What can't be read, as wrong use.
-    pub fn of(args: &LightsBrokerArgs) -> Result<Option<Self>, CliError> {
+    pub fn of(args: &LightsBrokerArgs, printer: &Printer) -> Result<Option<Self>, CliError> {
         let Some(url) = &args.broker else {
             return Ok(None);
         };
@@ -37,7 +37,7 @@ impl Told {
         Ok(Some(Self {
             settings: Settings {
                 will: Some(will(&topic)),
-                ..way.settings(&client)?
+                ..way.settings(&client, printer)?
             },
             topic,
         }))

@@ -3,7 +3,7 @@
 use super::broker::{Teller, Told};
 use super::{chip, failed, follow, lamps, listen, read, secret, started};
 use crate::args::{Global, LightsWatchArgs};
-use crate::error::CliError;
+use crate::error::{CliError, Explain};
 use crate::files;
 use crate::printer::Printer;
 use crate::remote::Remote;
@@ -16,10 +16,10 @@ use bramble_lights::{Lights, Panel, Rules, Source, frame, watch};
 use bramble_secret::Secret;
 use jiff::Timestamp;
 use std::future::pending;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Between two lines at least.
@@ -39,10 +39,12 @@ pub async fn run(
     if followed.is_some() {
         follow::expect(&mut rules);
     }
-    let told = Told::of(&args.broker)?;
+    // Whatever can be refused is refused before anything is shown.
+    let told = Told::of(&args.broker, printer)?;
+    let taken = taken(args, printer).await?;
+    let conf = conf(args.kubeconfig.as_deref())?;
     let lit = chip(&args.place, &rules)?;
     let pressed = pressed(args.place.gpio, &rules)?;
-    let token = args.token_file.as_deref().map(secret).transpose()?;
     let panel = Panel::new(rules);
     let runs = started::runs(global, &panel, printer)?;
     let mut stop = stop::when_told();
@@ -50,8 +52,8 @@ pub async fn run(
     let ended = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         failed = lamps(&panel, lit) => failed,
-        failed = hooks(args.listen, token, &panel, printer) => failed,
-        failed = cluster(args.kubeconfig.as_deref(), &panel, printer) => failed,
+        failed = hooks(taken, &panel, printer) => failed,
+        failed = cluster(conf, &panel, printer) => failed,
         failed = daemon(followed.as_ref(), &panel, printer) => failed,
         () = lines(&panel, printer) => Ok(()),
         () = tell(teller.as_ref(), &panel, printer) => Ok(()),
@@ -113,36 +115,50 @@ fn pressed(gpio: bool, rules: &Rules) -> Result<Option<Receiver<Press>>, CliErro
     Ok(Some(presses(contact, edges)))
 }
 
+/// A port for webhooks, and the token that they need.
+type Taken = Option<(TcpListener, Option<Secret>)>;
+
+/// Listens for webhooks, if that is wanted; nobody is answered yet.
+async fn taken(args: &LightsWatchArgs, printer: &Printer) -> Result<Taken, CliError> {
+    let Some(address) = args.listen else {
+        return Ok(None);
+    };
+    let read = |path| secret(path, "token of senders", printer);
+    let token = args.token_file.as_deref().map(read).transpose()?;
+    let listener = listen::bind(address, token.as_ref()).await?;
+    Ok(Some((listener, token)))
+}
+
 /// Takes webhooks in; returns only where that can't be done.
-async fn hooks(
-    address: Option<SocketAddr>,
-    token: Option<Secret>,
-    panel: &Arc<Panel>,
-    printer: &Printer,
-) -> Result<(), CliError> {
-    let Some(address) = address else {
+async fn hooks(taken: Taken, panel: &Arc<Panel>, printer: &Printer) -> Result<(), CliError> {
+    let Some((listener, token)) = taken else {
         return pending().await;
     };
-    let listener = listen::bind(address, token.as_ref()).await?;
-    let address = listener.local_addr().unwrap_or(address);
+    let address = listener.local_addr();
+    let address = address.explain("the port for webhooks has no address")?;
     printer.note(format!(
         "webhooks: http://{address}/api/v1/hooks/kubewatch and /alertmanager"
     ));
     listen::serve(listener, panel.clone(), token).await
 }
 
-/// Watches a cluster; returns only where its kubeconfig can't be used.
-async fn cluster(
-    kubeconfig: Option<&Path>,
-    panel: &Panel,
-    printer: &Printer,
-) -> Result<(), CliError> {
-    let Some(path) = kubeconfig else {
-        return pending().await;
+/// The kubeconfig of the cluster that is to be watched.
+fn conf(path: Option<&Path>) -> Result<Option<Secret>, CliError> {
+    let Some(path) = path else {
+        return Ok(None);
     };
     let Some(conf) = files::read_secret(path)? else {
         let what = format!("there is no file {}", path.display());
         return Err(CliError::usage(what).hint("docs/lights.md says how to make one"));
+    };
+    bramble_kube::kubeconfig::check(&conf)?;
+    Ok(Some(conf))
+}
+
+/// Watches a cluster; returns only where its kubeconfig can't be used.
+async fn cluster(conf: Option<Secret>, panel: &Panel, printer: &Printer) -> Result<(), CliError> {
+    let Some(conf) = conf else {
+        return pending().await;
     };
     let error = watch::begin(&conf, panel, |text| printer.note(text)).await;
     Err(failed(error))

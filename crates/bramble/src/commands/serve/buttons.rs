@@ -3,6 +3,8 @@
 use crate::args::ButtonArgs;
 use crate::broker::{Way, login};
 use crate::error::CliError;
+use crate::printer::Printer;
+use bramble_button::Topic;
 use bramble_server::buttons::OldLogin;
 use bramble_server::{Broker, Buttons};
 
@@ -13,9 +15,16 @@ const OFF: &str = "off";
 ///
 /// # Errors
 /// What can't be read, as wrong use.
-pub(super) fn settings(args: &ButtonArgs) -> Result<Option<Buttons>, CliError> {
-    let Some(broker) = broker(args)? else {
-        return Ok(None);
+pub(super) fn settings(args: &ButtonArgs, printer: &Printer) -> Result<Option<Buttons>, CliError> {
+    let old = args.old_topic.as_deref().map(topic).transpose()?;
+    let Some(broker) = broker(args, printer)? else {
+        return match old {
+            None => Ok(None),
+            Some(_) => {
+                let what = "--old-topic is for old buttons, but with --mqtt off none are heard";
+                Err(CliError::usage(what).hint("leave out one of the two"))
+            }
+        };
     };
     let handler = args
         .handler
@@ -24,13 +33,24 @@ pub(super) fn settings(args: &ButtonArgs) -> Result<Option<Buttons>, CliError> {
     Ok(Some(Buttons {
         handler,
         broker,
-        old: args.old_topic.clone(),
+        old,
     }))
 }
 
-fn broker(args: &ButtonArgs) -> Result<Option<Broker>, CliError> {
+/// A topic that buttons can publish at.
+fn topic(text: &str) -> Result<String, CliError> {
+    let fine = |c: char| !c.is_control() && !matches!(c, '+' | '#');
+    let right = !text.is_empty() && text.chars().all(fine) && !text.starts_with('$');
+    if right && Topic::try_from(text).is_ok() {
+        return Ok(text.to_owned());
+    }
+    let what = format!("--old-topic {text:?} is no topic that a button can publish at");
+    Err(CliError::usage(what).hint("one name without + and #, usually DashButton"))
+}
+
+fn broker(args: &ButtonArgs, printer: &Printer) -> Result<Option<Broker>, CliError> {
     if let Some(url) = &args.broker {
-        return Ok(Some(Broker::Other(other(args, url)?)));
+        return Ok(Some(Broker::Other(other(args, url, printer)?)));
     }
     if args.mqtt == OFF {
         return Ok(None);
@@ -41,7 +61,7 @@ fn broker(args: &ButtonArgs) -> Result<Option<Broker>, CliError> {
     })?;
     let plain = match (args.old_listen, &args.old_topic, &args.old_login) {
         (Some(at), Some(topic), Some(file)) => {
-            let (user, password) = login(file)?;
+            let (user, password) = login(file, printer)?;
             let topic = topic.clone();
             Some((
                 at,
@@ -57,12 +77,16 @@ fn broker(args: &ButtonArgs) -> Result<Option<Broker>, CliError> {
     Ok(Some(Broker::Own { tls, plain }))
 }
 
-fn other(args: &ButtonArgs, url: &str) -> Result<bramble_bus::Settings, CliError> {
+fn other(
+    args: &ButtonArgs,
+    url: &str,
+    printer: &Printer,
+) -> Result<bramble_bus::Settings, CliError> {
     Way {
         url,
         authority: args.broker_ca.as_deref(),
         login: args.broker_login.as_deref(),
         proxy: args.broker_proxy.as_deref(),
     }
-    .settings(&args.handler)
+    .settings(&args.handler, printer)
 }

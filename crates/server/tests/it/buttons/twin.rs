@@ -80,13 +80,17 @@ async fn a_press_in_the_browser_is_a_press() {
     assert_eq!(pressed, 204);
     let working = shows(&mut body, "Provisioning").await;
     assert_eq!(working["awake"], true);
+    assert_eq!(working["deafFor"], Value::Null);
     let pixels = STANDARD
         .decode(working["screen"].as_str().unwrap())
         .unwrap();
     assert!(pixels.iter().any(|byte| *byte != 0));
     let run = world.till.only().await;
     world.till.ends(&run, End::Done, None).await;
-    shows(&mut body, "10.77.0.5:6443").await;
+    let ready = shows(&mut body, "10.77.0.5:6443").await;
+    // Its last screen: who presses now learns why nothing happens.
+    let deaf = ready["deafFor"].as_u64().expect("it says for how long");
+    assert!((1..=30_000).contains(&deaf), "{deaf}");
     assert_eq!(world.till.orders().len(), 1);
 }
 
