@@ -63,7 +63,11 @@ impl Lab {
         let mut taken = of_labs().await;
         taken.extend(of_this_computer().await);
         taken.extend(own);
+        // That of a cluster that is gone is this daemon's still.
+        let held = self.networks.held();
         let all = (0..=u8::MAX).map(network);
+        let (first, others): (Vec<_>, Vec<_>) = all.partition(|net| held.contains(net));
+        let all = first.into_iter().chain(others);
         let mut free = all.filter(|net| !taken.iter().any(|(_, t)| overlap(*t, IpNet::V4(*net))));
         let chosen = free.find(|net| self.networks.hold(*net));
         wanted.extend(chosen);

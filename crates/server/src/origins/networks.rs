@@ -29,6 +29,12 @@ impl Networks {
         true
     }
 
+    /// All that are held.
+    pub(super) fn held(&self) -> Vec<Ipv4Net> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.keys().copied().collect()
+    }
+
     /// Gives up all others.
     pub(super) fn keep(&self, wanted: &BTreeSet<Ipv4Net>) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -91,4 +91,16 @@ mod tests {
         // One of them is a real machine.
         assert!(refused(&cluster, |m| m.name == "one", || true).is_none());
     }
+
+    /// What is silent in this computer's own network is no lab that is missing.
+    #[test]
+    fn a_cluster_in_this_computer_s_network_is_taken_for_no_lab() {
+        let mut cluster = bramble_spec::load("test", FILE).expect("a cluster");
+        cluster.network.lan = "127.0.0.0/8".parse().ok();
+        for (machine, address) in cluster.machines.iter_mut().zip(["127.0.0.5", "127.0.0.6"]) {
+            machine.address = address.parse().expect("an address");
+        }
+        assert!(topology::topology(&cluster).is_ok());
+        assert_eq!(perhaps_gone(&cluster), None);
+    }
 }
