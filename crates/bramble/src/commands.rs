@@ -75,6 +75,11 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
+        Command::Runs(_) => Err(
+            CliError::usage("runs that can be looked at are a daemon's").hint(
+                "say which: bramble --server URL runs, once you are logged in (bramble login URL)",
+            ),
+        ),
         Command::Login(args) => crate::remote::log_in(&args, printer).await,
         Command::Logout { url } => crate::remote::log_out(global, &url, printer).await,
         Command::Lights(args) => lights::run(global, &args.action, printer).await,

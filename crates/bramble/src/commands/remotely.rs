@@ -1,6 +1,8 @@
 //! Commands that a daemon carries out: with the same words, and what it says here is what it would say there.
 
 mod ask;
+mod follow;
+mod known_runs;
 mod runs;
 
 use super::kubeconfig::{self, Access};
@@ -53,6 +55,7 @@ pub async fn run(
             scope: Some(&args.scope),
             exit_code: args.exit_code,
         },
+        Command::Runs(args) => return known_runs::run(remote, global, args, printer).await,
         Command::Status => Question::of(About::Status),
         Command::Check => Question::of(About::Check),
         Command::Kubeconfig(args) if args.print => Question::of(About::Kubeconfig),
@@ -70,7 +73,7 @@ pub async fn run(
         }
         _ => {
             return Err(CliError::usage("a daemon does not carry out this command").hint(
-                "it does: up, down, plan, status, check, kubeconfig, etcd members, etcd snapshots, certs status",
+                "it does: up, down, plan, status, check, kubeconfig, etcd members, etcd snapshots, certs status; and tells of its runs",
             ));
         }
     };
