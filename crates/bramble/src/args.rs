@@ -1,5 +1,6 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod broker;
 mod bundle;
 mod button;
 mod ccp;
@@ -14,6 +15,7 @@ mod runs;
 mod serve;
 mod vpn;
 
+pub use broker::*;
 pub use bundle::*;
 pub use button::*;
 pub use ccp::*;
@@ -29,7 +31,7 @@ pub use serve::*;
 pub use vpn::*;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Bare machines to a Kubernetes cluster and back, from one file.
@@ -56,9 +58,12 @@ impl Cli {
     /// # Errors
     /// What is wrong with them; help and version, which were asked for.
     pub fn read() -> Result<Self, clap::Error> {
-        let mut read = Self::try_parse()?;
-        let added = read.global.add_environment();
-        added.map_err(|why| Self::command().error(ErrorKind::ValueValidation, why))?;
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let read = Self::from_arg_matches(&matches);
+        let mut read = read.map_err(|error| error.format(&mut command))?;
+        let settled = read.global.settle(&matches);
+        settled.map_err(|why| command.error(ErrorKind::ArgumentConflict, why))?;
         Ok(read)
     }
 }
@@ -359,7 +364,7 @@ pub struct SshArgs {
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
     /// Print it instead of merging.
-    #[arg(long, conflicts_with = "remove")]
+    #[arg(long, conflicts_with_all = ["remove", "into", "current"])]
     pub print: bool,
     /// Take the cluster out of the kubeconfig.
     #[arg(long)]
@@ -368,7 +373,7 @@ pub struct KubeconfigArgs {
     #[arg(long, value_name = "FILE")]
     pub into: Option<PathBuf>,
     /// Make it the current context even if there is another one.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remove")]
     pub current: bool,
 }
 

@@ -27,6 +27,15 @@ pub async fn run(
     command: &Command,
     printer: &Printer,
 ) -> Result<(), CliError> {
+    if let Some(option) = global.given.of_work_here {
+        return Err(CliError::usage(format!(
+            "{option} is about work of this computer, but {} does it",
+            remote.url()
+        ))
+        .hint(format!(
+            "leave {option} out, or name no daemon (--server, BRAMBLE_SERVER)"
+        )));
+    }
     let question = match command {
         Command::Up(args) if whole(&args.scope) && !args.lab => {
             return runs::up(remote, &meant(global, remote, printer).await?, printer).await;
@@ -44,6 +53,12 @@ pub async fn run(
             return Err(
                 CliError::usage("a daemon's run is always the whole cluster")
                     .hint("leave --step, --machine and --lab out"),
+            );
+        }
+        Command::Plan(args) if args.short => {
+            return Err(
+                CliError::usage("a daemon's plan comes with the differences of files")
+                    .hint("leave --short out"),
             );
         }
         Command::Plan(args) => Question {

@@ -7,6 +7,7 @@ mod button;
 mod ccp;
 mod check;
 mod common;
+mod contradictions;
 mod daemon;
 mod files;
 mod generated;

@@ -74,7 +74,7 @@ fn a_cluster_that_the_environment_names_counts_for_daemons_alone() {
     }
     // Who says it as an option means a daemon.
     let said = err(&place.bramble("check --cluster red").assert().code(2));
-    assert!(said.contains("--server <URL>"), "{said}");
+    assert!(said.contains("--server URL says which daemon"), "{said}");
     let mut command = place.bramble("status --server https://127.0.0.1:9");
     let wrong = command.env("BRAMBLE_CLUSTER", "../x").assert().code(2);
     assert!(err(&wrong).contains("BRAMBLE_CLUSTER=../x"));
