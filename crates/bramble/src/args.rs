@@ -1,31 +1,37 @@
 //! All arguments, with their help: help texts, completions and man pages are made from these types.
 
+mod broker;
 mod bundle;
 mod button;
 mod ccp;
 mod certs;
 mod etcd;
 mod fleet;
+mod global;
 mod lights;
 mod machine;
 mod router;
+mod runs;
 mod serve;
 mod vpn;
 
+pub use broker::*;
 pub use bundle::*;
 pub use button::*;
 pub use ccp::*;
 pub use certs::*;
 pub use etcd::*;
 pub use fleet::*;
+pub use global::*;
 pub use lights::*;
 pub use machine::*;
 pub use router::*;
+pub use runs::*;
 pub use serve::*;
 pub use vpn::*;
 
-use crate::printer::Output;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Bare machines to a Kubernetes cluster and back, from one file.
@@ -46,86 +52,20 @@ pub struct Cli {
     pub global: Global,
 }
 
-/// Options of every command.
-#[derive(Debug, Clone, Args)]
-pub struct Global {
-    /// The cluster file.
-    #[arg(
-        short = 'f',
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        default_value = "bramble.yaml",
-        env = "BRAMBLE_FILE",
-        value_name = "FILE"
-    )]
-    pub file: PathBuf,
-    /// Text for people, or JSON for programs.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        value_enum,
-        default_value = "text",
-        value_name = "FORM"
-    )]
-    pub output: Output,
-    /// Say less.
-    #[arg(short, long, global = true, help_heading = "Options of every command")]
-    pub quiet: bool,
-    /// Folder of the bundle; by default the one that fits is looked for in the caches.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        env = "BRAMBLE_BUNDLE",
-        value_name = "DIR"
-    )]
-    pub bundle: Option<PathBuf>,
-    /// Learn the host key of machines that were never seen before. A changed key is refused anyway.
-    #[arg(long, global = true, help_heading = "Options of every command")]
-    pub accept_new_host_keys: bool,
-    /// Ask for the password that sudo wants on the machines.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        conflicts_with = "sudo_password_file"
-    )]
-    pub ask_sudo_password: bool,
-    /// File with the password that sudo wants on the machines.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        value_name = "FILE",
-        env = "BRAMBLE_SUDO_PASSWORD_FILE"
-    )]
-    pub sudo_password_file: Option<PathBuf>,
-    /// A daemon that does the work instead of this computer: up, down, plan, status, check, kubeconfig, etcd members
-    /// and snapshots, certs status. See `bramble login`.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        env = "BRAMBLE_SERVER",
-        value_name = "URL"
-    )]
-    pub server: Option<String>,
-    /// With --server: a cluster that the daemon knows, instead of the file's.
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        env = "BRAMBLE_CLUSTER",
-        value_name = "NAME",
-        requires = "server",
-        value_parser = cluster_name
-    )]
-    pub cluster: Option<String>,
-    /// Seconds that each stage of connecting to a machine may take.
-    #[arg(long, global = true, help_heading = "Options of every command", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
-    pub connect_timeout: u64,
+impl Cli {
+    /// The arguments of this process, and what its environment adds to them.
+    ///
+    /// # Errors
+    /// What is wrong with them; help and version, which were asked for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let read = Self::from_arg_matches(&matches);
+        let mut read = read.map_err(|error| error.format(&mut command))?;
+        let settled = read.global.settle(&matches);
+        settled.map_err(|why| command.error(ErrorKind::ArgumentConflict, why))?;
+        Ok(read)
+    }
 }
 
 /// What Bramble can do.
@@ -219,6 +159,11 @@ pub enum Command {
         after_help = "Examples:\n  bramble lights watch --kubeconfig lights.conf --gpio\n  bramble lights self-test --gpio\n  bramble lights rules > lights.yaml\n\nThe book's chapter: docs/lights.md."
     )]
     Lights(LightsArgs),
+    /// Runs of a daemon (--server): look at them, follow one, stop one.
+    #[command(
+        after_help = "Examples:\n  bramble --server https://pi:7443 runs\n  bramble --server https://pi:7443 --cluster home runs follow latest\n  bramble --server https://pi:7443 runs cancel home-7\n\nA run goes on without anybody watching. See `bramble login`."
+    )]
+    Runs(RunsArgs),
     /// Log in at a daemon, for --server.
     #[command(
         after_help = "Examples:\n  bramble login https://pi:7443 --ca ca.pem\n  bramble --server https://pi:7443 --cluster home status\n\nThe daemon's authority is tls/ca.pem in its folder. What lets in is a token, kept in\n~/.config/bramble/servers.json, which only you can read; BRAMBLE_TOKEN and BRAMBLE_SERVER_CA (a file)\ntake its place for programs."
@@ -419,7 +364,7 @@ pub struct SshArgs {
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
     /// Print it instead of merging.
-    #[arg(long, conflicts_with = "remove")]
+    #[arg(long, conflicts_with_all = ["remove", "into", "current"])]
     pub print: bool,
     /// Take the cluster out of the kubeconfig.
     #[arg(long)]
@@ -428,7 +373,7 @@ pub struct KubeconfigArgs {
     #[arg(long, value_name = "FILE")]
     pub into: Option<PathBuf>,
     /// Make it the current context even if there is another one.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remove")]
     pub current: bool,
 }
 
@@ -511,14 +456,4 @@ pub struct ManArgs {
     /// Folder to write to; by default the page of `bramble` goes to standard output.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-}
-
-/// A cluster's name: a DNS label (RFC 1123), which is a part of the API's paths.
-fn cluster_name(text: &str) -> Result<String, String> {
-    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    let fits = (1..=63).contains(&text.len()) && text.bytes().all(inner);
-    match fits && !text.starts_with('-') && !text.ends_with('-') {
-        true => Ok(text.to_owned()),
-        false => Err("no name of a cluster: small letters, digits and hyphens".into()),
-    }
 }

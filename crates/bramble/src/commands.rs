@@ -41,6 +41,12 @@ pub use session::LEAVE;
 /// Runs the command.
 pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     let global = &args.global;
+    if global.given.server && is_here_alone(&args.command) {
+        return Err(CliError::usage(
+            "this command concerns this computer, and no daemon has a part in it",
+        )
+        .hint("leave --server out"));
+    }
     if !is_here(&args.command)
         && let Some(remote) = crate::remote::Remote::of(global)?
     {
@@ -75,6 +81,11 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
         Command::Workstation(args) => workstation::run(global, args.action, printer).await,
         Command::Vpn(args) => vpn::run(global, &args, printer).await,
         Command::Etcd(args) => etcd::run(global, &args, printer).await,
+        Command::Runs(_) => Err(
+            CliError::usage("runs that can be looked at are a daemon's").hint(
+                "say which: bramble --server URL runs, once you are logged in (bramble login URL)",
+            ),
+        ),
         Command::Login(args) => crate::remote::log_in(&args, printer).await,
         Command::Logout { url } => crate::remote::log_out(global, &url, printer).await,
         Command::Lights(args) => lights::run(global, &args.action, printer).await,
@@ -90,9 +101,15 @@ pub async fn run(args: Cli, printer: &Printer) -> Result<(), CliError> {
     }
 }
 
-/// Whether a command concerns this computer and no cluster's machines: a daemon that is named, most often by the
-/// environment, has no part in it.
+/// Whether a command is carried out here, whatever daemon is named.
 fn is_here(command: &Command) -> bool {
+    // The lights are here, whoever carries out what their button starts.
+    is_here_alone(command) || matches!(command, Command::Lights(_))
+}
+
+/// Whether a command concerns this computer and no cluster's machines: a daemon that the environment names has no part in
+/// it.
+fn is_here_alone(command: &Command) -> bool {
     matches!(
         command,
         Command::Init(_)
@@ -107,7 +124,5 @@ fn is_here(command: &Command) -> bool {
             | Command::Bundle(_)
             | Command::Lab(_)
             | Command::Ccp(_)
-            // Here, whoever carries out what its button starts.
-            | Command::Lights(_)
     )
 }

@@ -4,8 +4,32 @@ use crate::args::Global;
 use crate::error::{CliError, Kind};
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
+
+/// Why standard output did not take a result, the first time.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Remembers that a result could not be written: what is at work goes on, and says so in the end. A closed pipe is no
+/// error: the reader has seen enough.
+pub fn wrote(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first reason is the one that counts.
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// What there is to say if a result could not be written.
+pub fn lost() -> Option<CliError> {
+    let why = LOST.get()?;
+    Some(
+        CliError::failed(format!("standard output can't be written: {why}"))
+            .hint("the result is not whole: give it another place, and run the command again"),
+    )
+}
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,13 +99,24 @@ impl Printer {
     pub fn new(global: &Global) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
             && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = io::stderr().is_terminal();
         Self {
             output: global.output,
             quiet: global.quiet,
-            color: wanted && std::io::stdout().is_terminal() && global.output == Output::Text,
+            color: wanted && io::stdout().is_terminal() && global.output == Output::Text,
             color_err: wanted && terminal,
             live: wanted && terminal && !global.quiet,
+        }
+    }
+
+    /// For what there is to say before the arguments are known.
+    pub fn plain() -> Self {
+        Self {
+            output: Output::Text,
+            quiet: false,
+            color: false,
+            color_err: false,
+            live: false,
         }
     }
 
@@ -90,15 +125,15 @@ impl Printer {
         self.output == Output::Json
     }
 
-    /// A result, to standard output. A closed pipe is no error: the reader has seen enough.
+    /// A result, to standard output.
     pub fn out(&self, text: impl Display) {
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        wrote(writeln!(io::stdout().lock(), "{text}"));
     }
 
     /// A result without a line break at its end.
     pub fn raw(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let mut out = io::stdout().lock();
+        wrote(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
     /// A result as JSON.
@@ -120,19 +155,19 @@ impl Printer {
     /// Something beside the result, to standard error; not said when quiet.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
 
     /// A warning, to standard error.
     pub fn warn(&self, text: impl Display) {
         let word = paint(self.color_err, Style::Yellow, "warning:");
-        let _ = writeln!(std::io::stderr().lock(), "{word} {text}");
+        let _ = writeln!(io::stderr().lock(), "{word} {text}");
     }
 
     /// Text that brings its own form, to standard error.
     pub fn warn_raw(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
     }
 
     /// The same for text that goes to standard error: its colors are those of that stream.
@@ -149,12 +184,13 @@ impl Printer {
 
     /// Says what went wrong and gives the exit code.
     pub fn fail(&self, error: &CliError) -> ExitCode {
-        if self.json() && !error.message.is_empty() {
+        // What has lost a part of a result is not given more that looks like one.
+        if self.json() && !error.message.is_empty() && LOST.get().is_none() {
             self.value(&serde_json::json!({
                 "error": error.message, "hints": error.hints, "exitCode": error.kind.code(),
             }));
         }
-        let mut err = std::io::stderr().lock();
+        let mut err = io::stderr().lock();
         if !error.message.is_empty() {
             let word = paint(self.color_err, Style::Red, "error:");
             let _ = writeln!(err, "{word} {}", error.message);

@@ -28,7 +28,7 @@ pub use named::{Fault, named};
 pub use problem::{Place, Problem, Problems, Related};
 pub use schema::{schema, schema_of};
 pub use shape::Seg;
-pub use syntax::duration;
+pub use syntax::{dns_label, duration};
 
 use cluster::Version;
 

@@ -6,8 +6,9 @@ use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// Whether text is a DNS label as Kubernetes wants it (RFC 1123): at most 63 characters.
-pub(crate) fn dns_label(text: &str) -> bool {
+/// Whether text is a DNS label as Kubernetes wants it (RFC 1123): at most 63 lower-case letters, digits and hyphens, none of
+/// these at an end.
+pub fn dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=63).contains(&bytes.len())
         && bytes

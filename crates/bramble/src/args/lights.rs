@@ -1,5 +1,6 @@
 //! Arguments of the lights.
 
+use super::BrokerArgs;
 use bramble_lights::outputs::message::Topic;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
@@ -67,10 +68,10 @@ pub struct LightsWatchArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "MQTT")]
 pub struct LightsBrokerArgs {
-    /// Tell what is shown at this broker, retained: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS.
-    #[arg(long, value_name = "URL")]
-    pub broker: Option<String>,
-    /// The topic there. Its last will says `unknown`.
+    /// The broker.
+    #[command(flatten)]
+    pub at: BrokerArgs,
+    /// The topic at the broker where what is shown is told, retained. Its last will says `unknown`.
     #[arg(
         long,
         default_value = "bramble/lights/watch",
@@ -78,15 +79,6 @@ pub struct LightsBrokerArgs {
         requires = "broker"
     )]
     pub broker_topic: Topic,
-    /// File with the authority that the broker's certificate is from, in PEM; by default those of the web.
-    #[arg(long, value_name = "FILE", requires = "broker")]
-    pub broker_ca: Option<PathBuf>,
-    /// File with user and password for the broker, a line each.
-    #[arg(long, value_name = "FILE", requires = "broker")]
-    pub broker_login: Option<PathBuf>,
-    /// SOCKS5 proxy on the way to the broker: socks5h://HOST[:PORT].
-    #[arg(long, value_name = "URL", requires = "broker")]
-    pub broker_proxy: Option<String>,
 }
 
 /// Options of `lights self-test` and `lights show`.

@@ -1,5 +1,6 @@
 //! Arguments of the daemon.
 
+use super::BrokerArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -74,7 +75,8 @@ pub enum ServeAction {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Buttons")]
 pub struct ButtonArgs {
-    /// Address and port of the broker inside, with TLS; `off` for none.
+    /// Address and port of the broker inside, with TLS; `off` for none. There is none with --broker, which is used
+    /// instead.
     #[arg(
         long,
         default_value = "0.0.0.0:8883",
@@ -85,18 +87,9 @@ pub struct ButtonArgs {
     /// The name of this daemon that buttons believe.
     #[arg(long, default_value = "bramble", value_name = "NAME")]
     pub handler: String,
-    /// Another broker instead: mqtts://HOST[:PORT], or mqtt://HOST[:PORT] without TLS.
-    #[arg(long, value_name = "URL")]
-    pub broker: Option<String>,
-    /// File with the authority that the other broker's certificate is from, in PEM; by default those of the web.
-    #[arg(long, value_name = "FILE", requires = "broker")]
-    pub broker_ca: Option<PathBuf>,
-    /// File with user and password for the other broker, a line each.
-    #[arg(long, value_name = "FILE", requires = "broker")]
-    pub broker_login: Option<PathBuf>,
-    /// SOCKS5 proxy on the way to the other broker: socks5h://HOST[:PORT].
-    #[arg(long, value_name = "URL", requires = "broker")]
-    pub broker_proxy: Option<String>,
+    /// A broker that is there already.
+    #[command(flatten)]
+    pub other: BrokerArgs,
     /// Hear old buttons too, which sign nothing, at this topic (usually DashButton). Whoever may publish there can press
     /// every old button that is registered.
     #[arg(long, value_name = "TOPIC")]

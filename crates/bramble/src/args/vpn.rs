@@ -47,6 +47,6 @@ pub struct VpnProfileArgs {
     #[arg(long, conflicts_with_all = ["openvpn", "print"])]
     pub qr: bool,
     /// Replace a file that is there and differs.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print")]
     pub force: bool,
 }

@@ -1,6 +1,8 @@
 //! Commands that a daemon carries out: with the same words, and what it says here is what it would say there.
 
 mod ask;
+mod follow;
+mod known_runs;
 mod runs;
 
 use super::kubeconfig::{self, Access};
@@ -25,6 +27,15 @@ pub async fn run(
     command: &Command,
     printer: &Printer,
 ) -> Result<(), CliError> {
+    if let Some(option) = global.given.of_work_here {
+        return Err(CliError::usage(format!(
+            "{option} is about work of this computer, but {} does it",
+            remote.url()
+        ))
+        .hint(format!(
+            "leave {option} out, or name no daemon (--server, BRAMBLE_SERVER)"
+        )));
+    }
     let question = match command {
         Command::Up(args) if whole(&args.scope) && !args.lab => {
             return runs::up(remote, &meant(global, remote, printer).await?, printer).await;
@@ -44,6 +55,12 @@ pub async fn run(
                     .hint("leave --step, --machine and --lab out"),
             );
         }
+        Command::Plan(args) if args.short => {
+            return Err(
+                CliError::usage("a daemon's plan comes with the differences of files")
+                    .hint("leave --short out"),
+            );
+        }
         Command::Plan(args) => Question {
             about: if args.down {
                 About::PlanDown
@@ -53,6 +70,7 @@ pub async fn run(
             scope: Some(&args.scope),
             exit_code: args.exit_code,
         },
+        Command::Runs(args) => return known_runs::run(remote, global, args, printer).await,
         Command::Status => Question::of(About::Status),
         Command::Check => Question::of(About::Check),
         Command::Kubeconfig(args) if args.print => Question::of(About::Kubeconfig),
@@ -70,7 +88,7 @@ pub async fn run(
         }
         _ => {
             return Err(CliError::usage("a daemon does not carry out this command").hint(
-                "it does: up, down, plan, status, check, kubeconfig, etcd members, etcd snapshots, certs status",
+                "it does: up, down, plan, status, check, kubeconfig, etcd members, etcd snapshots, certs status; and tells of its runs",
             ));
         }
     };

@@ -101,7 +101,10 @@ impl Remote {
                 Err(error) => error,
             };
             if heard.elapsed() > patience {
-                return Err(why.hint(format!("the run {run} goes on without anybody watching")));
+                return Err(why.hint(format!(
+                    "the run {run} goes on without anybody watching: bramble --server {} runs follow {run}",
+                    self.url
+                )));
             }
             tokio::time::sleep(AGAIN).await;
         }

@@ -7,6 +7,8 @@ mod button;
 mod ccp;
 mod check;
 mod common;
+mod contradictions;
+mod daemon;
 mod files;
 mod generated;
 mod help;
@@ -16,6 +18,7 @@ mod lab;
 mod lights;
 mod lights_follow;
 mod lights_told;
+mod lost;
 #[allow(dead_code, reason = "the broker's own tests need more of it")]
 #[path = "../../../bus/tests/it/mosquitto.rs"]
 mod mosquitto;
@@ -25,6 +28,7 @@ mod platform;
 mod registry;
 mod remote;
 mod remote_kubeconfig;
+mod remote_runs;
 mod router;
 mod serve;
 mod served;

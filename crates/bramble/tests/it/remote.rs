@@ -64,3 +64,18 @@ fn a_daemon_that_is_away_and_commands_that_it_has_not_are_named() {
     let said = err(&there("up --step base").assert().code(2));
     assert!(said.contains("always the whole cluster"), "{said}");
 }
+
+#[test]
+fn a_cluster_that_the_environment_names_counts_for_daemons_alone() {
+    let place = Place::with(GOOD);
+    for name in ["red", "../x", ""] {
+        let mut command = place.bramble("check");
+        command.env("BRAMBLE_CLUSTER", name).assert().success();
+    }
+    // Who says it as an option means a daemon.
+    let said = err(&place.bramble("check --cluster red").assert().code(2));
+    assert!(said.contains("--server URL says which daemon"), "{said}");
+    let mut command = place.bramble("status --server https://127.0.0.1:9");
+    let wrong = command.env("BRAMBLE_CLUSTER", "../x").assert().code(2);
+    assert!(err(&wrong).contains("BRAMBLE_CLUSTER=../x"));
+}

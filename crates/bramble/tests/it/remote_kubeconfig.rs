@@ -1,25 +1,13 @@
 //! `bramble --server URL kubeconfig` with a daemon, whose program is a script that says what `bramble` says.
 
-use crate::common::{Place, err, json, out};
-use assert_cmd::Command;
-use bramble_server::{Home, Serving, Settings, serve};
-use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
+use crate::common::{err, json, out};
+use crate::daemon::Daemon;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use tokio::sync::{oneshot, watch};
 
 /// Answers with the file beside it; says besides, and ends, as others there tell.
 const PROGRAM: &str = "#!/bin/sh\n\
     cd \"$(dirname \"$0\")\" && echo \"$*\" >asked && cat answer && cat beside >&2 && exit \"$(cat code)\"\n";
-
-const FILE: &str = "\
-apiVersion: bramble.dev/v1alpha1
-kind: Cluster
-metadata: { name: home }
-spec:
-  machines:
-    - { name: one, roles: [control-plane], address: 192.168.7.11 }
-";
 
 const OTHER: &str = "\
 apiVersion: v1
@@ -46,95 +34,18 @@ fn answer() -> Value {
     json!({ "context": "home", "server": server, "kubeconfig": config.to_string() })
 }
 
-/// A daemon in this process that knows the cluster `home`.
-struct Daemon {
-    place: Place,
-    url: String,
-    cookie: String,
-    client: reqwest::Client,
-    _stop: watch::Sender<bool>,
+/// A daemon whose program gives that answer.
+async fn daemon() -> Daemon {
+    let daemon = Daemon::new(PROGRAM).await;
+    says(&daemon, &answer_text(), "", 0);
+    daemon
 }
 
-impl Daemon {
-    async fn new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let place = Place::new();
-        let program = place.path("program");
-        std::fs::write(&program, PROGRAM).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let settings = Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            data: place.path("data"),
-            home: Home::Folder,
-            names: vec!["127.0.0.1".into()],
-            program,
-            kubernetes: None,
-            limits: Default::default(),
-            buttons: None,
-            watches_clusters: false,
-        };
-        let (stop, stopped) = watch::channel(false);
-        let (ready, started) = oneshot::channel();
-        let told = move |serving: Serving| assert!(ready.send(serving).is_ok());
-        tokio::spawn(serve(settings, told, stopped));
-        let serving = started.await.expect("it starts");
-        let authority = std::fs::read(&serving.authority).unwrap();
-        std::fs::write(place.path("ca.pem"), &authority).unwrap();
-        let authority = reqwest::Certificate::from_pem(&authority).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only([authority]);
-        let mut daemon = Self {
-            url: format!("https://{}", serving.address),
-            client: client.build().unwrap(),
-            cookie: String::new(),
-            place,
-            _stop: stop,
-        };
-        let link = serving.first.expect("nobody is there yet");
-        let first = json!({ "link": link.expose(), "name": "anna", "password": "correct horse" });
-        daemon.post("/first", &first).await;
-        let login = json!({ "name": "anna", "password": "correct horse" });
-        let answer = daemon.post("/login", &login).await;
-        let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
-        daemon.cookie = cookie.split(';').next().unwrap().to_owned();
-        daemon.post("/clusters", &json!({ "file": FILE })).await;
-        daemon.says(&answer_text(), "", 0);
-        daemon
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
-        let request = self.client.post(format!("{}/api/v1{path}", self.url));
-        let request = request
-            .header(ORIGIN, &self.url)
-            .header(COOKIE, &self.cookie);
-        let answer = request.json(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        answer
-    }
-
-    /// A token of somebody with that role.
-    async fn token(&self, role: &str) -> String {
-        let wish = json!({ "label": role, "role": role });
-        let made: Value = self.post("/tokens", &wish).await.json().await.unwrap();
-        made["token"].as_str().unwrap().to_owned()
-    }
-
-    /// What its program says from now on.
-    fn says(&self, answer: &str, beside: &str, code: u8) {
-        std::fs::write(self.place.path("answer"), answer).unwrap();
-        std::fs::write(self.place.path("beside"), beside).unwrap();
-        std::fs::write(self.place.path("code"), code.to_string()).unwrap();
-    }
-
-    /// A call of Bramble that has this daemon carry it out.
-    fn bramble(&self, token: &str, arguments: &str) -> Command {
-        let mut command = self.place.bramble(arguments);
-        command
-            .env("BRAMBLE_SERVER", &self.url)
-            .env("BRAMBLE_SERVER_CA", self.place.path("ca.pem"))
-            .env("BRAMBLE_CLUSTER", "home")
-            .env("BRAMBLE_TOKEN", token);
-        command
-    }
+/// What its program says from now on.
+fn says(daemon: &Daemon, answer: &str, beside: &str, code: u8) {
+    std::fs::write(daemon.place.path("answer"), answer).unwrap();
+    std::fs::write(daemon.place.path("beside"), beside).unwrap();
+    std::fs::write(daemon.place.path("code"), code.to_string()).unwrap();
 }
 
 fn answer_text() -> String {
@@ -143,7 +54,7 @@ fn answer_text() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_comes_into_the_kubeconfig_of_this_computer_and_out_again() {
-    let daemon = Daemon::new().await;
+    let daemon = self::daemon().await;
     let place = &daemon.place;
     let token = daemon.token("operator").await;
     std::fs::write(place.path("config"), OTHER).unwrap();
@@ -189,14 +100,14 @@ async fn it_comes_into_the_kubeconfig_of_this_computer_and_out_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_in_the_way_is_said_as_it_is_here() {
-    let daemon = Daemon::new().await;
+    let daemon = self::daemon().await;
     let place = &daemon.place;
     let token = daemon.token("operator").await;
     let into = "kubeconfig --into config";
 
     let mut behind = answer();
     behind["remark"] = json!("192.168.7.11 is behind the router: use the VPN");
-    daemon.says(&behind.to_string(), "", 0);
+    says(&daemon, &behind.to_string(), "", 0);
     let said = err(&daemon.bramble(&token, into).assert().success());
     assert!(
         said.contains("note: 192.168.7.11 is behind the router"),
@@ -204,7 +115,8 @@ async fn what_stands_in_the_way_is_said_as_it_is_here() {
     );
     let before = place.read("config");
 
-    daemon.says(
+    says(
+        &daemon,
         "{ \"error\": \"one: no route to host\" }",
         "error: one: no route to host",
         4,
@@ -217,7 +129,7 @@ async fn what_stands_in_the_way_is_said_as_it_is_here() {
         json(&failed.assert().code(4))["error"],
         "one: no route to host"
     );
-    daemon.says("{ \"kubeconfig\": \"of-home\" }", "", 0);
+    says(&daemon, "{ \"kubeconfig\": \"of-home\" }", "", 0);
     let said = err(&daemon.bramble(&token, into).assert().code(1));
     assert!(
         said.contains("no kubeconfig") && !said.contains("of-home"),
@@ -239,7 +151,7 @@ async fn what_stands_in_the_way_is_said_as_it_is_here() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_names_no_cluster_is_told_which_there_are() {
-    let daemon = Daemon::new().await;
+    let daemon = self::daemon().await;
     let token = daemon.token("viewer").await;
     let status = || {
         let mut command = daemon.bramble(&token, "status");

@@ -1,7 +1,6 @@
 //! What is shown, told at an MQTT broker.
 
 use crate::args::LightsBrokerArgs;
-use crate::broker::Way;
 use crate::error::CliError;
 use crate::printer::Printer;
 use bramble_bus::{Bus, Client, Link, Settings};
@@ -21,14 +20,8 @@ impl Told {
     /// # Errors
     /// What can't be read, as wrong use.
     pub fn of(args: &LightsBrokerArgs, printer: &Printer) -> Result<Option<Self>, CliError> {
-        let Some(url) = &args.broker else {
+        let Some(way) = args.at.way() else {
             return Ok(None);
-        };
-        let way = Way {
-            url,
-            authority: args.broker_ca.as_deref(),
-            login: args.broker_login.as_deref(),
-            proxy: args.broker_proxy.as_deref(),
         };
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         // Of two clients with one name, a broker keeps the later.

@@ -1,25 +1,25 @@
 //! Runs: started at the daemon and followed here.
 
 use super::Meant;
+use super::follow::{Interrupt, follow, number};
 use crate::ask;
 use crate::error::{CliError, Kind};
 use crate::plan_view;
 use crate::printer::{Printer, Style};
-use crate::progress::Progress;
 use crate::remote::Remote;
-use crate::stop;
-use bramble_engine::Event;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::unbounded_channel;
+
+/// How what is left of a run is done, for who started it.
+const AGAIN: &str = "run the same command again";
 
 pub(super) async fn up(remote: &Remote, meant: &Meant, printer: &Printer) -> Result<(), CliError> {
     if let Some(file) = &meant.file {
         keep(remote, &meant.name, file).await?;
     }
     let run = begin(remote, &meant.name, &json!({ "verb": "up" })).await?;
-    let end = follow(remote, &run, printer).await?;
-    done(remote, meant, &run, &end, printer).await
+    let end = follow(remote, &run, Interrupt::Cancels, printer).await?;
+    done(remote, &run, &end, AGAIN, printer).await
 }
 
 pub(super) async fn down(
@@ -35,11 +35,12 @@ pub(super) async fn down(
     let what = format!("{} takes {name} down, with all that it holds", remote.url());
     ask::confirm(printer, yes, &what, name)?;
     let run = begin(remote, name, &json!({ "verb": "down", "confirm": name })).await?;
-    let end = follow(remote, &run, printer).await?;
-    done(remote, meant, &run, &end, printer).await
+    let end = follow(remote, &run, Interrupt::Cancels, printer).await?;
+    done(remote, &run, &end, AGAIN, printer).await
 }
 
-fn unknown(remote: &Remote, name: &str) -> CliError {
+/// That there is no such cluster.
+pub(super) fn unknown(remote: &Remote, name: &str) -> CliError {
     CliError::usage(format!("{} knows no cluster {name}", remote.url()))
 }
 
@@ -63,72 +64,25 @@ async fn keep(remote: &Remote, name: &str, file: &str) -> Result<(), CliError> {
 /// Starts a run; its name.
 async fn begin(remote: &Remote, name: &str, wish: &Value) -> Result<String, CliError> {
     let path = format!("/clusters/{name}/runs");
-    let made = remote.send(Method::POST, &path, wish).await?;
+    let made = remote.send(Method::POST, &path, wish).await;
+    let made = made.map_err(|error| match error.kind {
+        Kind::Locked => error.hint(format!(
+            "bramble --server {} --cluster {name} runs follow latest",
+            remote.url()
+        )),
+        _ => error,
+    })?;
     let run = made["name"].as_str();
     run.map(str::to_owned)
         .ok_or_else(|| CliError::failed("the daemon names no run"))
 }
 
-/// Shows what happens until the run is over; its last line.
-async fn follow(remote: &Remote, run: &str, printer: &Printer) -> Result<Value, CliError> {
-    let (sender, receiver) = unbounded_channel();
-    let shown = tokio::spawn(Progress::new(printer).follow(receiver));
-    let mut end = Value::Null;
-    let on = |line: &str| {
-        let value: Value = serde_json::from_str(line).unwrap_or_default();
-        match value["event"].as_str() {
-            Some("begin" | "end") if printer.json() => printer.line(&value),
-            Some("begin") if value["changes"] != 0 => printer.note(format!(
-                "{}: {}",
-                run,
-                plan_view::count(number(&value["changes"]), "change")
-            )),
-            _ => {
-                if let Ok(event) = serde_json::from_value::<Event>(value.clone()) {
-                    // Who shows them ends only after this.
-                    let _ = sender.send(event);
-                }
-            }
-        }
-        if value["event"] == "end" {
-            end = value;
-        }
-    };
-    let mut stop = stop::listen(*printer);
-    let followed = {
-        let mut following = std::pin::pin!(remote.follow(run, on));
-        tokio::select! {
-            followed = &mut following => followed,
-            _ = stop.wait_for(|stop| *stop) => {
-                cancel(remote, run, printer).await;
-                following.await
-            }
-        }
-    };
-    drop(sender);
-    let _ = shown.await;
-    followed.map(|()| end)
-}
-
-/// As Ctrl-C does to a run of this computer's.
-async fn cancel(remote: &Remote, run: &str, printer: &Printer) {
-    let path = format!("/runs/{run}/cancel");
-    if let Err(error) = remote.send(Method::POST, &path, &Value::Null).await {
-        printer.warn(format!("{run} is not stopped: {}", error.message));
-    }
-}
-
-fn number(value: &Value) -> usize {
-    let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
-    number.unwrap_or(0)
-}
-
-/// How it ended, as the exit code says it.
-async fn done(
+/// How it ended, as the exit code says it; `again` is how what is left of it is done.
+pub(super) async fn done(
     remote: &Remote,
-    meant: &Meant,
     run: &str,
     end: &Value,
+    again: &str,
     printer: &Printer,
 ) -> Result<(), CliError> {
     let over = remote.get(&format!("/runs/{run}")).await?;
@@ -147,7 +101,8 @@ async fn done(
                 some => plan_view::count(some, "change"),
             };
             let took = end["took"].as_f64().unwrap_or(0.0);
-            let text = format!("{}: {changes}, {took:.1} s", meant.name);
+            let cluster = over["cluster"].as_str().unwrap_or(run);
+            let text = format!("{cluster}: {changes}, {took:.1} s");
             printer.out(printer.paint(Style::Green, text));
             Ok(())
         }
@@ -155,12 +110,12 @@ async fn done(
             Kind::Interrupted,
             "stopped before everything was done",
         )
-        .hint("run the same command again: it goes on where it stopped")),
+        .hint(format!("{again}: it goes on where it stopped"))),
         _ => {
             let why = over["reason"].as_str().unwrap_or("it failed");
-            Err(CliError::new(failure(end), why).hint(
-                "run the same command again once the cause is mended: it goes on where it stopped",
-            ))
+            Err(CliError::new(failure(end), why).hint(format!(
+                "{again} once the cause is mended: it goes on where it stopped"
+            )))
         }
     }
 }

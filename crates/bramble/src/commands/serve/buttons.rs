@@ -1,7 +1,7 @@
 //! How the daemon hears buttons, from the arguments.
 
 use crate::args::ButtonArgs;
-use crate::broker::{Way, login};
+use crate::broker::login;
 use crate::error::CliError;
 use crate::printer::Printer;
 use bramble_button::Topic;
@@ -49,8 +49,9 @@ fn topic(text: &str) -> Result<String, CliError> {
 }
 
 fn broker(args: &ButtonArgs, printer: &Printer) -> Result<Option<Broker>, CliError> {
-    if let Some(url) = &args.broker {
-        return Ok(Some(Broker::Other(other(args, url, printer)?)));
+    if let Some(way) = args.other.way() {
+        let settings = way.settings(&args.handler, printer)?;
+        return Ok(Some(Broker::Other(settings)));
     }
     if args.mqtt == OFF {
         return Ok(None);
@@ -75,18 +76,4 @@ fn broker(args: &ButtonArgs, printer: &Printer) -> Result<Option<Broker>, CliErr
         _ => None,
     };
     Ok(Some(Broker::Own { tls, plain }))
-}
-
-fn other(
-    args: &ButtonArgs,
-    url: &str,
-    printer: &Printer,
-) -> Result<bramble_bus::Settings, CliError> {
-    Way {
-        url,
-        authority: args.broker_ca.as_deref(),
-        login: args.broker_login.as_deref(),
-        proxy: args.broker_proxy.as_deref(),
-    }
-    .settings(&args.handler, printer)
 }
