@@ -412,7 +412,7 @@ async fn folders_that_no_run_has_go_unless_something_lives_there() {
         std::fs::write(folder.join("events.jsonl"), DONE).unwrap();
         std::fs::File::create(folder.join("process")).unwrap()
     };
-    let [_, living, _] = [&kept.name, "gone-1", "gone-2"].map(|name| process(name));
+    let [_, living, _] = [&kept.name, "gone-1", "gone-2"].map(process);
     flock(&living, FlockOperation::LockExclusive).unwrap();
     assert_eq!(runs.sweep().await.unwrap(), 1);
     let left = std::fs::read_dir(place.path("runs")).unwrap();
