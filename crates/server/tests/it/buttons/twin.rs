@@ -36,6 +36,7 @@ async fn press(api: &axum::Router, token: &str, id: &str, body: &'static str) ->
 
 /// Reads events until one says this.
 async fn shows(body: &mut axum::body::BodyDataStream, line: &str) -> Value {
+    let mut last = Value::Null;
     let reading = async {
         let mut text = String::new();
         loop {
@@ -51,12 +52,14 @@ async fn shows(body: &mut axum::body::BodyDataStream, line: &str) -> Value {
                 if lines.iter().any(|l| l.as_str().unwrap().contains(line)) || line.is_empty() {
                     return data;
                 }
+                last = data["text"].clone();
             }
         }
     };
-    tokio::time::timeout(LIMIT, reading)
-        .await
-        .expect("it is shown in time")
+    match tokio::time::timeout(LIMIT, reading).await {
+        Ok(data) => data,
+        Err(_) => panic!("it does not show {line:?} but {last}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
