@@ -25,6 +25,8 @@ pub struct Given {
     pub file: bool,
     /// `--server`.
     pub server: bool,
+    /// `--cluster`.
+    pub cluster: bool,
     /// An option about the work that this computer does.
     pub of_work_here: Option<&'static str>,
 }
@@ -139,6 +141,7 @@ impl Global {
         self.given = Given {
             file: given("file"),
             server: given("server"),
+            cluster: self.cluster.is_some(),
             of_work_here: of_work_here.map(|(_, option)| *option),
         };
         self.add_environment()

@@ -14,6 +14,19 @@ pub struct RunsArgs {
     pub action: Option<RunsAction>,
 }
 
+impl RunsArgs {
+    /// The run that is named.
+    pub fn named(&self) -> Option<&RunName> {
+        match &self.action {
+            Some(RunsAction::Follow {
+                run: RunChoice::Named(run),
+            })
+            | Some(RunsAction::Cancel { run }) => Some(run),
+            _ => None,
+        }
+    }
+}
+
 /// What can be done with runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsAction {
@@ -50,6 +63,11 @@ impl RunName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its cluster's.
+    pub fn cluster(&self) -> &str {
+        self.0.rsplit_once('-').map_or("", |(cluster, _)| cluster)
     }
 }
 

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &PlanArgs, printer: &Printer) -> Result<
     session::unreachable(&session, printer).map_err(|error| {
         let unseen = error.kind == Kind::Unreachable;
         match unseen
-            .then(|| lab::perhaps_gone(&context.cluster))
+            .then(|| lab::perhaps_gone(&context.cluster, plan.unreachable.len()))
             .flatten()
         {
             Some(hint) => error.hint(hint),

@@ -19,9 +19,8 @@ pub async fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
     lab::check_on(&context)?;
     let progress = Progress::new(printer);
     let mut state = look(&context, global, &progress).await?;
-    if !state.unreachable().is_empty() {
-        state.remarks.extend(lab::perhaps_gone(&context.cluster));
-    }
+    let gone = lab::perhaps_gone(&context.cluster, state.unreachable().len());
+    state.remarks.extend(gone);
     progress.planned();
     if printer.json() {
         printer.value(&view::json(&context, &state));

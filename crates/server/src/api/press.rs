@@ -28,7 +28,14 @@ pub(super) async fn press(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refused> {
-    let handler = app.handler()?;
+    // A stranger learns who leads, but not as often as they like.
+    let handler = match app.handler() {
+        Ok(handler) => handler,
+        Err(refused) => {
+            app.count_try(address)?;
+            return Err(refused);
+        }
+    };
     match handler.heard(&id, &body).await {
         Ok(report) => Ok(([(CONTENT_TYPE, "application/json")], report).into_response()),
         Err(error) => {

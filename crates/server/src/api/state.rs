@@ -105,9 +105,10 @@ fn elsewhere(leader: Option<&str>) -> Refused {
             "press there; just after the lead has changed, press again in some seconds",
         ),
         None => (
-            "another daemon leads, and hears the buttons".into(),
-            "press there: `kubectl get lease bramble` in the daemons' namespace names it; just after the lead has \
-             changed, press again in some seconds",
+            "this daemon hears no buttons at the moment: another one leads, or the broker is away"
+                .into(),
+            "press again in some seconds; its log says what is in the way, and where there are several daemons, `kubectl get \
+             lease bramble` in their namespace who leads",
         ),
     };
     Refused::new(StatusCode::SERVICE_UNAVAILABLE, said).hint(hint)

@@ -44,35 +44,31 @@ pub(super) async fn whole(State(room): State<Room>, request: Request, next: Next
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
-    let body = read(body).await;
+    let body = read(body, LIMIT).await;
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// A body, read as far as it comes in time and is small.
-async fn read(body: Body) -> Body {
-    let until = Instant::now() + LIMIT;
+/// A body, read as far as it comes in time and is small. It is copied: each part may hold on to much more than itself,
+/// and strangers choose how many parts there are.
+async fn read(body: Body, limit: Duration) -> Body {
+    let until = Instant::now() + limit;
     let mut rest = body.into_data_stream();
-    let mut read: Vec<Result<Bytes, axum::Error>> = Vec::new();
-    let mut length = 0;
-    while length <= SMALL {
+    let mut read = Vec::new();
+    let mut failed = None;
+    while read.len() <= SMALL {
         match timeout_at(until, rest.next()).await {
-            Ok(Some(Ok(part))) => {
-                length += part.len();
-                read.push(Ok(part));
-            }
+            Ok(Some(Ok(part))) => read.extend_from_slice(&part),
             // Whoever reads it is told.
             Ok(Some(Err(error))) => {
-                read.push(Err(error));
+                failed = Some(Err(error));
                 break;
             }
-            Ok(None) => {
-                let parts = read.into_iter().filter_map(Result::ok);
-                return Body::from(parts.collect::<Vec<_>>().concat());
-            }
+            Ok(None) => return Body::from(read),
             Err(_) => break,
         }
     }
-    Body::from_stream(futures::stream::iter(read).chain(rest))
+    let begin = std::iter::once(Ok(Bytes::from(read))).chain(failed);
+    Body::from_stream(futures::stream::iter(begin).chain(rest))
 }
 
 #[cfg(test)]
@@ -95,6 +91,21 @@ mod tests {
             Ok::<_, std::io::Error>(vec![b'a'; 1024])
         });
         (Body::from_stream(parts), taken)
+    }
+
+    #[tokio::test]
+    async fn many_small_parts_are_one_and_what_comes_late_follows() {
+        let (send, parts) = futures::channel::mpsc::unbounded::<Result<Bytes, std::io::Error>>();
+        for _ in 0..1000 {
+            send.unbounded_send(Ok(Bytes::from_static(b"a"))).unwrap();
+        }
+        let read = read(Body::from_stream(parts), Duration::from_millis(50)).await;
+        let mut read = read.into_data_stream();
+        assert_eq!(read.next().await.unwrap().unwrap().len(), 1000);
+        send.unbounded_send(Ok(Bytes::from_static(b"b"))).unwrap();
+        drop(send);
+        assert_eq!(read.next().await.unwrap().unwrap(), "b");
+        assert!(read.next().await.is_none());
     }
 
     fn router(room: Room) -> Router {

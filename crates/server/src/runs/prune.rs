@@ -30,6 +30,7 @@ impl Runs {
         }
         Ok(forgotten)
     }
+
     /// Deletes folders of runs that nobody remembers: another daemon has forgotten them, which has no access to the
     /// files of this one. How many there were.
     ///
@@ -48,6 +49,15 @@ impl Runs {
         let known: BTreeSet<String> = known.into_iter().map(|run| run.name).collect();
         let mut swept = 0;
         for name in folders.iter().filter(|name| !known.contains(*name)) {
+            // A list leaves out what can't be read, such as a record of a newer release.
+            match self.store.find::<Run>(name).await {
+                Ok(None) => {}
+                Ok(Some(_)) => continue,
+                Err(error) => {
+                    tracing::warn!("files of run {name} stay: {error}");
+                    continue;
+                }
+            }
             let folder = Folder::of(&self.settings.data, name);
             let deleted = match folder.lives() {
                 Ok(true) => continue,

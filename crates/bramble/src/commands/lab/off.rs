@@ -31,10 +31,12 @@ fn refused(
     })
 }
 
-/// What to say of a cluster whose machines don't answer, where they may be a lab that is gone: there is none of its
-/// name, and this computer is not in their network, as it would be in a lab's.
-pub fn perhaps_gone(cluster: &Cluster) -> Option<String> {
-    let could_be = topology::topology(cluster).is_ok();
+/// What to say of a cluster of whose machines so many don't answer, where they may be a lab that is gone: that is all of
+/// them, there is no lab of its name, and this computer is not in their network, as it would be in that of a lab without a
+/// router.
+pub fn perhaps_gone(cluster: &Cluster, unreachable: usize) -> Option<String> {
+    let all = unreachable >= cluster.machines.len();
+    let could_be = all && cluster.router.is_none() && topology::topology(cluster).is_ok();
     if !could_be || Lab::open(&cluster.name).is_ok() || is_among(cluster) {
         return None;
     }
@@ -92,6 +94,15 @@ mod tests {
         assert!(refused(&cluster, |m| m.name == "one", || true).is_none());
     }
 
+    #[test]
+    fn where_one_machine_answers_it_is_no_lab_that_is_missing() {
+        let text = FILE.replace("spec:\n", "spec:\n  network: { lan: 198.18.77.0/24 }\n");
+        let text = text.replace("10.77.0.", "198.18.77.");
+        let cluster = bramble_spec::load("test", &text).expect("a cluster");
+        assert!(perhaps_gone(&cluster, 2).is_some());
+        assert_eq!(perhaps_gone(&cluster, 1), None);
+    }
+
     /// What is silent in this computer's own network is no lab that is missing.
     #[test]
     fn a_cluster_in_this_computer_s_network_is_taken_for_no_lab() {
@@ -101,6 +112,6 @@ mod tests {
             machine.address = address.parse().expect("an address");
         }
         assert!(topology::topology(&cluster).is_ok());
-        assert_eq!(perhaps_gone(&cluster), None);
+        assert_eq!(perhaps_gone(&cluster, 2), None);
     }
 }

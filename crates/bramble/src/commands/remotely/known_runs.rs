@@ -18,6 +18,9 @@ pub(super) async fn run(
     printer: &Printer,
 ) -> Result<(), CliError> {
     let cluster = global.cluster.as_deref();
+    if let (Some(cluster), Some(run), true) = (cluster, args.named(), global.given.cluster) {
+        of_cluster(run, cluster)?;
+    }
     match &args.action {
         None | Some(RunsAction::List) => list(remote, cluster, printer).await,
         Some(RunsAction::Follow { run }) => {
@@ -29,6 +32,15 @@ pub(super) async fn run(
         }
         Some(RunsAction::Cancel { run }) => cancel(remote, run, printer).await,
     }
+}
+
+/// Looks whether a run is one of the cluster that was named.
+fn of_cluster(run: &RunName, cluster: &str) -> Result<(), CliError> {
+    if run.cluster() == cluster {
+        return Ok(());
+    }
+    let what = format!("{} is no run of {cluster}", run.as_str());
+    Err(CliError::usage(what).hint("leave out --cluster, or name one of its runs"))
 }
 
 async fn list(remote: &Remote, cluster: Option<&str>, printer: &Printer) -> Result<(), CliError> {
