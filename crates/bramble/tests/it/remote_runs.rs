@@ -191,6 +191,14 @@ async fn runs_that_nobody_knows_are_wrong_use() {
         .assert()
         .code(2));
     assert!(said.contains("knows no cluster red"), "{said}");
+    // A run of another cluster than the one that was named is not stopped.
+    for words in [
+        "--cluster red runs cancel home-7",
+        "--cluster red runs follow home-7",
+    ] {
+        let said = err(&daemon.bramble(&token, words).assert().code(2));
+        assert!(said.contains("home-7 is no run of red"), "{words}: {said}");
+    }
     for words in [
         "runs follow ../clusters",
         "runs cancel home",
