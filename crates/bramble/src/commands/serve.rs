@@ -31,6 +31,8 @@ pub async fn run(_: &Global, args: &ServeArgs, printer: &Printer) -> Result<(), 
     }
     log();
     let data = args.data.clone().unwrap_or_else(usual_data);
+    // Runs work in folders of their own: what is meant from here must be found from there.
+    let data = std::path::absolute(&data).explain(format!("the folder {}", data.display()))?;
     let names = match args.names.is_empty() {
         true => own_names(),
         false => checked(&args.names)?,

@@ -105,6 +105,28 @@ async fn a_wrong_password_is_in_the_log_without_a_word_of_what_was_typed() {
     assert!(!log.contains("typed too soon") && !log.contains("correct horse"));
 }
 
+/// A run has a folder of its own to work in: what is meant from here must be found from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_find_their_files_where_the_daemon_s_folder_is_given_from_here() {
+    let place = Place::new();
+    let port = crate::common::closed_port();
+    let machine = format!(
+        "{{ name: gone, roles: [control-plane], address: 198.18.77.5, management: 127.0.0.1, ssh: {{ port: {port} }} }}"
+    );
+    let file = format!(
+        "apiVersion: bramble.dev/v1alpha1\nkind: Cluster\nmetadata: {{ name: faded }}\nspec:\n  machines: [{machine}]\n"
+    );
+    std::fs::write(place.path("bramble.yaml"), file).unwrap();
+    let daemon = Served::start(&place, "127.0.0.1:0", "--mqtt off");
+    daemon.log_in(&place).await;
+    let mut up = place.bramble(&format!("--server {} up --yes", daemon.url));
+    let failed = tokio::task::spawn_blocking(move || up.assert().failure());
+    let said = err(&failed.await.unwrap());
+    // It was read: without a bundle it ends there, with one at the machine.
+    let read = said.contains("there is no bundle") || said.contains("can't be reached");
+    assert!(read, "{said}");
+}
+
 #[test]
 fn what_can_t_be_served_with_is_refused_before_anything_is_made() {
     let place = Place::new();

@@ -54,7 +54,7 @@ impl View {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = NewButton)]
 pub(super) struct Wish {
-    /// Its id, a DNS label of at most 32 characters; of an old button the name that it says.
+    /// Its id, a DNS label of at most 40 characters; of an old button the name that it says.
     id: String,
     /// What a press does.
     profile: Profile,
