@@ -147,7 +147,11 @@ impl Duties {
             replica,
         } = shared;
         // What was begun here and has been forgotten since: it may be long until this daemon leads and keeps order.
-        if let Err(error) = self.runs.sweep().await {
+        let swept = tokio::select! {
+            swept = self.runs.sweep() => swept.map(drop),
+            () = told(stop.clone()) => Ok(()),
+        };
+        if let Err(error) = swept {
             tracing::error!("folders of old runs stay: {error}");
         }
         let candidate = kubernetes.candidate(replica.name(), Terms::default());

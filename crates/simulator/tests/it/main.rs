@@ -106,8 +106,8 @@ async fn without_a_broker_it_says_so_and_sleeps() {
     assert_eq!(trouble.to_string(), said);
 }
 
-#[tokio::test]
-async fn it_tells_until_when_it_hears_no_press() {
+/// One that speaks only the seed's grammar, and whose broker nobody is asked for.
+fn old_button() -> Simulator {
     let network = Dialled(bramble_bus::Settings {
         broker: "mqtt://127.0.0.1".parse().unwrap(),
         client: "dash01".into(),
@@ -117,7 +117,12 @@ async fn it_tells_until_when_it_hears_no_press() {
         will: None,
     });
     let topic = bramble_button::seed::DEFAULT_TOPIC.chars().collect();
-    let simulator = Simulator::new(settings(Protocol::Seed { topic }), Arc::new(network));
+    Simulator::new(settings(Protocol::Seed { topic }), Arc::new(network))
+}
+
+#[tokio::test]
+async fn it_tells_until_when_it_hears_no_press() {
+    let simulator = old_button();
     let mut frames = simulator.frames();
     simulator.press(Press::Long);
     let last = frames.wait_for(|frame| frame.screen == Some(Screen::RemovalUnknown));
@@ -133,16 +138,7 @@ async fn it_tells_until_when_it_hears_no_press() {
 
 #[tokio::test]
 async fn a_long_press_of_an_old_button_is_explained() {
-    let network = Dialled(bramble_bus::Settings {
-        broker: "mqtt://127.0.0.1".parse().unwrap(),
-        client: "dash01".into(),
-        login: None,
-        authority: None,
-        proxy: None,
-        will: None,
-    });
-    let topic = bramble_button::seed::DEFAULT_TOPIC.chars().collect();
-    let simulator = Simulator::new(settings(Protocol::Seed { topic }), Arc::new(network));
+    let simulator = old_button();
     let shown = shown(&simulator, Press::Long).await;
     assert_eq!(shown, ["Removal needs / protocol 2"]);
 }
